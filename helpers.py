@@ -1,0 +1,735 @@
+"""Everything the exercise provides, in the order in which the data flows.
+
+text -> vocabulary -> windows -> training -> evaluation -> table -> plots. The models are the
+student's. Left out on purpose: no trainer class, no configuration files, no global state; a helper
+gets what it needs as arguments. A helper that is handed ``None`` (a TODO not filled in yet) says in
+one line which TODO it waits for, and returns ``None``.
+
+Set the environment variable ``EXERCISE_QUICK=1`` to run the notebooks in seconds: a few windows and
+epochs, short memory lags. That proves that they work and measures nothing.
+"""
+
+import math
+import os
+import platform
+import statistics
+import time
+from collections import deque
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.ticker import MaxNLocator
+from torch import nn
+from torch.nn.utils import clip_grad_norm_
+
+QUICK = os.environ.get("EXERCISE_QUICK") == "1"
+
+SEED = 42
+EPOCHS = 2 if QUICK else 20
+WINDOWS = 64 if QUICK else None  # how many an epoch or an evaluation looks at; None: all
+# Each model at its own best rate on validation loss, from one grid: benchmarks/learning_rates.py.
+LEARNING_RATES = {"RNN": 2e-3, "LSTM": 4e-3, "GRU": 2e-3}
+# The rates at which each reaches its longest memory span: benchmarks/learning_rates.py --spans.
+SPAN_RATES = {"RNN": 1e-3, "LSTM": 4e-3, "GRU": 4e-3}
+LONGEST_LAG = 2 if QUICK else 128  # where memory_span stops, in characters
+SPAN_BATCHES = 2_000  # what memory_span spends on one lag before it gives up
+
+DATA = Path(__file__).parent / "data"
+
+
+def describe_machine():
+    """Return one line that names what the measurements of this session depend on."""
+    processor = platform.processor() or platform.machine()
+    if (cpuinfo := Path("/proc/cpuinfo")).exists():
+        names = [r for r in cpuinfo.read_text(errors="replace").split("\n") if "model name" in r]
+        processor = names[0].partition(":")[2].strip() if names else processor
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return (
+        f"{processor}, {os.cpu_count()} cores{gpu}, {platform.system()}, "
+        f"Python {platform.python_version()}, torch {torch.__version__}"
+    )
+
+
+def _waits_for(todo, *values):
+    """Return True, after saying so in one line, when a value is missing because of a TODO."""
+    missing = any(value is None for value in values)
+    if missing:
+        print(f"Waiting for TODO {todo}.")
+    return missing
+
+
+# ---------------------------------------------------------------------------------------------
+# Text
+# ---------------------------------------------------------------------------------------------
+
+
+def load_text(corpus="sample", max_chars=60_000):
+    """Return the first ``max_chars`` printable characters of a corpus as one string.
+
+    ``corpus`` is ``"sample"`` (bundled, no network), ``"wikitext-2"`` (needs a network once) or the
+    path of a UTF-8 text file. Rows are joined by a space; ``max_chars=None`` takes them all.
+
+    Raises ValueError for an unknown name, an empty text, a file that is not UTF-8 or a bad
+    ``max_chars``; FileNotFoundError for a path that does not exist; ConnectionError when WikiText-2
+    is neither cached nor within reach.
+    """
+    if max_chars is not None and (not isinstance(max_chars, int) or max_chars < 1):
+        raise ValueError(f"max_chars={max_chars!r}: expected a whole number of at least 1, or None")
+    if corpus == "wikitext-2":
+        import wikitext  # imports datasets, which takes seconds: only for those who ask for it
+
+        rows = wikitext.load_rows()
+    else:
+        path = DATA / "sample.txt" if corpus == "sample" else _existing_file(corpus)
+        try:
+            rows = path.read_text(encoding="utf-8-sig").removesuffix("\n").split("\n")
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"{path} is not UTF-8 text (byte {error.start}: {error.reason}). "
+                "Save it as UTF-8, or use CORPUS = 'sample'."
+            ) from error
+
+    pieces, length = [], 0
+    for row in rows:
+        piece = "".join(character for character in row if character.isprintable()) + " "
+        pieces.append(piece)
+        length += len(piece)
+        if max_chars is not None and length > max_chars:
+            break
+    text = "".join(pieces)[:-1][:max_chars]
+    if not text.strip():
+        raise ValueError(
+            f"corpus {str(corpus)!r} holds no printable text: choose another, or CORPUS = 'sample'."
+        )
+    return text
+
+
+def _existing_file(corpus):
+    """Return ``corpus`` as the path of a file that exists, or raise the error that says why not."""
+    path = Path(corpus).expanduser()
+    if path.is_file():
+        return path
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: name a text file in it.")
+    if len(path.parts) > 1 or path.suffix:
+        raise FileNotFoundError(
+            f"no file {str(path)!r} (looked from {Path.cwd()}). "
+            "Check the spelling, or use CORPUS = 'sample'."
+        )
+    raise ValueError(
+        f"unknown corpus {str(corpus)!r}: expected 'sample', 'wikitext-2' or the path of a file"
+    )
+
+
+def build_vocabulary(text):
+    """Return ``(chars, char2idx, idx2char)``: the distinct characters, sorted, and both mappings.
+
+    Sorting makes the indices the same on every run. Raises ValueError for an empty text.
+    """
+    if not text:
+        raise ValueError("the text is empty: load_text('sample') returns one that is not.")
+    chars = sorted(set(text))
+    char2idx = {character: index for index, character in enumerate(chars)}
+    idx2char = dict(enumerate(chars))
+    return chars, char2idx, idx2char
+
+
+def encode(text, char2idx):
+    """Return the indices of the characters of ``text``: LongTensor (len(text),).
+
+    Raises ValueError that names the first character outside the vocabulary.
+    """
+    # One table look-up for the whole text: a Python loop takes seconds on ten million characters.
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    table = np.full(codes.max(initial=0) + 1, -1, dtype=np.int64)
+    for character, index in char2idx.items():
+        if ord(character) < len(table):
+            table[ord(character)] = index
+    indices = table[codes]
+    if (unknown := indices < 0).any():
+        position = int(unknown.argmax())
+        raise ValueError(
+            f"character {text[position]!r} at position {position} is not in the vocabulary of "
+            f"{len(char2idx)} characters: use only characters of the training text."
+        )
+    return torch.from_numpy(indices)
+
+
+def prepare_sequences(text, char2idx, seq_len=50, train_ratio=0.8, val_ratio=0.1):
+    """Return ``train_X, train_y, val_X, val_y, test_X, test_y``, cut from the text in that order.
+
+    Window ``X[i]`` holds ``seq_len`` characters and ``y[i]`` the character that follows:
+    X is (windows, seq_len) and y is (windows,), both LongTensor. Neighbouring windows are one
+    character apart and share their memory (``Tensor.unfold``), so all of them together take the 8
+    bytes per character of the encoded text; do not write into them.
+
+    Raises ValueError for a text shorter than ``seq_len + 10``, for ratios that leave a split empty,
+    and for a character outside the vocabulary.
+    """
+    if not isinstance(seq_len, int) or seq_len < 1:
+        raise ValueError(f"seq_len={seq_len!r}: expected a whole number of at least 1")
+    if len(text) < seq_len + 10:
+        raise ValueError(
+            f"the text has {len(text)} characters, but seq_len={seq_len} needs at least "
+            f"{seq_len + 10}: take a longer text or a smaller seq_len."
+        )
+    if not (train_ratio > 0 and val_ratio > 0 and train_ratio + val_ratio < 1):
+        raise ValueError(
+            f"train_ratio={train_ratio} and val_ratio={val_ratio}: both must be above 0 and their "
+            "sum below 1, so that a test split is left (0.8 and 0.1, for example)."
+        )
+    encoded = encode(text, char2idx)
+    X = encoded[:-1].unfold(0, seq_len, 1)  # (windows, seq_len), a view
+    y = encoded[seq_len:]  # (windows,), a view
+    train_end = int(len(X) * train_ratio)
+    val_end = train_end + int(len(X) * val_ratio)
+    splits = X[:train_end], y[:train_end], X[train_end:val_end], y[train_end:val_end]
+    splits += X[val_end:], y[val_end:]
+    if not all(map(len, splits)):
+        raise ValueError(
+            f"{len(X)} windows at train_ratio={train_ratio}, val_ratio={val_ratio} leave a split "
+            "empty: take a longer text or more balanced ratios."
+        )
+    return splits
+
+
+def one_pass(X, y, seed):
+    """Return ``(X, y)`` with every ``seq_len``-th window from a random offset, shuffled.
+
+    The windows do not overlap: trained at every timestep, they cover the text once. The same seed
+    gives the same windows in the same order, so every model can be shown the same batches.
+    """
+    seq_len = X.shape[1]
+    generator = torch.Generator().manual_seed(seed)
+    offset = int(torch.randint(min(seq_len, len(X)), (1,), generator=generator))
+    starts = torch.arange(offset, len(X), seq_len)
+    starts = starts[torch.randperm(len(starts), generator=generator)][:WINDOWS]
+    return X[starts], y[starts]  # (windows, seq_len), (windows,)
+
+
+# ---------------------------------------------------------------------------------------------
+# Training
+# ---------------------------------------------------------------------------------------------
+
+
+def count_parameters(model):
+    """Return the number of trainable parameters of a model."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def _device_of(model):
+    """Return the device that a model's parameters are on."""
+    for parameter in model.parameters():
+        return parameter.device
+    raise ValueError(f"{type(model).__name__} has no parameters: create its layers in __init__.")
+
+
+def _loss_on_batch(model, X, y, criterion, every_step):
+    """Return ``(mean loss, number of predictions)`` of a model on one batch.
+
+    With ``every_step`` each timestep predicts its next character; otherwise only the last one does.
+    Raises ValueError when the model does not return what its contract promises.
+    """
+    name = type(model).__name__
+    targets = torch.cat([X[:, 1:], y[:, None]], dim=1) if every_step else y  # (b, t) or (b,)
+    output = model(X, model.init_hidden(len(X)), return_sequences=every_step)
+    if not (isinstance(output, tuple) and len(output) == 2 and torch.is_tensor(output[0])):
+        raise ValueError(
+            f"{name}.forward returned {type(output).__name__}: expected a pair (logits, hidden)."
+        )
+    logits = output[0]
+    if logits.dim() != targets.dim() + 1 or logits.shape[:-1] != targets.shape:
+        raise ValueError(
+            f"{name}.forward(x of shape {tuple(X.shape)}, return_sequences={every_step}) returned "
+            f"logits of shape {tuple(logits.shape)}: expected ({', '.join(map(str, targets.shape))}"
+            ", vocab_size)."
+        )
+    if logits.shape[-1] <= int(targets.max()):
+        raise ValueError(
+            f"{name} scores {logits.shape[-1]} characters, but the text has a character with index "
+            f"{int(targets.max())}: the output layer needs vocab_size outputs."
+        )
+    return criterion(logits.flatten(0, -2), targets.flatten()), targets.numel()
+
+
+def _synchronize(device):
+    """Wait until a GPU has done its work, so that a clock reads the truth."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def train_epoch(model, X, y, optimizer, criterion, batch_size=32):
+    """Train on every window once and return ``(mean loss per prediction, seconds)``.
+
+    The loss is taken at every timestep. Batches come in the order given; the last one may be
+    smaller. Gradients are clipped to a norm of 0.5. The first epoch of an optimizer runs one
+    untimed batch, without learning from it, so that no model pays in its seconds for the start of
+    the process.
+
+    Raises ValueError when the model returns the wrong shapes.
+    """
+    if not len(X):
+        raise ValueError("X holds no windows: prepare_sequences makes some from a text.")
+    device = _device_of(model)
+    model.train()
+    if not optimizer.state:
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            _loss_on_batch(
+                model, X[:batch_size].to(device), y[:batch_size].to(device), criterion, True
+            )[0].backward()
+    total_loss, total_count = 0.0, 0
+    _synchronize(device)
+    start = time.perf_counter()
+    for batch_X, batch_y in zip(X.split(batch_size), y.split(batch_size), strict=True):
+        optimizer.zero_grad()
+        loss, count = _loss_on_batch(
+            model, batch_X.to(device), batch_y.to(device), criterion, every_step=True
+        )
+        loss.backward()
+        clip_grad_norm_(model.parameters(), 0.5)
+        optimizer.step()
+        total_loss += loss.item() * count
+        total_count += count
+    _synchronize(device)
+    return total_loss / total_count, time.perf_counter() - start
+
+
+@torch.no_grad()
+def evaluate_model(model, X, y, criterion, batch_size=500, every_step=False):
+    """Return the mean loss per prediction, with dropout off.
+
+    By default each window is scored on its final timestep; ``every_step=True`` scores them all, the
+    measure of ``train_epoch``. Raises ValueError when the model returns the wrong shapes.
+    """
+    if not len(X):
+        raise ValueError("X holds no windows: prepare_sequences makes some from a text.")
+    device = _device_of(model)
+    model.eval()
+    X, y = X[:WINDOWS], y[:WINDOWS]
+    total_loss, total_count = 0.0, 0
+    for batch_X, batch_y in zip(X.split(batch_size), y.split(batch_size), strict=True):
+        loss, count = _loss_on_batch(
+            model, batch_X.to(device), batch_y.to(device), criterion, every_step
+        )
+        total_loss += loss.item() * count
+        total_count += count
+    return total_loss / total_count
+
+
+class BestWeights:
+    """Remembers the weights of the epoch with the lowest validation loss.
+
+    ``update(val_loss)`` after each epoch; ``restore()`` after the last one puts the best weights
+    back and returns the number of their epoch, counted from 1. (Early stopping without the
+    stopping: Prechelt, "Early Stopping - But When?", 1998.)
+    """
+
+    def __init__(self, model):
+        self.model = model
+        self.epoch = self.best_epoch = 0
+        self.best_loss = math.inf
+        self.weights = None
+
+    def update(self, val_loss):
+        self.epoch += 1
+        if val_loss < self.best_loss:
+            self.best_loss, self.best_epoch = val_loss, self.epoch
+            self.weights = {name: t.clone() for name, t in self.model.state_dict().items()}
+
+    def restore(self):
+        if self.weights is None:
+            raise RuntimeError("nothing to restore: no update() was given a finite loss.")
+        self.model.load_state_dict(self.weights)
+        return self.best_epoch
+
+
+def report_epoch(name, epochs, train_losses, val_losses, epoch_times):
+    """Print one line of progress after the first epoch and every fifth, with the time left."""
+    done = len(epoch_times)
+    if done == 1 or done % 5 == 0 or done == epochs:
+        left = (epochs - done) * statistics.mean(epoch_times)
+        print(
+            f"{name:<4}  epoch {done:>2}/{epochs}  train loss {train_losses[-1]:.3f}  "
+            f"validation loss {val_losses[-1]:.3f}  {epoch_times[-1]:.1f} s  "
+            f"(about {left:.0f} s left for this model)",
+            flush=True,
+        )
+
+
+# ---------------------------------------------------------------------------------------------
+# Evaluation
+# ---------------------------------------------------------------------------------------------
+
+
+def calculate_perplexity(model, X, y):
+    """Return exp(mean loss on the final timestep): between how many characters the model wavers."""
+    return math.exp(evaluate_model(model, X, y, nn.CrossEntropyLoss()))
+
+
+@torch.no_grad()
+def generate_text(model, prompt, char2idx, idx2char, length=200, temperature=0.8, seed=0):
+    """Return the prompt followed by ``length`` characters sampled from the model, one at a time.
+
+    The hidden state is carried from step to step. The logits are divided by ``temperature`` first:
+    below 1 the model plays safe, above 1 it takes risks. Raises ValueError for an empty prompt, a
+    temperature that is not positive, and a prompt with a character outside the vocabulary.
+    """
+    if _waits_for("5: train the models", model):
+        return None
+    if not prompt:
+        raise ValueError(
+            'the prompt is empty: give at least one character, as in "The meaning of".'
+        )
+    if not temperature > 0:
+        raise ValueError(f"temperature={temperature}: expected a number above 0 (try 0.5 to 1.2).")
+    device = _device_of(model)
+    model.eval()
+    generator = torch.Generator().manual_seed(seed)
+    x = encode(prompt, char2idx)[None].to(device)  # (1, len(prompt))
+    hidden, text = model.init_hidden(1), prompt
+    for _ in range(length):
+        logits, hidden = model(x, hidden)  # (1, vocab_size)
+        probabilities = torch.softmax(logits[0].float().cpu() / temperature, dim=0)
+        index = torch.multinomial(probabilities, 1, generator=generator)  # (1,)
+        text += idx2char[int(index)]
+        x = index[None].to(device)  # (1, 1)
+    return text
+
+
+@torch.no_grad()
+def measure_inference_speed(model, X_sample, num_runs=100):
+    """Return the median milliseconds of one forward pass on ``X_sample`` from a zero state.
+
+    Ten passes warm up first, and a GPU is waited for.
+    """
+    device = _device_of(model)
+    model.eval()
+    X_sample = X_sample.to(device)
+    times = []
+    for _ in range(10 + num_runs):
+        _synchronize(device)
+        start = time.perf_counter()
+        model(X_sample, model.init_hidden(len(X_sample)))
+        _synchronize(device)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[10:]) * 1000
+
+
+def create_performance_table(metrics, models_dict, test_X, test_y):
+    """Return a DataFrame with one row per model; every column but the name is a number.
+
+    Losses are nats per prediction. Perplexity and bits per character are taken on the final
+    timestep of every test window, with the weights that the models now hold; inference speed is the
+    time of one window, in ms. Raises ValueError when the metrics do not cover the models.
+    """
+    if _waits_for("5: train_and_compare_models", metrics, models_dict):
+        return None
+    if missing := [name for name in models_dict if name not in metrics]:
+        raise ValueError(f"no metrics for {missing}: metrics has {sorted(metrics)}.")
+    rows = []
+    for name, model in models_dict.items():
+        measured = metrics[name]
+        perplexity = calculate_perplexity(model, test_X, test_y)
+        rows.append(
+            {
+                "Model": name,
+                "Parameters": count_parameters(model),
+                "Final Train Loss": measured["train_losses"][-1],
+                "Final Val Loss": measured["val_losses"][-1],
+                "Best Epoch": measured["best_epoch"],
+                "Test Perplexity": perplexity,
+                "Bits per Character": math.log2(perplexity),
+                "Avg Epoch Time (s)": statistics.mean(measured["epoch_times"]),
+                "Inference Speed (ms)": measure_inference_speed(model, test_X[:1]),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def memory_span(model_class, text, learning_rate, load=4, hidden_dim=128, num_layers=1, seed=SEED):
+    """Return the longest lag, in characters, over which a model class can be taught to remember.
+
+    The model reads ``load`` symbols drawn from 8, then a lag of real text, then a query "which was
+    the j-th?", and answers on the final timestep (chance: 1 in 8). Training starts at lag 1. Each
+    time the accuracy over the last 20 batches of 64 passes 0.95, the lag doubles, up to 128; lags
+    are drawn from the upper half of their range. A lag that is not passed within its budget of
+    batches ends the measurement; 0 means that not even lag 1 was learned. Every batch is new, so
+    the accuracy is one on unseen data. A delayed-recall task in the line of Hochreiter and
+    Schmidhuber, "Long Short-Term Memory" (1997).
+    """
+    name = getattr(model_class, "__name__", str(model_class))
+    chars, char2idx, _ = build_vocabulary(text)
+    encoded = encode(text, char2idx)
+    symbols, queries = len(chars), len(chars) + 8  # the indices after those of the text
+    torch.manual_seed(seed)
+    model = model_class(
+        queries + load, embedding_dim=128, hidden_dim=hidden_dim, num_layers=num_layers, dropout=0.0
+    ).train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
+    span, start = 0, time.perf_counter()
+    print(f"{name}: remembers {load} symbols over", end="", flush=True)
+    while span < LONGEST_LAG:
+        level = max(1, 2 * span)
+        recent = deque(maxlen=20)
+        for _ in range(SPAN_BATCHES):
+            lag = int(torch.randint(level // 2 + 1, level + 1, (1,)))
+            shown = torch.randint(8, (64, load))  # (b, load)
+            asked = torch.randint(load, (64, 1))  # (b, 1)
+            places = torch.randint(len(encoded) - lag, (64, 1)) + torch.arange(lag)  # (b, lag)
+            x = torch.cat([symbols + shown, encoded[places], queries + asked], dim=1)
+            logits, _ = model(x, model.init_hidden(64))  # (b, vocab_size)
+            logits = logits[:, symbols:queries]  # (b, 8)
+            answers = shown.gather(1, asked).squeeze(1)  # (b,)
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(logits, answers).backward()
+            clip_grad_norm_(model.parameters(), 0.5)
+            optimizer.step()
+            recent.append((logits.argmax(dim=1) == answers).float().mean().item())
+            if len(recent) == 20 and statistics.mean(recent) > 0.95:
+                break
+        else:
+            break
+        span = level
+        print(f" {span}", end="", flush=True)
+    print(f" characters ({time.perf_counter() - start:.0f} s)", flush=True)
+    return span
+
+
+# ---------------------------------------------------------------------------------------------
+# Reports and plots
+# ---------------------------------------------------------------------------------------------
+
+# Okabe and Ito's colour-blind-safe palette; line style and marker repeat what the colour says.
+STYLES = {
+    "RNN": {"color": "#D55E00", "linestyle": ":", "marker": "o"},
+    "LSTM": {"color": "#0072B2", "linestyle": "-", "marker": "s"},
+    "GRU": {"color": "#009E73", "linestyle": "--", "marker": "^"},
+}
+
+
+def show_shapes(model_class, vocab_size):
+    """Print the shapes that a model class takes and returns, for a batch of 4 windows of 50."""
+    model = model_class(vocab_size).eval()
+    x = torch.zeros(4, 50, dtype=torch.long)
+    output = model(x)
+    if output is None:
+        print(f"Waiting for the TODO {model_class.__name__}.")
+        return
+    logits, hidden = output
+    every_step, _ = model(x, return_sequences=True)
+    states = [tuple(h.shape) for h in hidden] if isinstance(hidden, tuple) else tuple(hidden.shape)
+    print(f"x {tuple(x.shape)} -> logits {tuple(logits.shape)}, hidden {states}")
+    print(f"with return_sequences=True: logits {tuple(every_step.shape)}")
+
+
+def show_samples(samples):
+    """Print the generated texts, grouped by model."""
+    if _waits_for("6: samples", samples):
+        return
+    for name, texts in samples.items():
+        for temperature, text in texts.items():
+            print(f"{name} at temperature {temperature}:\n  {text}\n")
+
+
+def show_table(table):
+    """Return the performance table with one column per model, its numbers rounded for reading."""
+    if _waits_for("7: performance_table", table):
+        return None
+    digits = {"Parameters": ",.0f", "Best Epoch": ".0f", "Avg Epoch Time (s)": ".2f"}
+    shown = table.set_index("Model").T
+    return shown.apply(
+        lambda row: row.map(lambda value: format(value, digits.get(row.name, ".3f"))), axis=1
+    )
+
+
+def plot_learning_curves(metrics):
+    """Return a figure with four panels: training and validation loss, epoch times, a summary."""
+    if _waits_for("5: train_and_compare_models", metrics):
+        return None
+    figure, panels = plt.subplots(2, 2, figsize=(10, 7), layout="constrained")
+    per_epoch = [
+        (panels[0, 0], "train_losses", "Training loss (dropout on)", "nats per character"),
+        (panels[0, 1], "val_losses", "Validation loss (dropout off)", "nats per character"),
+        (panels[1, 0], "epoch_times", "Time of a training epoch", "seconds"),
+    ]
+    for axes, key, title, unit in per_epoch:
+        for name, measured in metrics.items():
+            epochs = range(1, len(measured[key]) + 1)
+            axes.plot(epochs, measured[key], label=name, markersize=4, **STYLES.get(name, {}))
+        axes.set(title=title, xlabel="epoch", ylabel=unit)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.legend()
+        axes.grid(alpha=0.3)
+    panels[1, 0].set_ylim(bottom=0)
+
+    summary = panels[1, 1]
+    for name, measured in metrics.items():
+        best = min(measured["val_losses"])
+        bar = summary.bar(name, best, color=STYLES.get(name, {}).get("color"))
+        seconds = statistics.mean(measured["epoch_times"])
+        text = f"{best:.3f}\nepoch {measured['best_epoch']}\n{seconds:.1f} s/epoch"
+        summary.bar_label(bar, [text], padding=2)
+    summary.set(title="Best validation loss", xlabel="model", ylabel="nats per character")
+    summary.margins(y=0.3)
+    return figure
+
+
+def plot_memory_spans(spans, required):
+    """Return a figure of the memory span of each model class beside the span required."""
+    if _waits_for("9: spans", spans):
+        return None
+    figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
+    for name, span in spans.items():
+        bar = axes.bar(name, span, color=STYLES.get(name, {}).get("color"))
+        axes.bar_label(bar, [f"{span}+" if span == LONGEST_LAG else str(span)])
+    axes.axhline(required, color="black", linestyle="--", label=f"required: {required}")
+    axes.set_yscale("log", base=2)
+    axes.set_ylim(0.5, 2 * max(required, *spans.values()))
+    axes.yaxis.set_major_formatter("{x:.0f}")
+    axes.set(
+        title="How far each model can be taught to remember",
+        xlabel="model",
+        ylabel="memory span (characters)",
+    )
+    axes.legend()
+    return figure
+
+
+def plot_last_step_protocol(metrics, table):
+    """Return a figure: validation loss and test perplexity under the last-step protocol and ours.
+
+    The last-step curves are those of data/last_step_protocol.csv, which
+    ``python benchmarks/protocols.py --full`` measured on the bundled sample.
+    """
+    if _waits_for("7: performance_table", metrics, table):
+        return None
+    recorded = pd.read_csv(DATA / "last_step_protocol.csv")
+    perplexity = table.set_index("Model")["Test Perplexity"]
+    figure, panels = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
+    for name, measured in metrics.items():
+        style = STYLES.get(name, {}) | {"markersize": 4}
+        rows = recorded[recorded["model"] == name]
+        label = f"{name}: {rows['test_perplexity'].iloc[-1]:.2f}"
+        panels[0].plot(rows["epoch"], rows["val_loss"], label=label, **style)
+        epochs = range(1, len(measured["val_losses"]) + 1)
+        panels[1].plot(
+            epochs, measured["val_losses"], label=f"{name}: {perplexity[name]:.2f}", **style
+        )
+    panels[0].set(title="Last-step protocol (recorded on the sample)")
+    panels[1].set(title="This notebook's protocol (your run)")
+    for axes in panels:
+        axes.set(xlabel="epoch", ylabel="validation loss (nats per character)")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.legend(title="test perplexity")
+        axes.grid(alpha=0.3)
+    return figure
+
+
+def requirements_table(table, spans, required_span, perplexity_margin):
+    """Return a DataFrame: each model against the stated requirements, smallest model first.
+
+    ``perplexity_margin`` is how far above the best perplexity a model may lie, 0.05 for 5 %.
+    """
+    if _waits_for("7 and 9: performance_table and spans", table, spans):
+        return None
+    table = table.sort_values("Parameters").set_index("Model")
+    limit = table["Test Perplexity"].min() * (1 + perplexity_margin)
+    span = pd.Series(spans).reindex(table.index)
+    good_enough, long_enough = table["Test Perplexity"] <= limit, span >= required_span
+    yes_no = {True: "yes", False: "no"}
+    return pd.DataFrame(
+        {
+            "Parameters": table["Parameters"].map("{:,}".format),
+            "Test Perplexity": table["Test Perplexity"].map("{:.2f}".format),
+            f"at most {limit:.2f}": good_enough.map(yes_no),
+            "Memory Span": span,
+            f"at least {required_span}": long_enough.map(yes_no),
+            "qualifies": (good_enough & long_enough).map(yes_no),
+        }
+    )
+
+
+def _winners(values):
+    """Return the names with the lowest value, as text; within 1 % counts as equal."""
+    best = values.min()
+    return " and ".join(values.index[values <= best + 0.01 * abs(best)])
+
+
+def compare_guess(guess, table, spans):
+    """Return a DataFrame: what was guessed before the training beside what was measured."""
+    if _waits_for("7 and 9: performance_table and spans", table, spans):
+        return None
+    table = table.set_index("Model")
+    measured = {
+        "perplexity": table["Test Perplexity"],
+        "speed": table["Inference Speed (ms)"],
+        "memory": -pd.Series(spans),
+    }
+    rows = {
+        topic: {
+            "your guess": guess.get(topic) or "no guess",
+            "measured winner (within 1 %)": _winners(values),
+        }
+        for topic, values in measured.items()
+    }
+    return pd.DataFrame(rows).T
+
+
+def key_takeaways(table, spans, required_span):
+    """Return a DataFrame: four common claims, part by part, and whether this run agrees."""
+    if _waits_for("7 and 9: performance_table and spans", table, spans):
+        return None
+    t = table.set_index("Model")
+    perplexity, size = t["Test Perplexity"], t["Parameters"]
+    epoch, latency = t["Avg Epoch Time (s)"], t["Inference Speed (ms)"]
+
+    def gru_against_lstm(values):
+        return values["GRU"] / values["LSTM"] - 1
+
+    largest = size.idxmax()
+    smaller = perplexity.drop(largest)
+    quality, memory = _winners(perplexity), _winners(-pd.Series(spans))
+    rows = [
+        (
+            "1. LSTM and GRU perform alike (within 5 %)",
+            f"perplexity of the GRU: {gru_against_lstm(perplexity):+.1%}",
+            abs(gru_against_lstm(perplexity)) <= 0.05,
+        ),
+        *(
+            (
+                f"1. the GRU is more efficient: {what}",
+                f"against the LSTM: {gru_against_lstm(values):+.0%}",
+                gru_against_lstm(values) < 0,
+            )
+            for what, values in (
+                ("smaller", size),
+                ("trains faster", epoch),
+                ("answers faster", latency),
+            )
+        ),
+        (
+            "2. the vanilla RNN is the fastest",
+            f"trains fastest: {epoch.idxmin()}, answers fastest: {latency.idxmin()}",
+            epoch.idxmin() == latency.idxmin() == "RNN",
+        ),
+        (
+            "2. but it struggles with long sequences",
+            f"memory span {spans['RNN']}, required {required_span}, best {max(spans.values())}",
+            spans["RNN"] < required_span <= max(spans.values()),
+        ),
+        (
+            "3. more parameters are not always better",
+            f"largest ({largest}): {perplexity[largest]:.2f}, best smaller: {smaller.min():.2f}",
+            smaller.min() <= 1.01 * perplexity[largest],
+        ),
+        (
+            "4. the use case decides",
+            f"quality: {quality}; size: {size.idxmin()}; memory: {memory}",
+            len({quality, size.idxmin(), memory}) > 1,
+        ),
+    ]
+    verdicts = [(claim, seen, "agrees" if holds else "disagrees") for claim, seen, holds in rows]
+    return pd.DataFrame(verdicts, columns=["claim", "this run", "verdict"]).set_index("claim")

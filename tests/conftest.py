@@ -1,0 +1,28 @@
+"""Quick mode for every notebook that the tests run, and the solution's models for all tests."""
+
+import os
+
+import matplotlib
+import pytest
+
+import helpers
+from tools.solution import run_todos
+
+matplotlib.use("Agg")
+# helpers is imported above, at full length; the kernels of the notebooks inherit this.
+os.environ.setdefault("EXERCISE_QUICK", "1")
+
+
+@pytest.fixture(scope="session")
+def namespace():
+    """The names that the solution's TODO 1, 2, 3 and 5 define, with MODEL_CLASSES."""
+    names = run_todos(1, 2, 3, 5)
+    names["MODEL_CLASSES"] = {name: names[f"Char{name}"] for name in ("RNN", "LSTM", "GRU")}
+    return names
+
+
+@pytest.fixture(scope="session")
+def sample():
+    """The bundled text with its vocabulary: (text, chars, char2idx, idx2char)."""
+    text = helpers.load_text("sample")
+    return (text, *helpers.build_vocabulary(text))

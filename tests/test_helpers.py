@@ -1,0 +1,417 @@
+"""helpers.py: contracts, bad input, and the faults that the original exercise had."""
+
+import time
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+import helpers
+
+
+@pytest.fixture
+def tiny(namespace):
+    """A small trained-free GRU with its splits: (model, splits, char2idx, idx2char)."""
+    text = "the quick brown fox jumps over the lazy dog. " * 20
+    chars, char2idx, idx2char = helpers.build_vocabulary(text)
+    torch.manual_seed(0)
+    model = namespace["CharGRU"](len(chars), 8, 16, 2, 0.3)
+    return model, helpers.prepare_sequences(text, char2idx, seq_len=20), char2idx, idx2char
+
+
+@pytest.fixture
+def metrics():
+    measured = {
+        "train_losses": [2.0, 1.5], "val_losses": [2.1, 1.6], "epoch_times": [0.5, 0.4],
+        "best_epoch": 2,
+    }  # fmt: skip
+    return {name: dict(measured) for name in ("RNN", "LSTM", "GRU")}
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    yield
+    plt.close("all")
+
+
+# --- text ------------------------------------------------------------------------------------
+
+
+def test_sample_has_60000_printable_characters(sample):
+    assert len(sample[0]) == 60_000 and sample[0].isprintable()
+
+
+def test_max_chars_cuts_and_none_takes_all():
+    assert len(helpers.load_text(max_chars=100)) == 100
+    assert len(helpers.load_text(max_chars=None)) > 62_000
+
+
+def test_a_file_is_read_row_by_row(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_bytes("\ufeffone\r\ntwo\tthree\n\nvier \u4e94\n".encode())
+    assert helpers.load_text(path) == "one twothree  vier \u4e94"
+    assert helpers.load_text(str(path), max_chars=5) == "one t"
+
+
+@pytest.mark.parametrize(
+    "corpus, error, complaint",
+    [
+        ("wikipedia", ValueError, "unknown corpus 'wikipedia'.*'sample'"),
+        ("texts/missing.txt", FileNotFoundError, "missing.txt.*looked from"),
+        (".", IsADirectoryError, "folder"),
+    ],
+)
+def test_an_unknown_corpus_is_named_with_the_remedy(corpus, error, complaint):
+    with pytest.raises(error, match=complaint):
+        helpers.load_text(corpus)
+
+
+def test_a_file_that_is_not_utf8_is_named_with_the_byte(tmp_path):
+    path = tmp_path / "latin.txt"
+    path.write_bytes("caf\xe9".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"latin.txt is not UTF-8 text \(byte 3"):
+        helpers.load_text(path)
+
+
+@pytest.mark.parametrize("content", ["", "\n\n", "\t\x00\n"])
+def test_a_corpus_without_text_is_refused(tmp_path, content):
+    path = tmp_path / "empty.txt"
+    path.write_text(content)
+    with pytest.raises(ValueError, match="no printable text"):
+        helpers.load_text(path)
+
+
+@pytest.mark.parametrize("max_chars", [0, -1, 2.5, "all"])
+def test_a_bad_max_chars_is_named(max_chars):
+    with pytest.raises(ValueError, match="max_chars="):
+        helpers.load_text(max_chars=max_chars)
+
+
+def test_vocabulary_is_sorted_and_round_trips():
+    chars, char2idx, idx2char = helpers.build_vocabulary("banana")
+    assert chars == ["a", "b", "n"]
+    assert "".join(idx2char[i] for i in helpers.encode("banana", char2idx).tolist()) == "banana"
+
+
+def test_vocabulary_of_an_empty_text_is_refused():
+    with pytest.raises(ValueError, match="empty"):
+        helpers.build_vocabulary("")
+
+
+def test_windows_and_targets_are_those_of_a_plain_loop():
+    text = "".join(chr(97 + i * i % 26) for i in range(200))
+    _, char2idx, _ = helpers.build_vocabulary(text)
+    splits = helpers.prepare_sequences(text, char2idx, seq_len=7)
+    X, y = torch.cat(splits[0::2]), torch.cat(splits[1::2])
+    codes = [char2idx[c] for c in text]
+    assert X.tolist() == [codes[i : i + 7] for i in range(len(text) - 7)]
+    assert y.tolist() == codes[7:]
+    assert [len(s) for s in splits[1::2]] == [int(193 * 0.8), int(193 * 0.1), 193 - 154 - 19]
+
+
+def test_windows_share_the_memory_of_the_encoded_text(sample):
+    train_X, train_y, *_ = helpers.prepare_sequences(sample[0], sample[2])
+    assert train_X.untyped_storage().data_ptr() == train_y.untyped_storage().data_ptr()
+    assert train_X.untyped_storage().nbytes() <= 12 * len(sample[0])
+
+
+def test_ten_million_characters_are_prepared_in_a_moment(sample):
+    # Against encoding the same text, in one run: preparing must cost next to nothing beside it.
+    text = (sample[0] * 167)[:10_000_000]
+    start = time.perf_counter()
+    helpers.encode(text, sample[2])
+    encoding = time.perf_counter() - start
+    start = time.perf_counter()
+    splits = helpers.prepare_sequences(text, sample[2])
+    assert time.perf_counter() - start < 4 * encoding
+    assert splits[0].untyped_storage().nbytes() <= 12 * len(text)
+
+
+@pytest.mark.parametrize(
+    "arguments, complaint",
+    [
+        ({"text": "ab" * 29}, "58 characters.*at least 60"),
+        ({"train_ratio": 0.9, "val_ratio": 0.1}, "train_ratio=0.9 and val_ratio=0.1"),
+        ({"train_ratio": -1}, "train_ratio=-1"),
+        ({"train_ratio": 0.98, "val_ratio": 0.0001}, "split empty"),
+        ({"seq_len": 0}, "seq_len=0"),
+        ({"text": "ab" * 50 + "?"}, r"character '\?' at position 100"),
+    ],
+)
+def test_what_cannot_be_cut_into_windows_is_named(arguments, complaint):
+    arguments = {"text": "ab" * 500, "char2idx": {"a": 0, "b": 1}} | arguments
+    with pytest.raises(ValueError, match=complaint):
+        helpers.prepare_sequences(**arguments)
+
+
+def test_one_pass_covers_the_text_once_in_an_order_set_by_the_seed(sample):
+    train_X, train_y, *_ = helpers.prepare_sequences(sample[0], sample[2])
+    position = torch.arange(len(train_X) + 50)
+    X, y = helpers.one_pass(position[:-50].unfold(0, 50, 1), position[50:][: len(train_X) - 49], 3)
+    targets = torch.cat([X[:, 1:], y[:, None]], dim=1).flatten()
+    assert len(targets) == len(set(targets.tolist())) >= len(train_X) - 100
+    assert (X[1:, 0] < X[:-1, 0]).any()  # shuffled
+    again, other = helpers.one_pass(train_X, train_y, 3), helpers.one_pass(train_X, train_y, 4)
+    assert torch.equal(again[0], helpers.one_pass(train_X, train_y, 3)[0])
+    assert not torch.equal(again[0][:5], other[0][:5])
+
+
+def test_validation_windows_cover_each_target_once_and_none_that_was_trained_on(sample):
+    text = sample[0]
+    splits = helpers.prepare_sequences(text, sample[2])
+    position = torch.arange(len(text))
+    X, y = position[:-1].unfold(0, 50, 1), position[50:]
+    a, b = len(splits[0]), len(splits[0]) + len(splits[2])
+    val_X, val_y = X[a:b][49::50], y[a:b][49::50]
+    targets = torch.cat([val_X[:, 1:], val_y[:, None]], dim=1).flatten()
+    assert targets.min() > y[:a].max() and targets.max() < y[b:].min()
+    assert len(set(targets.tolist())) == len(targets) > len(splits[2]) - 50
+
+
+# --- training --------------------------------------------------------------------------------
+
+
+def test_training_lowers_the_loss_and_uses_the_last_partial_batch(tiny):
+    model, splits, *_ = tiny
+    X, y = splits[0][:33], splits[1][:33]
+    seen = []
+    hook = model.register_forward_hook(lambda m, args, out: seen.append(len(args[0])))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    losses = [
+        helpers.train_epoch(model, X, y, optimizer, nn.CrossEntropyLoss())[0] for _ in range(20)
+    ]
+    hook.remove()
+    assert seen[:5] == [32, 32, 1, 32, 1]  # the first call is the untimed warm-up
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_warm_up_changes_neither_weights_nor_random_numbers(tiny):
+    model, splits, *_ = tiny
+    state = {k: v.clone() for k, v in model.state_dict().items()}
+    results = []
+    for warm in (False, True):
+        model.load_state_dict(state)
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+        if not warm:  # a state that is not empty skips the warm-up
+            optimizer.state["x"] = {}
+        torch.manual_seed(1)
+        loss, _ = helpers.train_epoch(
+            model, splits[0][:64], splits[1][:64], optimizer, nn.CrossEntropyLoss()
+        )
+        results.append((loss, torch.rand(1).item()))
+    assert results[0] == pytest.approx(results[1], abs=1e-6)
+
+
+def test_evaluation_is_the_mean_over_all_windows_whatever_the_batch_size(tiny):
+    model, splits, *_ = tiny
+    X, y = splits[0][:77], splits[1][:77]
+    criterion = nn.CrossEntropyLoss()
+    with torch.no_grad():
+        last = criterion(model.eval()(X)[0], y).item()
+        every = criterion(
+            model(X, return_sequences=True)[0].flatten(0, 1),
+            torch.cat([X[:, 1:], y[:, None]], dim=1).flatten(),
+        ).item()
+    for size in (10, 77, 500):
+        assert helpers.evaluate_model(model, X, y, criterion, size) == pytest.approx(last, rel=1e-5)
+        assert helpers.evaluate_model(
+            model, X, y, criterion, size, every_step=True
+        ) == pytest.approx(every, rel=1e-5)
+
+
+def test_perplexity_of_a_model_that_knows_nothing_is_the_vocabulary_size(tiny):
+    model, splits, char2idx, _ = tiny
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+    assert helpers.calculate_perplexity(model, *splits[4:]) == pytest.approx(len(char2idx))
+
+
+@pytest.mark.parametrize(
+    "change, complaint",
+    [
+        (lambda logits, hidden: logits, "expected a pair"),
+        (lambda logits, hidden: (logits[:, :, None], hidden), r"expected \(32, vocab_size\)"),
+        (lambda logits, hidden: (logits[:, :3], hidden), "scores 3 characters"),
+    ],
+)
+def test_wrong_shapes_from_a_model_are_named(tiny, change, complaint):
+    model, splits, *_ = tiny
+    model.register_forward_hook(lambda m, args, out: change(*out))
+    with pytest.raises(ValueError, match=complaint):
+        helpers.evaluate_model(model, splits[4][:32], splits[5][:32], nn.CrossEntropyLoss())
+
+
+def test_no_windows_are_refused(tiny):
+    model, splits, *_ = tiny
+    empty = splits[0][:0], splits[1][:0]
+    with pytest.raises(ValueError, match="no windows"):
+        helpers.evaluate_model(model, *empty, nn.CrossEntropyLoss())
+    with pytest.raises(ValueError, match="no windows"):
+        helpers.train_epoch(model, *empty, torch.optim.Adam(model.parameters()), None)
+
+
+def test_best_weights_come_back(tiny):
+    model, *_ = tiny
+    best = helpers.BestWeights(model)
+    for loss, value in [(2.0, 1.0), (1.0, 2.0), (float("nan"), 3.0), (1.5, 4.0)]:
+        with torch.no_grad():
+            model.output.bias.fill_(value)
+        best.update(loss)
+    assert best.restore() == 2
+    assert model.output.bias.eq(2.0).all()
+
+
+def test_restoring_without_a_finite_loss_is_refused(tiny):
+    best = helpers.BestWeights(tiny[0])
+    best.update(float("nan"))
+    with pytest.raises(RuntimeError, match="nothing to restore"):
+        best.restore()
+
+
+# --- evaluation ------------------------------------------------------------------------------
+
+
+def test_generated_text_starts_with_the_prompt_and_repeats_with_its_seed(tiny):
+    model, _, char2idx, idx2char = tiny
+    texts = [
+        helpers.generate_text(model, "the ", char2idx, idx2char, 30, 1.0, s) for s in (1, 1, 2)
+    ]
+    assert texts[0].startswith("the ") and len(texts[0]) == 34
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_low_temperature_follows_the_model(tiny):
+    model, _, char2idx, idx2char = tiny
+    with torch.no_grad():
+        model.output.bias[char2idx["q"]] = 3.0
+    assert helpers.generate_text(model, "t", char2idx, idx2char, 9, 0.01) == "t" + "q" * 9
+
+
+@pytest.mark.parametrize(
+    "prompt, temperature, complaint",
+    [("", 1.0, "empty"), ("th\u00e9", 1.0, "'\u00e9' at position 2"), ("the", 0, "temperature=0")],
+)
+def test_a_prompt_that_cannot_be_continued_is_named(tiny, prompt, temperature, complaint):
+    model, _, char2idx, idx2char = tiny
+    with pytest.raises(ValueError, match=complaint):
+        helpers.generate_text(model, prompt, char2idx, idx2char, 5, temperature)
+
+
+def test_inference_speed_is_a_median_in_milliseconds(tiny, monkeypatch):
+    model, splits, *_ = tiny
+    ticks = iter([t for i in range(110) for t in (i, i + (5.0 if i % 10 == 0 else 0.002))])
+    monkeypatch.setattr(helpers.time, "perf_counter", lambda: next(ticks))
+    assert helpers.measure_inference_speed(model, splits[4][:1]) == pytest.approx(2.0)
+
+
+def test_table_holds_numbers_for_the_whole_test_split(tiny, metrics):
+    model, splits, *_ = tiny
+    models = dict.fromkeys(("RNN", "LSTM", "GRU"), model)
+    table = helpers.create_performance_table(metrics, models, *splits[4:])
+    assert list(table["Model"]) == ["RNN", "LSTM", "GRU"]
+    assert all(pd.api.types.is_numeric_dtype(table[c]) for c in table.columns[1:])
+    perplexity = helpers.calculate_perplexity(model, *splits[4:])
+    assert table["Test Perplexity"].tolist() == pytest.approx([perplexity] * 3)
+    assert np.allclose(2 ** table["Bits per Character"], table["Test Perplexity"])
+    assert table["Best Epoch"].tolist() == [2, 2, 2]
+
+
+def test_table_without_metrics_for_a_model_is_refused(tiny, metrics):
+    model, splits, *_ = tiny
+    del metrics["GRU"]
+    with pytest.raises(ValueError, match="GRU"):
+        helpers.create_performance_table(metrics, {"GRU": model}, *splits[4:])
+
+
+def test_lstm_passes_lag_1_of_the_memory_task(namespace, sample, capsys, monkeypatch):
+    monkeypatch.setattr(helpers, "LONGEST_LAG", 2)
+    span = helpers.memory_span(namespace["CharLSTM"], sample[0], 4e-3, load=1)
+    assert span == 2
+    assert "CharLSTM" in capsys.readouterr().out
+
+
+def test_a_model_that_forgets_has_no_memory_span(namespace, sample, monkeypatch):
+    class Forgetful(namespace["CharGRU"]):
+        def forward(self, x, hidden=None, return_sequences=False):
+            return super().forward(x[:, -1:], None, return_sequences)
+
+    monkeypatch.setattr(helpers, "SPAN_BATCHES", 60)
+    assert helpers.memory_span(Forgetful, sample[0], 4e-3, load=1) == 0
+
+
+# --- reports and plots -----------------------------------------------------------------------
+
+
+def test_learning_curves_have_four_labelled_panels(metrics):
+    figure = helpers.plot_learning_curves(metrics)
+    assert len(figure.axes) == 4
+    assert all(a.get_xlabel() and a.get_ylabel() and a.get_title() for a in figure.axes)
+    assert all(len(a.lines) == 3 for a in figure.axes[:3])
+
+
+@pytest.fixture
+def table(metrics):
+    return pd.DataFrame(
+        {
+            "Model": ["RNN", "LSTM", "GRU"],
+            "Parameters": [10, 40, 30],
+            "Test Perplexity": [6.0, 5.0, 5.1],
+            "Avg Epoch Time (s)": [1.0, 2.0, 3.0],
+            "Inference Speed (ms)": [1.0, 3.0, 2.0],
+        }
+    )
+
+
+def test_requirements_name_the_models_that_qualify(table):
+    shown = helpers.requirements_table(table, {"RNN": 8, "LSTM": 128, "GRU": 128}, 64, 0.05)
+    assert shown["qualifies"].to_dict() == {"RNN": "no", "GRU": "yes", "LSTM": "yes"}
+    assert list(shown.index) == ["RNN", "GRU", "LSTM"]  # the smallest first
+
+
+def test_takeaways_disagree_when_the_measurements_do(table):
+    spans = {"RNN": 8, "LSTM": 128, "GRU": 128}
+    verdicts = helpers.key_takeaways(table, spans, 64)["verdict"]
+    assert verdicts["1. LSTM and GRU perform alike (within 5 %)"] == "agrees"
+    assert verdicts["1. the GRU is more efficient: trains faster"] == "disagrees"
+    assert verdicts["1. the GRU is more efficient: answers faster"] == "agrees"
+    assert verdicts["3. more parameters are not always better"] == "disagrees"
+    assert verdicts["2. but it struggles with long sequences"] == "agrees"
+    spans["RNN"] = 128
+    verdicts = helpers.key_takeaways(table, spans, 64)["verdict"]
+    assert verdicts["2. but it struggles with long sequences"] == "disagrees"
+
+
+def test_a_guess_stands_beside_the_winner_and_ties_are_shared(table):
+    guess = {"perplexity": "GRU", "speed": None, "memory": "LSTM"}
+    shown = helpers.compare_guess(guess, table, {"RNN": 8, "LSTM": 128, "GRU": 128})
+    assert shown.loc["perplexity"].tolist() == ["GRU", "LSTM"]
+    assert shown.loc["speed"].tolist() == ["no guess", "RNN"]
+    assert shown.loc["memory"].tolist() == ["LSTM", "LSTM and GRU"]
+
+
+def test_last_step_curves_stand_beside_this_run(metrics, table):
+    figure = helpers.plot_last_step_protocol(metrics, table)
+    assert [len(a.lines) for a in figure.axes] == [3, 3]
+    assert all(len(line.get_xdata()) == 20 for line in figure.axes[0].lines)
+
+
+def test_helpers_given_none_say_what_they_wait_for(capsys):
+    for call, todo in [
+        (lambda: helpers.generate_text(None, "a", {}, {}), 5),
+        (lambda: helpers.create_performance_table(None, None, None, None), 5),
+        (lambda: helpers.plot_learning_curves(None), 5),
+        (lambda: helpers.show_samples(None), 6),
+        (lambda: helpers.show_table(None), 7),
+        (lambda: helpers.plot_last_step_protocol({}, None), 7),
+        (lambda: helpers.plot_memory_spans(None, 64), 9),
+        (lambda: helpers.requirements_table(None, None, 64, 0.05), 7),
+        (lambda: helpers.compare_guess({}, None, None), 7),
+        (lambda: helpers.key_takeaways(None, None, 64), 7),
+    ]:
+        assert call() is None
+        out = capsys.readouterr().out
+        assert out.startswith(f"Waiting for TODO {todo}") and out.count("\n") == 1
