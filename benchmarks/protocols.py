@@ -1,0 +1,182 @@
+"""This project's training protocol beside the last-step protocol of the original exercise.
+
+    python -m benchmarks.protocols                  one last-step epoch, the total extrapolated
+    python -m benchmarks.protocols --full           all twenty; writes data/last_step_protocol.csv
+    python -m benchmarks.protocols --seeds 1 2 3    this project's protocol for several seeds
+
+Both train the solution's models on the same corpus in the same run, and an interpolated 5-gram
+model that only counts is scored on the same test split. The last-step protocol, to the letter:
+windows one character apart, of which the first 8,000 train and the first 2,000 validate; a loss on
+the final timestep only; batches of 64, the last ones dropped; no dropout in the RNN; weight decay
+1e-5 for the other two; the weights of the last epoch; the first 1,000 test windows.
+"""
+
+import argparse
+import math
+import platform
+import statistics
+import time
+from collections import Counter, defaultdict
+
+import pandas as pd
+import torch
+from torch import nn, optim
+
+import helpers
+from tools.solution import run_todos
+
+LAST_STEP_RATES = {"RNN": 0.002, "LSTM": 0.0005, "GRU": 0.001}
+LAST_STEP_DECAY = {"RNN": 0.0, "LSTM": 1e-5, "GRU": 1e-5}
+
+
+# ---------------------------------------------------------------------------------------------
+# The last-step protocol
+# ---------------------------------------------------------------------------------------------
+
+
+def last_step_batches(X, y):
+    """Yield the batches of 64 of the protocol; what does not fill the last one is dropped."""
+    for i in range(0, len(X) - 64, 64):
+        yield X[i : i + 64], y[i : i + 64]
+
+
+def last_step_train(model, X, y, optimizer, criterion):
+    """Return (mean of the batch losses, seconds) of one epoch."""
+    model.train()
+    losses, start = [], time.perf_counter()
+    for batch_X, batch_y in last_step_batches(X, y):
+        optimizer.zero_grad()
+        logits, _ = model(batch_X, model.init_hidden(len(batch_X)))
+        loss = criterion(logits, batch_y)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+        optimizer.step()
+        losses.append(loss.item())
+    return statistics.mean(losses), time.perf_counter() - start
+
+
+@torch.no_grad()
+def last_step_evaluate(model, X, y, criterion):
+    """Return the mean of the batch losses."""
+    model.eval()
+    return statistics.mean(
+        criterion(model(batch_X, model.init_hidden(len(batch_X)))[0], batch_y).item()
+        for batch_X, batch_y in last_step_batches(X, y)
+    )
+
+
+def last_step_protocol(classes, splits, vocab_size, epochs=20):
+    """Return a DataFrame with one row per model and epoch; test perplexity is the last epoch's."""
+    train_X, train_y, val_X, val_y, test_X, test_y = splits
+    torch.manual_seed(42)
+    models = {
+        name: cls(vocab_size, dropout=0.0 if name == "RNN" else 0.3)
+        for name, cls in classes.items()
+    }
+    optimizers = {
+        name: optim.Adam(
+            model.parameters(), lr=LAST_STEP_RATES[name], weight_decay=LAST_STEP_DECAY[name]
+        )
+        for name, model in models.items()
+    }
+    criterion, rows = nn.CrossEntropyLoss(), []
+    for epoch in range(1, epochs + 1):
+        for name, model in models.items():
+            train_loss, seconds = last_step_train(
+                model, train_X[:8000], train_y[:8000], optimizers[name], criterion
+            )
+            start = time.perf_counter()
+            val_loss = last_step_evaluate(model, val_X[:2000], val_y[:2000], criterion)
+            row = {"model": name, "epoch": epoch, "train_loss": train_loss, "val_loss": val_loss}
+            row |= {"epoch_time": seconds, "val_time": time.perf_counter() - start}
+            rows.append(row)
+            print(f"last step  {name:<4}  {row}", flush=True)
+    table = pd.DataFrame(rows)
+    for name, model in models.items():
+        loss = last_step_evaluate(model, test_X[:1000], test_y[:1000], criterion)
+        table.loc[table["model"] == name, "test_perplexity"] = math.exp(loss)
+    return table
+
+
+# ---------------------------------------------------------------------------------------------
+# This project's protocol, and counting
+# ---------------------------------------------------------------------------------------------
+
+
+def this_protocol(namespace, splits, vocab_size, seed):
+    """Return the performance table of one run of the solution with this seed, and its seconds."""
+    namespace["SEED"] = seed
+    start = time.perf_counter()
+    models, metrics = namespace["train_and_compare_models"](*splits[:4], vocab_size)
+    table = helpers.create_performance_table(metrics, models, *splits[4:])
+    table["Best Val Loss"] = [min(metrics[name]["val_losses"]) for name in table["Model"]]
+    return table, time.perf_counter() - start
+
+
+def five_gram_perplexity(text, test_X, test_y, vocab_size):
+    """Return the test perplexity of an interpolated 5-gram model that counts the training text.
+
+    Witten-Bell smoothing as in Chen and Goodman, "An Empirical Study of Smoothing Techniques for
+    Language Modeling" (1998), section 2.5; below single characters it backs off to 1 / vocab_size.
+    """
+    counts = defaultdict(Counter)
+    for order in range(5):
+        for i in range(order, len(text)):
+            counts[tuple(text[i - order : i])][text[i]] += 1
+    total_loss = 0.0
+    for context, target in zip(test_X[:, -4:].tolist(), test_y.tolist(), strict=True):
+        probability = 1 / vocab_size
+        for order in range(5):
+            seen = counts.get(tuple(context[4 - order :]))
+            if seen is None:
+                break
+            kinds, occurrences = len(seen), seen.total()
+            probability = (seen[target] + kinds * probability) / (occurrences + kinds)
+        total_loss -= math.log(probability)
+    return math.exp(total_loss / len(test_y))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--corpus", default="sample", help="what load_text takes")
+    parser.add_argument("--full", action="store_true", help="all twenty last-step epochs")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[helpers.SEED])
+    arguments = parser.parse_args()
+
+    text = helpers.load_text(arguments.corpus)
+    chars, char2idx, _ = helpers.build_vocabulary(text)
+    splits = helpers.prepare_sequences(text, char2idx)
+    namespace = run_todos(1, 2, 3, 5)
+    classes = {name: namespace[f"Char{name}"] for name in ("RNN", "LSTM", "GRU")}
+    namespace["MODEL_CLASSES"] = classes
+    print(
+        f"Python {platform.python_version()}, torch {torch.__version__}, {platform.machine()}, "
+        f"{torch.get_num_threads()} threads, corpus {arguments.corpus}, {len(chars)} characters"
+    )
+
+    seconds = {}
+    for seed in arguments.seeds:
+        table, seconds[seed] = this_protocol(namespace, splits, len(chars), seed)
+        print(f"\nthis protocol, seed {seed}: {seconds[seed]:.0f} s\n{helpers.show_table(table)}\n")
+    train_text = torch.cat([splits[0][0], splits[1]]).tolist()
+    counted = five_gram_perplexity(train_text, splits[4], splits[5], len(chars))
+    print(f"interpolated 5-gram: test perplexity {counted:.3f}")
+
+    epochs = 20 if arguments.full else 1
+    recorded = last_step_protocol(classes, splits, len(chars), epochs)
+    total = (recorded["epoch_time"].sum() + recorded["val_time"].sum()) * 20 / epochs
+    print(recorded.groupby("model", sort=False)[["epoch_time", "test_perplexity"]].mean())
+    print(
+        f"last-step protocol, 20 epochs: {total:.0f} s{'' if arguments.full else ' (extrapolated)'}"
+    )
+    ours = statistics.median(seconds.values())
+    print(f"this protocol: {ours:.0f} s, {ours / total:.2f} of that")
+    if arguments.full and arguments.corpus == "sample":
+        columns = ["model", "epoch", "train_loss", "val_loss", "test_perplexity"]
+        path = helpers.DATA / "last_step_protocol.csv"
+        recorded[columns].to_csv(path, index=False, float_format="%.4f", lineterminator="\n")
+        print(f"written: {path.name}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""The generator: nothing leaks, nothing drifts, and a wrong marker is an error naming its place."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tools import make_exercise
+from tools.make_exercise import EXERCISE, SOLUTION, MarkerError, strip_solutions
+
+SOLUTION_CELLS = json.loads(SOLUTION.read_text(encoding="utf-8"))["cells"]
+EXERCISE_CELLS = json.loads(EXERCISE.read_text(encoding="utf-8"))["cells"]
+
+
+def solution_regions():
+    """Yield the lines between markers, with those of stubs left out."""
+    for cell in SOLUTION_CELLS:
+        inside = False
+        for line in "".join(cell["source"]).split("\n"):
+            match = make_exercise.MARKER.match(line)
+            if match:
+                inside = match[2] == "BEGIN SOLUTION" or (inside and match[2] != "END SOLUTION")
+            elif inside:
+                yield line.strip()
+
+
+def test_committed_exercise_is_the_generated_one():
+    make_exercise.main(["--check"])
+
+
+def test_check_fails_when_the_committed_file_differs(tmp_path, monkeypatch):
+    drifted = tmp_path / "exercise.ipynb"
+    drifted.write_text(EXERCISE.read_text(encoding="utf-8") + " ", encoding="utf-8")
+    monkeypatch.setattr(make_exercise, "EXERCISE", drifted)
+    with pytest.raises(SystemExit, match="make_exercise"):
+        make_exercise.main(["--check"])
+
+
+def test_no_line_of_the_solution_leaks():
+    shown = {
+        line.strip() for cell in EXERCISE_CELLS for line in "".join(cell["source"]).split("\n")
+    }
+    leaked = {line for line in solution_regions() if len(line) > 3} & shown
+    assert len(list(solution_regions())) > 50
+    assert not leaked
+
+
+def test_exercise_has_neither_outputs_nor_markers():
+    for cell in EXERCISE_CELLS:
+        assert not cell.get("outputs") and cell.get("execution_count") is None
+        source = "".join(cell["source"])
+        assert "SOLUTION" not in source and "STUB" not in source
+
+
+def test_every_cell_keeps_its_id():
+    kept = [cell["id"] for cell in EXERCISE_CELLS if not cell["id"].endswith("-preview")]
+    assert kept == [
+        cell["id"]
+        for cell in SOLUTION_CELLS
+        if "solution-only" not in cell["metadata"].get("tags", [])
+    ]
+
+
+def test_every_todo_but_the_personal_ones_has_a_preview():
+    previews = {cell["id"] for cell in EXERCISE_CELLS if cell["id"].endswith("-preview")}
+    for cell in SOLUTION_CELLS:
+        number = make_exercise.todo_number(cell)
+        personal = "no-preview" in cell["metadata"].get("tags", [])
+        assert number is None or (f"{cell['id']}-preview" in previews) != personal
+
+
+def test_minutes_add_up_to_18():
+    headings = [line for cell in SOLUTION_CELLS for line in "".join(cell["source"]).split("\n")]
+    minutes = [
+        int(line.split("(")[-1].split(" min")[0])
+        for line in headings
+        if line.startswith("### TODO")
+    ]
+    assert len(minutes) == 10 and sum(minutes) + 1 == 18  # one for reading the page
+
+
+def test_stubs_replace_the_region_at_their_own_indentation():
+    source = "def f():\n    # BEGIN SOLUTION\n    # STUB: pass\n    return 1\n    # END SOLUTION"
+    assert strip_solutions(source, "c") == "def f():\n    pass"
+
+
+def test_markers_work_in_markdown():
+    source = "<!-- BEGIN SOLUTION -->\n<!-- STUB: *here* -->\nmine\n<!-- END SOLUTION -->"
+    assert strip_solutions(source, "c") == "*here*"
+
+
+@pytest.mark.parametrize(
+    "source, complaint",
+    [
+        ("# BEGIN SOLUTION\n# STUB: x", "has no END SOLUTION"),
+        ("x\n# END SOLUTION", "line 2: END SOLUTION without"),
+        ("# BEGIN SOLUTION\n# STUB: x\n# BEGIN SOLUTION", "line 3: BEGIN SOLUTION inside"),
+        ("# BEGIN SOLUTION\nx\n# END SOLUTION", "has no STUB"),
+        ("# STUB: x", "STUB outside"),
+        ("x = 1  # BEGIN SOLUTION", "stand alone"),
+    ],
+)
+def test_wrong_markers_are_errors_that_name_the_place(source, complaint):
+    with pytest.raises(MarkerError, match=f"'cell-7'.*{complaint}"):
+        strip_solutions(source, "cell-7")
+
+
+def test_the_file_does_not_depend_on_python_or_on_the_machine():
+    # The script uses the standard library only and Python 3.11's syntax; run it as another process
+    # with another hash seed, encoding and working directory.
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(make_exercise.__file__), "--check"],
+        cwd="/" if sys.platform != "win32" else "C:\\",
+        env={"PYTHONHASHSEED": "1", "LC_ALL": "C"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_machine_metadata_is_normalised():
+    solution = json.loads(SOLUTION.read_text(encoding="utf-8"))
+    before = make_exercise.render(make_exercise.make_exercise(solution))
+    solution["metadata"]["language_info"]["version"] = "9.9.9"
+    solution["metadata"]["widgets"] = {"state": 1}
+    solution["cells"][1]["metadata"]["execution"] = {"iopub.status.busy": "2026-01-01"}
+    assert make_exercise.render(make_exercise.make_exercise(solution)) == before

@@ -1,0 +1,72 @@
+"""The exercise with its first k TODOs filled in from the solution runs, for every k.
+
+nbval runs both notebooks as they are (see pyproject.toml); here they are half-filled, as students
+have them.
+"""
+
+import json
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+import checks
+from tools.make_exercise import EXERCISE, ROOT, SOLUTION, todo_number
+
+SOLUTION_SOURCES = {
+    cell["id"]: "".join(cell["source"])
+    for cell in json.loads(SOLUTION.read_text(encoding="utf-8"))["cells"]
+}
+TODOS = sorted(
+    {
+        number
+        for cell in json.loads(EXERCISE.read_text(encoding="utf-8"))["cells"]
+        if (number := todo_number(cell)) is not None
+    }
+)
+
+
+def run_filled(k):
+    """Run the exercise with the TODOs up to k filled in; return the notebook and its summary."""
+    notebook = nbformat.read(EXERCISE, as_version=4)
+    for cell in notebook.cells:
+        if (todo_number(cell) or k + 1) <= k:
+            cell.source = SOLUTION_SOURCES[cell.id]
+    notebook.cells.append(
+        nbformat.v4.new_code_cell("print(checks.summary()['status'].to_json(), end='')")
+    )
+    NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}
+    ).execute()
+    printed = "".join(output.get("text", "") for output in notebook.cells[-1].outputs)
+    return notebook, json.loads(printed.splitlines()[-1])
+
+
+def test_todos_are_numbered_without_a_gap():
+    assert [check.number for check in checks._CHECKS.values()] == TODOS
+
+
+@pytest.mark.parametrize("k", [0, *TODOS])
+def test_exercise_with_the_first_todos_filled_in_runs(k):
+    notebook, status = run_filled(k)
+    assert status == {str(number): "passed" if number <= k else "not attempted" for number in TODOS}
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert not [o for o in outputs if o.get("name") == "stderr"]
+
+
+def test_committed_solution_is_executed_without_errors():
+    size = SOLUTION.stat().st_size
+    cells = json.loads(SOLUTION.read_text(encoding="utf-8"))["cells"]
+    counts = [cell["execution_count"] for cell in cells if cell["cell_type"] == "code"]
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    assert counts == list(range(1, len(counts) + 1)) and size < 1_000_000
+    assert not [o for o in outputs if o["output_type"] == "error" or o.get("name") == "stderr"]
+
+
+def test_short_todos_take_at_most_five_lines():
+    for cell in json.loads(SOLUTION.read_text(encoding="utf-8"))["cells"]:
+        if (todo_number(cell) or 0) in (6, 7, 8, 9):
+            source = "".join(cell["source"])
+            answer = source.split("# BEGIN SOLUTION")[1].split("# END SOLUTION")[0]
+            lines = [line for line in answer.split("\n") if line.strip() and "STUB" not in line]
+            assert len(lines) <= 5, cell["id"]
