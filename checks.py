@@ -218,6 +218,8 @@ def _check(function):
             status, message = "not attempted", f"Fill in TODO {_CHECKS[name].number} above first."
         except _Broken as broken:
             rule, message = broken.rule, str(broken)
+        except Exception as error:  # an answer of a kind that no rule foresaw
+            rule, message = "raised", f"checking it raised {type(error).__name__}: {error}"
         result = CheckResult(name, status, rule, message, points, _CHECKS[name].points)
         _latest[name] = result
         result._show(_execution_count())
@@ -244,8 +246,8 @@ def _nothing_changes():
         np.random.set_state(numpy_state)
 
 
-def _run(call, function, *args, rule="raised", **kwargs):
-    """Run student code; an exception breaks ``rule``, quoting the student's own line."""
+def _run(call, function, *args, **kwargs):
+    """Run student code; an exception breaks the rule "raised", quoting the student's own line."""
     try:
         return function(*args, **kwargs)
     except Exception as error:
@@ -255,7 +257,7 @@ def _run(call, function, *args, rule="raised", **kwargs):
                 if line := linecache.getline(frame.filename, frame.lineno).strip():
                     message += f"\n  at your line: {line}"
                 break
-        raise _Broken(rule, message) from error
+        raise _Broken("raised", message) from error
 
 
 def _is_student_code(filename):
@@ -285,16 +287,19 @@ def _expected_parameters(
 
 @_check
 def char_rnn(CharRNN):
+    """Return the CheckResult of TODO 1: the class CharRNN."""
     return _model(CharRNN, "RNN")
 
 
 @_check
 def char_lstm(CharLSTM):
+    """Return the CheckResult of TODO 2: the class CharLSTM."""
     return _model(CharLSTM, "LSTM")
 
 
 @_check
 def char_gru(CharGRU):
+    """Return the CheckResult of TODO 3: the class CharGRU."""
     return _model(CharGRU, "GRU")
 
 
@@ -354,12 +359,8 @@ def _build(cls, **spec):
 
 def _is_stub(model, x):
     """Return whether nothing has been filled in: no layers, and methods that return nothing."""
-    if list(model.parameters()) or [
-        v for k, v in vars(model).items() if not k.startswith("_") and k != "training"
-    ]:
-        return False
     with contextlib.suppress(Exception):
-        return model(x) is None and model.init_hidden(_BATCH) is None
+        return not list(model.parameters()) and model(x) is model.init_hidden(_BATCH) is None
     return False
 
 
@@ -708,6 +709,7 @@ def _one_per_model(values, name, rule, expected):
 
 @_check
 def parameters(parameter_counts, vocab_size):
+    """Return the CheckResult of TODO 4: the dict of parameter counts, by formula."""
     if parameter_counts is None:
         raise _NotAttempted
     _one_per_model(parameter_counts, "parameter_counts", "counts-wrong", "a number")
@@ -775,6 +777,7 @@ class _Steps:
 
 @_check
 def training(train_and_compare_models):
+    """Return the CheckResult of TODO 5: the function, called on a tiny text for three epochs."""
     if train_and_compare_models is None:
         raise _NotAttempted
     train_X, train_y, val_X, val_y = _tiny_splits()
@@ -917,6 +920,7 @@ def _rules_of_the_weights(models, metrics, steps, train, val):
 
 @_check
 def samples(samples):
+    """Return the CheckResult of TODO 6: presence and type of the generated texts."""
     if samples is None:
         raise _NotAttempted
     _one_per_model(samples, "samples", "samples-missing", "a dict {temperature: text}")
@@ -948,6 +952,7 @@ _NUMBERS = (
 
 @_check
 def performance(performance_table):
+    """Return the CheckResult of TODO 7: rows, columns and types of the table."""
     if performance_table is None:
         raise _NotAttempted
     if not isinstance(performance_table, pd.DataFrame):
@@ -971,6 +976,7 @@ def performance(performance_table):
 
 @_check
 def figures(learning_curves, tradeoff_figure):
+    """Return the CheckResult of TODO 8: two figures that show data."""
     if learning_curves is None and tradeoff_figure is None:
         raise _NotAttempted
     drawn = {"learning_curves": learning_curves, "tradeoff_figure": tradeoff_figure}
@@ -986,6 +992,7 @@ def figures(learning_curves, tradeoff_figure):
 
 @_check
 def long_context(spans):
+    """Return the CheckResult of TODO 9: presence and type of the memory spans."""
     if spans is None:
         raise _NotAttempted
     _one_per_model(spans, "spans", "spans-missing", "a memory span")
@@ -1000,6 +1007,7 @@ def long_context(spans):
 
 @_check
 def recommendation(recommendation, evidence):
+    """Return the CheckResult of TODO 10: presence and type of recommendation and evidence."""
     if recommendation is None and evidence is None:
         raise _NotAttempted
     if recommendation not in MODELS:

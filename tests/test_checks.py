@@ -347,6 +347,18 @@ def test_an_exception_quotes_the_line_of_the_student(tmp_path):
     assert "at your line: embedded = self.dropout(self.embeddings(x))" in message
 
 
+def test_an_answer_that_no_rule_foresaw_is_a_failure_not_a_traceback():
+    class Odd(dict):
+        def __eq__(self, other):
+            raise RuntimeError("never compare me")
+
+        __hash__ = None
+
+    result = checks.training(lambda *args, epochs: Odd())
+    assert (result.status, result.rule) == ("failed", "raised")
+    assert "never compare me" in result.message
+
+
 def test_checks_change_nothing(namespace):
     torch.manual_seed(3)
     model = namespace["CharGRU"](11)

@@ -334,6 +334,11 @@ def test_lstm_passes_lag_1_of_the_memory_task(namespace, sample, capsys, monkeyp
     assert "CharLSTM" in capsys.readouterr().out
 
 
+def test_memory_span_needs_a_text_longer_than_the_lags(namespace):
+    with pytest.raises(ValueError, match=r"26 characters.*128"):
+        helpers.memory_span(namespace["CharGRU"], "abcdefghijklmnopqrstuvwxyz", 4e-3)
+
+
 def test_a_model_that_forgets_has_no_memory_span(namespace, sample, monkeypatch):
     class Forgetful(namespace["CharGRU"]):
         def forward(self, x, hidden=None, return_sequences=False):
