@@ -147,8 +147,7 @@ def main():
     chars, char2idx, _ = helpers.build_vocabulary(text)
     splits = helpers.prepare_sequences(text, char2idx)
     namespace = run_todos(1, 2, 3, 5)
-    classes = {name: namespace[f"Char{name}"] for name in ("RNN", "LSTM", "GRU")}
-    namespace["MODEL_CLASSES"] = classes
+    classes = namespace["MODEL_CLASSES"]
     print(
         f"Python {platform.python_version()}, torch {torch.__version__}, {platform.machine()}, "
         f"{torch.get_num_threads()} threads, corpus {arguments.corpus}, {len(chars)} characters"
