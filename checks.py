@@ -820,7 +820,9 @@ def training(train_and_compare_models):
                     f"{owners[id(p)]} and {name} share parameters: create one model per name.",
                 )
     _rules_of_the_steps(models, steps)
-    _rules_of_the_weights(models, metrics, steps, (train_X, train_y), (val_X, val_y))
+    # Both texts repeat, with periods 6 and 7: these windows stand for all.
+    train, val = (train_X[:42], train_y[:42]), (val_X[:42], val_y[:42])
+    _rules_of_the_weights(models, metrics, steps, train, val)
     return f"Three models trained for {_EPOCHS} epochs on a tiny text, best weights kept."
 
 
