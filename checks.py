@@ -230,8 +230,9 @@ def _check(function):
 
 @contextlib.contextmanager
 def _nothing_changes():
-    """Keep the global random states, and what student code prints or warns, inside the check."""
+    """Keep global state, and what student code prints or warns, inside the check."""
     python_state, numpy_state = random.getstate(), np.random.get_state()
+    threads = torch.get_num_threads()
     try:
         with (
             torch.random.fork_rng(),
@@ -244,6 +245,7 @@ def _nothing_changes():
     finally:
         random.setstate(python_state)
         np.random.set_state(numpy_state)
+        torch.set_num_threads(threads)
 
 
 def _run(call, function, *args, **kwargs):

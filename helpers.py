@@ -25,6 +25,8 @@ from matplotlib.ticker import MaxNLocator
 from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
+from threads import Threads
+
 QUICK = os.environ.get("EXERCISE_QUICK") == "1"
 
 SEED = 42
@@ -38,6 +40,7 @@ LONGEST_LAG = 2 if QUICK else 128  # where memory_span stops, in characters
 SPAN_BATCHES = 2_000  # what memory_span spends on one lag before it gives up
 
 DATA = Path(__file__).parent / "data"
+_THREADS = Threads()
 
 
 def describe_machine():
@@ -48,7 +51,7 @@ def describe_machine():
         processor = names[0].partition(":")[2].strip() if names else processor
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
     return (
-        f"{processor}, {os.cpu_count()} cores{gpu}, {platform.system()}, "
+        f"{processor}, {os.cpu_count()} cores, {_THREADS.most} threads{gpu}, {platform.system()}, "
         f"Python {platform.python_version()}, torch {torch.__version__}"
     )
 
@@ -293,6 +296,7 @@ def train_epoch(model, X, y, optimizer, criterion, batch_size=32):
     _synchronize(device)
     start = time.perf_counter()
     for batch_X, batch_y in zip(X.split(batch_size), y.split(batch_size), strict=True):
+        _THREADS.adapt()
         optimizer.zero_grad()
         loss, count = _loss_on_batch(
             model, batch_X.to(device), batch_y.to(device), criterion, every_step=True
@@ -497,6 +501,7 @@ def memory_span(model_class, text, learning_rate, load=4, hidden_dim=128, num_la
         level = max(1, 2 * span)
         recent = deque(maxlen=20)
         for _ in range(SPAN_BATCHES):
+            _THREADS.adapt()
             lag = int(torch.randint(level // 2 + 1, level + 1, (1,)))
             shown = torch.randint(8, (64, load))  # (b, load)
             asked = torch.randint(load, (64, 1))  # (b, 1)
@@ -627,7 +632,7 @@ def plot_last_step_protocol(metrics, table):
     """Return a figure: validation loss and test perplexity under the last-step protocol and ours.
 
     The last-step curves are those of data/last_step_protocol.csv, which
-    ``python benchmarks/protocols.py --full`` measured on the bundled sample.
+    ``python -m benchmarks.speed --full`` measured on the bundled sample.
     """
     if _waits_for("7: performance_table", metrics, table):
         return None
