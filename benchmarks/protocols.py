@@ -1,19 +1,12 @@
-"""This project's training protocol beside the last-step protocol of the original exercise.
+"""This project's training protocol, the last-step protocol of the original exercise, and counting.
 
-    python -m benchmarks.protocols                  one last-step epoch, the total extrapolated
-    python -m benchmarks.protocols --full           all twenty; writes data/last_step_protocol.csv
-    python -m benchmarks.protocols --seeds 1 2 3    this project's protocol for several seeds
-
-Both train the solution's models on the same corpus in the same run, and an interpolated 5-gram
-model that only counts is scored on the same test split. The last-step protocol, to the letter:
-windows one character apart, of which the first 8,000 train and the first 2,000 validate; a loss on
-the final timestep only; batches of 64, the last ones dropped; no dropout in the RNN; weight decay
-1e-5 for the other two; the weights of the last epoch; the first 1,000 test windows.
+The last-step protocol, to the letter: windows one character apart, of which the first 8,000 train
+and the first 2,000 validate; a loss on the final timestep only; batches of 64, the last ones
+dropped; no dropout in the RNN; weight decay 1e-5 for the other two; the weights of the last epoch;
+the first 1,000 test windows. benchmarks/speed.py runs both protocols on one corpus in one run.
 """
 
-import argparse
 import math
-import platform
 import statistics
 import time
 from collections import Counter, defaultdict
@@ -23,7 +16,6 @@ import torch
 from torch import nn, optim
 
 import helpers
-from tools.solution import run_todos
 
 LAST_STEP_RATES = {"RNN": 0.002, "LSTM": 0.0005, "GRU": 0.001}
 LAST_STEP_DECAY = {"RNN": 0.0, "LSTM": 1e-5, "GRU": 1e-5}
@@ -113,6 +105,26 @@ def this_protocol(namespace, splits, vocab_size, seed):
     return table, time.perf_counter() - start
 
 
+def seconds_to_loss(namespace, name, splits, vocab_size, target, seed, batches=4):
+    """Return the training seconds until the validation loss is below ``target``.
+
+    Scored as the last-step protocol does, every few batches, outside the clock. Raises RuntimeError
+    when 20 epochs do not suffice.
+    """
+    train_X, train_y, val_X, val_y = splits[:4]
+    torch.manual_seed(seed)
+    model = namespace["MODEL_CLASSES"][name](vocab_size)
+    optimizer = optim.Adam(model.parameters(), lr=helpers.LEARNING_RATES[name])
+    criterion, seconds = nn.CrossEntropyLoss(), 0.0
+    for epoch in range(20):
+        X, y = helpers.one_pass(train_X, train_y, seed=epoch)
+        for part_X, part_y in zip(X.split(32 * batches), y.split(32 * batches), strict=True):
+            seconds += helpers.train_epoch(model, part_X, part_y, optimizer, criterion)[1]
+            if last_step_evaluate(model, val_X[:2000], val_y[:2000], criterion) < target:
+                return seconds
+    raise RuntimeError(f"{name}: validation loss {target:.3f} not reached in 20 epochs")
+
+
 def five_gram_perplexity(text, test_X, test_y, vocab_size):
     """Return the test perplexity of an interpolated 5-gram model that counts the training text.
 
@@ -134,48 +146,3 @@ def five_gram_perplexity(text, test_X, test_y, vocab_size):
             probability = (seen[target] + kinds * probability) / (occurrences + kinds)
         total_loss -= math.log(probability)
     return math.exp(total_loss / len(test_y))
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--corpus", default="sample", help="what load_text takes")
-    parser.add_argument("--full", action="store_true", help="all twenty last-step epochs")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[helpers.SEED])
-    arguments = parser.parse_args()
-
-    text = helpers.load_text(arguments.corpus)
-    chars, char2idx, _ = helpers.build_vocabulary(text)
-    splits = helpers.prepare_sequences(text, char2idx)
-    namespace = run_todos(1, 2, 3, 5)
-    classes = namespace["MODEL_CLASSES"]
-    print(
-        f"Python {platform.python_version()}, torch {torch.__version__}, {platform.machine()}, "
-        f"{torch.get_num_threads()} threads, corpus {arguments.corpus}, {len(chars)} characters"
-    )
-
-    seconds = {}
-    for seed in arguments.seeds:
-        table, seconds[seed] = this_protocol(namespace, splits, len(chars), seed)
-        print(f"\nthis protocol, seed {seed}: {seconds[seed]:.0f} s\n{helpers.show_table(table)}\n")
-    train_text = torch.cat([splits[0][0], splits[1]]).tolist()
-    counted = five_gram_perplexity(train_text, splits[4], splits[5], len(chars))
-    print(f"interpolated 5-gram: test perplexity {counted:.3f}")
-
-    epochs = 20 if arguments.full else 1
-    recorded = last_step_protocol(classes, splits, len(chars), epochs)
-    total = (recorded["epoch_time"].sum() + recorded["val_time"].sum()) * 20 / epochs
-    print(recorded.groupby("model", sort=False)[["epoch_time", "test_perplexity"]].mean())
-    print(
-        f"last-step protocol, 20 epochs: {total:.0f} s{'' if arguments.full else ' (extrapolated)'}"
-    )
-    ours = statistics.median(seconds.values())
-    print(f"this protocol: {ours:.0f} s, {ours / total:.2f} of that")
-    if arguments.full and arguments.corpus == "sample":
-        columns = ["model", "epoch", "train_loss", "val_loss", "test_perplexity"]
-        path = helpers.DATA / "last_step_protocol.csv"
-        recorded[columns].to_csv(path, index=False, float_format="%.4f", lineterminator="\n")
-        print(f"written: {path.name}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,84 @@
+"""What keeps the exercise fast stays in force: ratios, side by side, with wide margins.
+
+benchmarks/speed.py measures the figures; these are the bounds below which something has broken.
+"""
+
+import statistics
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+import helpers
+from benchmarks import loop, protocols, scaling, together
+
+NAMES = ("RNN", "LSTM", "GRU")
+
+
+def test_datasets_is_imported_only_for_a_corpus_from_the_hub():
+    code = "import checks, helpers, sys; helpers.load_text(); print('datasets' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
+
+
+@pytest.mark.filterwarnings("ignore:TF32 acceleration")  # switching oneDNN off and on says so
+@pytest.mark.parametrize("name", NAMES)
+def test_the_products_of_the_limit_are_the_operations_that_torch_counts(namespace, name):
+    model = namespace[f"Char{name}"](73)
+    X = torch.zeros(loop.BATCH, loop.SEQ_LEN, dtype=torch.long)
+    # Without oneDNN, because the counter does not look into its fused LSTM.
+    with torch.backends.mkldnn.flags(enabled=False), FlopCounterMode(display=False) as counter:
+        model(X, return_sequences=True)[0].sum().backward()
+    listed = sum(2 * m * k * n * count for m, k, n, count in loop.products(name, 73))
+    assert listed == pytest.approx(counter.get_total_flops(), rel=0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_train_epoch_adds_little_to_a_bare_loop(namespace, sample, name):
+    text, chars, char2idx, _ = sample
+    X, y = helpers.one_pass(*helpers.prepare_sequences(text, char2idx)[:2], seed=0)
+    model_class = namespace[f"Char{name}"]
+    ratio, _ = loop.throughput_of_train_epoch(model_class, X[:320], y[:320], len(chars))
+    assert ratio > 0.75
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_an_epoch_is_several_times_faster_than_one_of_the_last_step_protocol(
+    namespace, sample, name
+):
+    text, chars, char2idx, _ = sample
+    X, y = helpers.prepare_sequences(text, char2idx)[:2]
+    pass_X, pass_y = helpers.one_pass(X, y, seed=0)
+    model, criterion = namespace[f"Char{name}"](len(chars)), torch.nn.CrossEntropyLoss()
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    ratios = []
+    for _ in range(3):
+        # Five batches of either; an epoch has 124 and len(pass_X) / 32.
+        last_step = protocols.last_step_train(model, X[:321], y[:321], optimizer, criterion)[1]
+        own = helpers.train_epoch(model, pass_X[:160], pass_y[:160], optimizer, criterion)[1]
+        ratios.append((last_step / 5 * 124) / (own / 160 * len(pass_X)))
+    assert statistics.median(ratios) > 3
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the setting is libgomp's")
+def test_two_trainings_at_once_share_the_machine():
+    alone, both = [], []
+    for _ in range(2):
+        alone += together.milliseconds_per_step("GRU", 1, 3)
+        both += together.milliseconds_per_step("GRU", 2, 3)
+    assert statistics.median(both) < 5 * statistics.median(alone)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+def test_memory_is_flat_per_character_and_time_linear(monkeypatch):
+    monkeypatch.setenv("EXERCISE_QUICK", "0")  # the measured process is one of its own
+    small, large = ({row["stage"]: row for row in scaling.stages([n])} for n in (60_000, 600_000))
+    epoch = "epoch of the RNN"
+    assert 4 < large[epoch]["seconds"] / small[epoch]["seconds"] < 25
+    bytes_per_character = large["prepare"]["memory_mb"] * 2**20 / 600_000
+    assert bytes_per_character < 40
