@@ -92,14 +92,13 @@ def speed():
     texts = ["| characters | load | encode and cut | memory for that | epoch of the RNN |"]
     texts.append("|---:" * 5 + "|")
     for length in map(str, lengths):
-        stage = {
-            what: value[f"{what}: seconds", length]
-            for what in ("load", "prepare", "epoch of the RNN")
-        }
+        load, prepare, epoch = (
+            value[f"{stage}: seconds", length] for stage in ("load", "prepare", "epoch of the RNN")
+        )
+        memory = value["encode: bytes per character", length]
         texts.append(
-            f"| {int(length):,} | {1000 * stage['load']:.0f} ms | {1000 * stage['prepare']:.1f} ms | "
-            f"{value['encode: bytes per character', length]:.0f} B per character | "
-            f"{stage['epoch of the RNN']:.1f} s |"
+            f"| {int(length):,} | {1000 * load:.0f} ms | {1000 * prepare:.1f} ms | "
+            f"{memory:.0f} B per character | {epoch:.1f} s |"
         )
     core = value["ratio: core, last-step / this", "all"]
     return "\n".join(
