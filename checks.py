@@ -14,6 +14,7 @@ import linecache
 import math
 import random
 import sys
+import time
 import traceback
 import warnings
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 import helpers
+import hints
 
 MODELS = ("RNN", "LSTM", "GRU")
 
@@ -41,7 +43,7 @@ RULES = {
     "unregistered-layer": "a layer sits in a plain list or dict, where PyTorch does not see it",
     "hidden-not-returned": "forward does not return a pair (logits, new hidden state)",
     "logits-shape": "the logits are not of shape (batch, vocab_size)",
-    "vocab-size": "the number of logits does not follow vocab_size",
+    "vocab-size": "the number of logits or of embedded characters does not follow vocab_size",
     "return-sequences": "return_sequences=True does not give the logits of every timestep",
     "bidirectional": "the logits of a timestep depend on characters that come after it",
     "batch-first": "the rows of a batch influence each other",
@@ -49,7 +51,7 @@ RULES = {
     "hidden-shape": "the hidden state does not have the shapes of the contract",
     "num-layers": "the number of recurrent layers does not follow num_layers",
     "hidden-size": "the size of the hidden state or of the output layer's input is not hidden_dim",
-    "embedding-size": "the embedding does not have vocab_size rows of embedding_dim numbers",
+    "embedding-size": "the recurrent layer is not fed embedding_dim numbers per character",
     "layer-type": "the recurrent layer is not the one that the class is named after",
     "parameter-count": "the number of parameters is not that of the specification",
     "raw-logits": "a softmax has been applied to the logits",
@@ -70,6 +72,7 @@ RULES = {
     "metrics-keys": "metrics lacks a model or one of its four entries",
     "epochs-ignored": "the number of epochs does not follow the argument epochs",
     "metrics-length": "a list in metrics does not have one number per epoch",
+    "metrics-swapped": "a list in metrics holds seconds in place of losses, or losses for seconds",
     "shared-model": "two names share one model",
     "not-trained": "no optimizer step changed a model",
     "frozen-model": "some parameters of a model were given to no optimizer",
@@ -79,12 +82,19 @@ RULES = {
     "untrained-returned": "the models returned are not the models that were trained",
     "best-weights": "the models returned do not hold the weights of their best epoch",
     # Later TODOs
-    "samples-missing": "samples lacks a model, a temperature or a text",
+    "samples-missing": "samples lacks a model, a second temperature or a text",
+    "prompt-missing": "a text does not begin with the prompt and go on from there",
+    "identical-samples": "two of the texts are the same",
     "table-columns": "performance_table lacks a row or a column, or a column is not numbers",
+    "table-stale": "a figure in performance_table is not that of the trained models on test_X",
     "figure-empty": "a figure is missing or shows nothing",
-    "spans-missing": "spans does not hold one whole number per model",
+    "axes-unlabelled": "an axis has no label, or tradeoff_figure does not name the three models",
+    "spans-missing": "spans does not hold one memory span per model: 0 or a power of two",
+    "spans-swapped": "the plain RNN's span is longer than that of a gated model",
     "recommendation-unknown": "recommendation is not one of the three names",
-    "evidence-missing": "evidence holds no number under a column of the performance table",
+    "recommendation-unsupported": "another model is the smallest that meets the requirements",
+    "evidence-missing": "evidence does not hold numbers under names",
+    "evidence-mismatch": "a number in evidence is not the recommended model's in the table",
 }
 
 
@@ -107,7 +117,8 @@ class CheckResult:
     def __str__(self):
         sign = {"passed": "✔", "failed": "✘", "not attempted": "○"}[self.status]
         rule = f" [{self.rule}]" if self.rule else ""
-        return f"{sign} {_title(self.check)}: {self.status}{rule}. {self.message}"
+        more = f'\n  For a hint: checks.hint("{self.check}")' if self.status == "failed" else ""
+        return f"{sign} {_title(self.check)}: {self.status}{rule}. {self.message}{more}"
 
     def _repr_html_(self):
         # The sign and the word carry the meaning; colour only repeats it, on any theme.
@@ -150,18 +161,21 @@ class _Check:
 # The order of the TODOs, their points, and what each of them asks for.
 _CHECKS = {
     "char_rnn": _Check(1, 12, "CharRNN"),
-    "char_lstm": _Check(2, 12, "CharLSTM"),
-    "char_gru": _Check(3, 12, "CharGRU"),
+    "char_lstm": _Check(2, 10, "CharLSTM"),
+    "char_gru": _Check(3, 10, "CharGRU"),
     "parameters": _Check(4, 4, "parameter_counts"),
-    "training": _Check(5, 20, "train_and_compare_models"),
-    "samples": _Check(6, 8, "samples"),
-    "performance": _Check(7, 8, "performance_table"),
+    "training": _Check(5, 18, "train_and_compare_models"),
+    "samples": _Check(6, 7, "samples"),
+    "performance": _Check(7, 7, "performance_table"),
     "figures": _Check(8, 8, "learning_curves and tradeoff_figure"),
-    "long_context": _Check(9, 8, "spans"),
-    "recommendation": _Check(10, 8, "recommendation and evidence"),
+    "long_context": _Check(9, 7, "spans"),
+    "recommendation": _Check(10, 7, "recommendation and evidence"),
 }
 
-_latest = {}  # the last result of each check in this session, for summary()
+PARAGRAPH_POINTS = 10  # for the paragraph of TODO 10, which a person reads
+
+_latest = {}  # the last result of each check in this session, for summary() and hint()
+_hinted = {}  # the number of hints given for a check and symptom
 
 
 def _title(check):
@@ -169,23 +183,62 @@ def _title(check):
 
 
 def summary():
-    """Return a DataFrame with the state of all checks in this session, and their points."""
+    """Return a DataFrame with the state of all checks in this session, points and what to do next.
+
+    Its last row is the paragraph of TODO 10, whose points a person gives.
+    """
     rows = []
     for name, check in _CHECKS.items():
         result = _latest.get(name)
+        status = result.status if result else "not attempted"
+        todo = f"fill in TODO {check.number} and run its check"
+        steps = {"passed": "", "failed": f'mend it; checks.hint("{name}")', "not attempted": todo}
         rows.append(
             {
                 "TODO": check.number,
                 "check": name,
-                "status": result.status if result else "not attempted",
+                "status": status,
                 "points": result.points if result else 0,
                 "of": check.points,
                 "rule": (result.rule if result else None) or "",
+                "next": steps[status],
             }
         )
+    automatic = sum(check.points for check in _CHECKS.values())
+    rows.append(
+        {
+            "TODO": 10,
+            "check": "paragraph",
+            "status": "read by a person",
+            "points": 0,
+            "of": PARAGRAPH_POINTS,
+            "rule": "",
+            "next": "say why, at what cost, and what was not measured",
+        }
+    )
     table = pd.DataFrame(rows).set_index("TODO")
-    print(f"{table['points'].sum()} of {table['of'].sum()} points")
+    print(
+        f"{table['points'].sum()} of {automatic} points; your instructor gives up to "
+        f"{PARAGRAPH_POINTS} more for the paragraph"
+    )
     return table
+
+
+def hint(check, step=None):
+    """Print the next hint for a check, or the one with this number, counted from 1.
+
+    Hints belong to a symptom, the rule that the check found broken last: from a question to nearly
+    the line. After the last hint it is shown again. Raises ValueError for an unknown check or step.
+    """
+    if check not in _CHECKS:
+        raise ValueError(f"check={check!r}: expected one of {', '.join(_CHECKS)}")
+    rule = _latest[check].rule if check in _latest else None
+    symptom, texts = hints.for_symptom(check, rule)
+    if step is None:
+        step = _hinted[check, symptom] = min(_hinted.get((check, symptom), 0) + 1, len(texts))
+    if step not in range(1, len(texts) + 1):
+        raise ValueError(f"step={step!r}: there are hints 1 to {len(texts)} for {check!r}")
+    print(f"{_title(check)}: {symptom}. Hint {step} of {len(texts)}: {texts[step - 1]}")
 
 
 class _Broken(Exception):
@@ -315,6 +368,12 @@ def _model(cls, kind):
         raise _NotAttempted
     _rule_unregistered_layer(model)
     with torch.no_grad():
+        try:
+            _forward(model, x)
+        except _Broken as broken:
+            if broken.rule == "raised":
+                _rules_behind_an_exception(kind, model, broken)
+            raise
         _rules_of_the_logits(cls, model, x)
         _rules_of_the_sizes(cls, kind, model, x)
         _rules_of_the_state(kind, model, x)
@@ -394,6 +453,34 @@ def _forward(model, x, *args, **kwargs):
             "(logits, hidden).",
         )
     return output
+
+
+def _rules_behind_an_exception(kind, model, raised):
+    """Break the rule that names better why the first call raised, if there is one."""
+    spec = _SPEC
+    for layer in model.modules():
+        wanted = {}  # attribute of torch's own layer: its value, the rule, the argument it follows
+        if isinstance(layer, nn.Embedding):
+            wanted["num_embeddings"] = spec["vocab_size"], "vocab-size", "vocab_size"
+            wanted["embedding_dim"] = spec["embedding_dim"], "embedding-size", "embedding_dim"
+        elif isinstance(layer, nn.RNNBase):
+            wanted["bidirectional"] = False, "bidirectional", "past characters only"
+            if layer.num_layers > 1:  # not one of several layers that are stacked by hand
+                wanted["input_size"] = spec["embedding_dim"], "embedding-size", "embedding_dim"
+                wanted["num_layers"] = spec["num_layers"], "num-layers", "num_layers"
+            wanted["hidden_size"] = spec["hidden_dim"], "hidden-size", "hidden_dim"
+        elif isinstance(layer, nn.Linear):
+            wanted["in_features"] = spec["hidden_dim"], "hidden-size", "hidden_dim"
+            wanted["out_features"] = spec["vocab_size"], "vocab-size", "vocab_size"
+        for attribute, (value, rule, argument) in wanted.items():
+            if (seen := getattr(layer, attribute)) != value:
+                raise _Broken(
+                    rule,
+                    f"{raised}\n  The {type(layer).__name__} has {attribute}={seen}: expected "
+                    f"{value} ({argument}).",
+                )
+    with contextlib.suppress(AttributeError):
+        _rules_of_init_hidden(kind, model)
 
 
 def _describe(value):
@@ -544,6 +631,13 @@ def _rules_of_the_sizes(cls, kind, model, x):
             if other != kind and count == _expected_parameters(other, **_SPEC):
                 raise _Broken(
                     "layer-type", f"the model has the parameters of nn.{other}: use nn.{kind}."
+                )
+        for layer in model.modules():
+            if isinstance(layer, nn.Embedding) and layer.num_embeddings != embedding[0]:
+                raise _Broken(
+                    "vocab-size",
+                    f"the embedding has {layer.num_embeddings} rows: expected vocab_size, here "
+                    f"{embedding[0]}.",
                 )
         if embedding not in shapes:
             raise _Broken(
@@ -786,6 +880,7 @@ def training(train_and_compare_models):
     vocab_size, marker = 7, 6
     steps = _Steps(marker, vocab_size)
     hook = register_optimizer_step_post_hook(steps)
+    start = time.perf_counter()
     try:
         result = _run(
             f"train_and_compare_models(train_X, train_y, val_X, val_y, {vocab_size}, "
@@ -800,6 +895,7 @@ def training(train_and_compare_models):
         )
     finally:
         hook.remove()
+        seconds = time.perf_counter() - start
     if (result is None or result == (None, None)) and not steps.sums:
         raise _NotAttempted
     if not (isinstance(result, tuple) and len(result) == 2):
@@ -822,6 +918,7 @@ def training(train_and_compare_models):
                     f"{owners[id(p)]} and {name} share parameters: create one model per name.",
                 )
     _rules_of_the_steps(models, steps)
+    _rule_metrics_swapped(metrics, seconds)
     # Both texts repeat, with periods 6 and 7: these windows stand for all.
     train, val = (train_X[:42], train_y[:42]), (val_X[:42], val_y[:42])
     _rules_of_the_weights(models, metrics, steps, train, val)
@@ -883,6 +980,22 @@ def _rules_of_the_steps(models, steps):
         )
 
 
+def _rule_metrics_swapped(metrics, seconds):
+    for name, measured in metrics.items():
+        if list(measured["train_losses"]) == list(measured["epoch_times"]):
+            raise _Broken(
+                "metrics-swapped",
+                f"metrics[{name!r}] holds the same numbers as train_losses and as epoch_times: "
+                "train_epoch returns (mean loss, seconds), in this order.",
+            )
+    if (total := sum(sum(measured["epoch_times"]) for measured in metrics.values())) > seconds:
+        raise _Broken(
+            "metrics-swapped",
+            f"the epoch_times add up to {total:.1f} s, but the whole call took {seconds:.1f} s: "
+            "train_epoch returns (mean loss, seconds), in this order.",
+        )
+
+
 def _rules_of_the_weights(models, metrics, steps, train, val):
     criterion = nn.CrossEntropyLoss()
     for name, model in models.items():
@@ -923,23 +1036,37 @@ def _rules_of_the_weights(models, metrics, steps, train, val):
 
 
 @_check
-def samples(samples):
-    """Return the CheckResult of TODO 6: presence and type of the generated texts."""
+def samples(samples, prompt):
+    """Return the CheckResult of TODO 6: samples[name][temperature], texts that continue prompt."""
     if samples is None:
         raise _NotAttempted
     _one_per_model(samples, "samples", "samples-missing", "a dict {temperature: text}")
+    owners = {}
     for name, texts in samples.items():
-        if not isinstance(texts, dict) or not texts:
+        if not isinstance(texts, dict) or len(texts) < 2:
             raise _Broken(
-                "samples-missing", f"samples[{name!r}] is {_describe(texts)}: expected a dict."
+                "samples-missing",
+                f"samples[{name!r}] is {_describe(texts)}: expected a dict with a text for each of "
+                "two temperatures.",
             )
         for temperature, text in texts.items():
+            call = f"samples[{name!r}][{temperature!r}]"
             if not isinstance(text, str) or not text:
+                raise _Broken("samples-missing", f"{call} is {_describe(text)}: expected a text.")
+            if not text.startswith(prompt) or text == prompt:
                 raise _Broken(
-                    "samples-missing",
-                    f"samples[{name!r}][{temperature!r}] is {_describe(text)}: expected a text.",
+                    "prompt-missing",
+                    f"{call} begins {text[:30]!r}: expected the prompt {prompt!r} and what the "
+                    "model makes of it.",
                 )
-    return f"{sum(map(len, samples.values()))} texts from three models."
+            if text in owners:
+                raise _Broken(
+                    "identical-samples",
+                    f"{call} is the same text as {owners[text]}: sample from each model, at two "
+                    "different temperatures.",
+                )
+            owners[text] = call
+    return f"{len(owners)} texts from three models."
 
 
 _NUMBERS = (
@@ -952,11 +1079,12 @@ _NUMBERS = (
     "Avg Epoch Time (s)",
     "Inference Speed (ms)",
 )
+_WINDOWS = 300  # of the test split, spread evenly: checking perplexity on all takes too long
 
 
 @_check
-def performance(performance_table):
-    """Return the CheckResult of TODO 7: rows, columns and types of the table."""
+def performance(performance_table, models, metrics, test_X, test_y):
+    """Return the CheckResult of TODO 7: the table, compared with the models it should describe."""
     if performance_table is None:
         raise _NotAttempted
     if not isinstance(performance_table, pd.DataFrame):
@@ -975,43 +1103,123 @@ def performance(performance_table):
     for column in _NUMBERS:
         if not pd.api.types.is_numeric_dtype(performance_table[column]):
             raise _Broken("table-columns", f"the column {column!r} does not hold numbers.")
-    return "One row per model, every column a number."
+    if models is None or metrics is None:
+        raise _Broken("table-stale", "there are no trained models: run the cell that trains them.")
+    table = performance_table.set_index("Model")
+    for name, model in models.items():
+        _rule_table_stale(name, table.loc[name], model, metrics[name], test_X, test_y)
+    return "One row per model, and its figures are those of the trained models."
+
+
+def _rule_table_stale(name, row, model, measured, test_X, test_y):
+    perplexity = row["Test Perplexity"]
+    expected = {
+        "Parameters": helpers.count_parameters(model),
+        "Final Train Loss": measured["train_losses"][-1],
+        "Final Val Loss": measured["val_losses"][-1],
+        "Best Epoch": measured["best_epoch"],
+        "Avg Epoch Time (s)": sum(measured["epoch_times"]) / len(measured["epoch_times"]),
+        "Bits per Character": math.log2(perplexity) if perplexity > 0 else math.nan,
+    }
+    for column, value in expected.items():
+        if not math.isclose(row[column], value, rel_tol=1e-3, abs_tol=1e-3):
+            raise _Broken(
+                "table-stale",
+                f"{column} of the {name} is {row[column]:.6g} in the table, but {value:.6g} for "
+                "the models and metrics at hand: make the table anew from models and metrics.",
+            )
+    X, y = test_X[: helpers.WINDOWS], test_y[: helpers.WINDOWS]
+    every = max(1, len(X) // _WINDOWS)
+    device = next(model.parameters()).device
+    with torch.no_grad():
+        logits, _ = copy.deepcopy(model).eval()(X[::every].to(device))  # (b, v)
+        losses = nn.functional.cross_entropy(logits, y[::every].to(device), reduction="none")
+    loss, margin = losses.mean().item(), 0.01
+    if every > 1:  # a sample: four standard errors
+        margin = 4 * losses.std().item() / math.sqrt(len(losses))
+    if not (perplexity > 0 and abs(math.log(perplexity) - loss) <= margin):
+        raise _Broken(
+            "table-stale",
+            f"Test Perplexity of the {name} is {perplexity:.2f} in the table, but its trained "
+            f"model's is about {math.exp(loss):.2f}: make the table from the models that "
+            "train_and_compare_models returned, on test_X and test_y.",
+        )
 
 
 @_check
 def figures(learning_curves, tradeoff_figure):
-    """Return the CheckResult of TODO 8: two figures that show data."""
+    """Return the CheckResult of TODO 8: two figures that show data and say of what."""
     if learning_curves is None and tradeoff_figure is None:
         raise _NotAttempted
     drawn = {"learning_curves": learning_curves, "tradeoff_figure": tradeoff_figure}
     for name, figure in drawn.items():
         if not isinstance(figure, matplotlib.figure.Figure):
+            remedy = "axes.figure is the figure of axes" if figure is not None else "assign it"
             raise _Broken(
-                "figure-empty", f"{name} is {_describe(figure)}: expected a matplotlib figure."
+                "figure-empty",
+                f"{name} is {_describe(figure)}: expected a matplotlib figure ({remedy}).",
             )
         if not any(axes.has_data() for axes in figure.axes):
             raise _Broken("figure-empty", f"{name} has no axes that show any data.")
-    return "Both figures show data."
+    for name, figure in drawn.items():
+        for axes in figure.axes:
+            for axis in ("xlabel", "ylabel"):
+                if axes.has_data() and not getattr(axes, f"get_{axis}")().strip():
+                    raise _Broken(
+                        "axes-unlabelled",
+                        f"{name} has axes without {axis}: axes.set({axis}=...) says what is shown, "
+                        "and in which unit.",
+                    )
+    words = " ".join(_words(tradeoff_figure))
+    if unnamed := [name for name in MODELS if name not in words]:
+        raise _Broken(
+            "axes-unlabelled",
+            f"tradeoff_figure does not say which point is {' and which is '.join(unnamed)}: write "
+            "the names beside the points, or give a legend.",
+        )
+    return "Both figures show data, with labels."
+
+
+def _words(figure):
+    """Return what is written beside the data of a figure: labels of points, ticks and legends."""
+    texts = list(figure.texts)
+    legends = [*figure.legends, *(axes.get_legend() for axes in figure.axes)]
+    for axes in figure.axes:
+        texts += [*axes.texts, *axes.get_xticklabels(), *axes.get_yticklabels()]
+    texts += [text for legend in legends if legend for text in legend.get_texts()]
+    return [text.get_text() for text in texts]
 
 
 @_check
 def long_context(spans):
-    """Return the CheckResult of TODO 9: presence and type of the memory spans."""
+    """Return the CheckResult of TODO 9: one memory span for each model."""
     if spans is None:
         raise _NotAttempted
     _one_per_model(spans, "spans", "spans-missing", "a memory span")
+    possible = [0] + [2**i for i in range(8)]
     for name, span in spans.items():
-        if isinstance(span, bool) or not isinstance(span, Real) or span < 0 or span != int(span):
+        if isinstance(span, bool) or not isinstance(span, Real) or span not in possible:
             raise _Broken(
                 "spans-missing",
-                f"spans[{name!r}] is {span!r}: expected the whole number that memory_span returns.",
+                f"spans[{name!r}] is {span!r}: expected the number that memory_span returns, one "
+                f"of {possible}.",
+            )
+    for name in ("LSTM", "GRU"):
+        if spans["RNN"] > spans[name]:
+            raise _Broken(
+                "spans-swapped",
+                f"the span of the RNN is {spans['RNN']}, that of the {name} {spans[name]}: a model "
+                "without gates does not remember longer. Are the names and classes in the same "
+                "order, each with its own learning rate?",
             )
     return ", ".join(f"{name} {span}" for name, span in spans.items()) + " characters."
 
 
 @_check
-def recommendation(recommendation, evidence):
-    """Return the CheckResult of TODO 10: presence and type of recommendation and evidence."""
+def recommendation(
+    recommendation, evidence, performance_table, spans, required_span, perplexity_margin
+):
+    """Return the CheckResult of TODO 10: the recommendation against the student's own numbers."""
     if recommendation is None and evidence is None:
         raise _NotAttempted
     if recommendation not in MODELS:
@@ -1024,4 +1232,41 @@ def recommendation(recommendation, evidence):
     for column, number in evidence.items():
         if isinstance(number, bool) or not isinstance(number, Real):
             raise _Broken("evidence-missing", f"evidence[{column!r}] is {number!r}: not a number.")
-    return "Now make sure that your paragraph says why."
+    if performance_table is None or spans is None:
+        raise _Broken(
+            "recommendation-unsupported", "there are no measurements yet: fill in TODO 7 and 9."
+        )
+    table = performance_table.set_index("Model").assign(**{"Memory Span": pd.Series(spans)})
+    limit = table["Test Perplexity"].min() * (1 + perplexity_margin)
+    meets = (table["Test Perplexity"] <= limit) & (table["Memory Span"] >= required_span)
+    if meets.any():
+        smallest = table.loc[meets, "Parameters"].idxmin()
+        row = table.loc[recommendation]
+        if not meets[recommendation]:
+            raise _Broken(
+                "recommendation-unsupported",
+                f"the {recommendation} has a memory span of {row['Memory Span']:.0f} (required: "
+                f"{required_span}) and a perplexity of {row['Test Perplexity']:.2f} (at most "
+                f"{limit:.2f}): it does not meet the requirements.",
+            )
+        if recommendation != smallest:
+            raise _Broken(
+                "recommendation-unsupported",
+                f"the {recommendation} meets the requirements, but the product manager wants the "
+                "smallest model that does, and a smaller one does too.",
+            )
+    for column, number in evidence.items():
+        if column not in table:
+            raise _Broken(
+                "evidence-mismatch",
+                f"evidence names {column!r}: expected columns of performance_table, or "
+                "'Memory Span'.",
+            )
+        if not math.isclose(number, table.loc[recommendation, column], rel_tol=0.01):
+            raise _Broken(
+                "evidence-mismatch",
+                f"evidence[{column!r}] is {number:g}, but the {recommendation} has "
+                f"{table.loc[recommendation, column]:g} there.",
+            )
+    found = "" if meets.any() else " No model meets the requirements in this run: say so."
+    return f"Supported by your numbers.{found} Now make sure that your paragraph says why."

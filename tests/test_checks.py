@@ -4,13 +4,16 @@ import copy
 import json
 import re
 
+import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
+from matplotlib.figure import Figure
 from torch import nn
 
 import checks
 import helpers
+import hints
 from tools.make_exercise import SOLUTION, todo_number
 
 SOURCES = {}
@@ -119,6 +122,61 @@ WRONG_MODELS = [
     ]),
     ("dropout-rate", "RNN", [("nn.Dropout(dropout)", "nn.Dropout(0.3)")]),
     ("dropout-rate", "RNN", [("dropout=0.3", "dropout=0.5")]),
+    ("raised", "GRU", [("self.rnn(embedded, hidden)", "self.rnn(hidden, embedded)")]),
+    ("raised", "RNN", [("def forward(self, x, hidden=None", "def forward(self, x, hidden"),
+                       ("return_sequences=False):", "return_sequences=False, *more):\n"
+                        "        x = x.view(-1, 50)")]),
+    ("signature", "GRU", [("def forward(self, x, hidden=None, ", "def forward(self, x, ")]),
+    ("logits-shape", "LSTM", [(RETURN, RETURN.replace(", hidden", ".argmax(-1), hidden"))]),
+    ("logits-shape", "GRU", [(LAST, "rnn_out = rnn_out[-1, :]")]),
+    ("vocab-size", "GRU", [("nn.Embedding(vocab_size", "nn.Embedding(86")]),
+    ("vocab-size", "LSTM", [("nn.Embedding(vocab_size", "nn.Embedding(5")]),
+    ("vocab-size", "RNN", [("nn.Embedding(vocab_size", "nn.Embedding(86"),
+                           (OUTPUT, "self.output = nn.Linear(hidden_dim, 86)")]),
+    ("embedding-size", "GRU", [("nn.Embedding(vocab_size, embedding_dim",
+                                "nn.Embedding(vocab_size, hidden_dim")]),
+    ("embedding-size", "LSTM", [("nn.LSTM(embedding_dim", "nn.LSTM(hidden_dim")]),
+    ("embedding-size", "RNN", [("nn.Embedding(vocab_size, embedding_dim",
+                                "nn.Embedding(vocab_size, 128")]),
+    ("hidden-size", "LSTM", [(OUTPUT, "self.output = nn.Linear(embedding_dim, vocab_size)")]),
+    ("hidden-size", "GRU", [("nn.GRU(embedding_dim, hidden_dim", "nn.GRU(embedding_dim, 256")]),
+    ("num-layers", "LSTM", [("hidden_dim, num_layers, batch", "hidden_dim, 2, batch")]),
+    ("num-layers", "GRU", [("hidden_dim, num_layers, batch_first=True, dropout=dropout",
+                            "hidden_dim, batch_first=True")]),
+    ("num-layers", "RNN", [("hidden_dim, num_layers, batch", "hidden_dim, 2, batch"),
+                           ("rnn_out, hidden = ", "hidden = self.init_hidden(len(x)) "
+                            "if hidden is None else hidden\n        rnn_out, hidden = ")]),
+    ("bidirectional", "GRU", [("batch_first=True", "batch_first=True, bidirectional=True")]),
+    ("bidirectional", "RNN", [("self.embedding(x)", "self.embedding(x.flip(1))"),
+                              ("if not return_sequences", "rnn_out = rnn_out.flip(1)\n"
+                               "        if not return_sequences")]),
+    ("final-timestep", "LSTM", [(LAST, "rnn_out = rnn_out.max(dim=1).values")]),
+    ("final-timestep", "RNN", [(LAST, "rnn_out = hidden[0]")]),
+    ("final-timestep", "LSTM", [(LAST, "rnn_out = hidden[1][-1]")]),
+    ("final-timestep", "GRU", [("if not return_sequences:", "if return_sequences:")]),
+    ("raw-logits", "GRU", [(RETURN, "return F.softmax(self.output(self.dropout(rnn_out)), dim=-1),"
+                            " hidden")]),
+    ("hidden-shape", "GRU", [(RETURN, RETURN.replace(", hidden", ", hidden.transpose(0, 1)"))]),
+    ("hidden-shape", "LSTM", [("rnn_out, hidden = self.rnn(embedded, hidden)",
+                               "rnn_out, (h, c) = self.rnn(embedded, hidden); hidden = h")]),
+    ("hidden-ignored", "LSTM", [("self.rnn(embedded, hidden)",
+                                 "self.rnn(embedded, self.init_hidden(len(x)))")]),
+    ("hidden-not-returned", "LSTM", [(RETURN, RETURN.replace(", hidden",
+                                      ", self.init_hidden(len(x))"))]),
+    ("state-leaks", "GRU", [("self.rnn(embedded, hidden)", "self.rnn(embedded, getattr(self, 's', "
+                             "hidden))"), (RETURN, "self.s = hidden\n        " + RETURN)]),
+    ("detached", "RNN", [("rnn_out, hidden = self.rnn(embedded, hidden)",
+                          "with torch.no_grad():\n"
+                          "            rnn_out, hidden = self.rnn(embedded, hidden)")]),
+    ("dropout-always-on", "LSTM", [("self.dropout(rnn_out)", "F.dropout(rnn_out, p=0.3)")]),
+    ("init-hidden-tuple", "LSTM", [("return h, torch.zeros_like(h)", "return h"),
+                                   ("rnn_out, hidden = ", "hidden = self.init_hidden(len(x)) "
+                                    "if hidden is None else hidden\n        rnn_out, hidden = ")]),
+    ("init-hidden-shape", "LSTM", [("(self.num_layers, batch_size,", "(batch_size, "
+                                    "self.num_layers,")]),
+    ("init-hidden-shape", "GRU", [("(self.num_layers, batch_size, self.hidden_dim",
+                                   "(batch_size, self.hidden_dim")]),
+    ("init-hidden-values", "LSTM", [("torch.zeros(", "torch.randn(")]),
     ("init-hidden-tuple", "LSTM", [("return h, torch.zeros_like(h)", "return h")]),
     ("init-hidden-tuple", "GRU", [(f"return {ZEROS}", f"h = {ZEROS}; return h, h")]),
     ("init-hidden-shape", "RNN", [("s, batch_size,", "s, 1,")]),
@@ -156,7 +214,99 @@ RIGHT_MODELS = [
         ("self.embedding(x)", "self.parts['e'](x)"),
         (OUTPUT, OUTPUT + "\n        for p in self.parameters(): nn.init.uniform_(p, -0.1, 0.1)"),
     ]),
+    ("RNN", [(LAYERS, '(embedding_dim, hidden_dim, num_layers, "tanh", True, True, dropout)')]),
+    ("LSTM", [(LAYERS, "(embedding_dim, hidden_dim, num_layers, True, True, dropout)")]),
+    ("GRU", [(LAYERS, "(input_size=embedding_dim, hidden_size=hidden_dim, batch_first=True, "
+                      "num_layers=num_layers, dropout=dropout)")]),
+    ("RNN", [(LAST, "rnn_out = rnn_out[:, -1]")]),
+    ("LSTM", [(LAST, "rnn_out = rnn_out.select(1, -1)")]),
+    ("GRU", [(LAST, "rnn_out = rnn_out.transpose(0, 1)[-1]")]),
+    ("LSTM", [("if not return_sequences:", "if False:"),
+              (RETURN, "logits = self.output(self.dropout(rnn_out))\n"
+                    "        return (logits if return_sequences else logits[:, -1, :]), hidden")]),
+    ("LSTM", [("rnn_out, hidden = self.rnn(embedded, hidden)",
+               "rnn_out, (h, c) = self.rnn(embedded, hidden)"), (RETURN, RETURN.replace(
+                ", hidden", ", (h, c)"))]),
+    ("RNN", [("hidden=None, return_sequences", "hidden=None, *, return_sequences")]),
+    ("GRU", [("dropout=0.3):", "dropout=0.3, tied=False, **options):")]),
+    ("GRU", [(ZEROS, "next(self.parameters()).new_zeros((self.num_layers, batch_size, "
+                     "self.hidden_dim))")]),
+    ("LSTM", [("return h, torch.zeros_like(h)", "return tuple(h.clone() for _ in range(2))")]),
+    ("RNN", [("self.dropout = nn.Dropout(dropout)", "self.before = nn.Dropout(dropout)\n"
+              "        self.after = nn.Dropout(dropout)"), ("self.dropout(self.emb",
+              "self.before(self.emb"), ("self.dropout(rnn_out)", "self.after(rnn_out)")]),
+    ("GRU", [(EMBEDDING, "self.embedding = nn.Sequential(nn.Embedding(vocab_size, embedding_dim), "
+              "nn.Dropout(dropout))"), (EMBED, "self.embedding(x)")]),
+    ("LSTM", [("self.output(self.dropout(rnn_out))",
+               "F.linear(self.dropout(rnn_out), self.output.weight, self.output.bias)")]),
+    ("GRU", [(OUTPUT, OUTPUT + "\n        for name, p in self.rnn.named_parameters():\n"
+              "            (nn.init.orthogonal_ if p.dim() > 1 else nn.init.zeros_)(p)")]),
+    ("RNN", [("self.num_layers, self.hidden_dim = num_layers, hidden_dim", "self.spec = (num_layers"
+              ", hidden_dim)"), ("self.num_layers, batch_size, self.hidden_dim",
+              "self.spec[0], batch_size, self.spec[1]")]),
+    ("LSTM", [("device = next(self.parameters()).device", "device = self.output.weight.device"),
+              ("rnn_out, hidden = ", "hidden = self.init_hidden(x.size(0)) if hidden is None else "
+               "hidden\n        rnn_out, hidden = ")]),
 ]  # fmt: skip
+
+
+SHARED_BASE = """
+class Base(nn.Module):
+    def __init__(self, vocab_size, embedding_dim=128, hidden_dim=256, num_layers=2, dropout=0.3):
+        super().__init__()
+        self.shape = num_layers, hidden_dim
+        self.inputs = nn.Sequential(nn.Embedding(vocab_size, embedding_dim), nn.Dropout(dropout))
+        self.core = self.kind(embedding_dim, hidden_dim, num_layers, dropout=dropout)
+        self.head = nn.ModuleDict({"drop": nn.Dropout(dropout),
+                                   "out": nn.Linear(hidden_dim, vocab_size)})
+    def forward(self, x, hidden=None, return_sequences=False):
+        if hidden is None:
+            hidden = self.init_hidden(x.shape[0])
+        steps, hidden = self.core(self.inputs(x).transpose(0, 1), hidden)
+        logits = self.head["out"](self.head["drop"](steps)).transpose(0, 1)
+        return (logits if return_sequences else logits[:, -1]), hidden
+    def init_hidden(self, batch_size):
+        layers, width = self.shape
+        zeros = self.head["out"].weight.new_zeros(layers, batch_size, width)
+        return (zeros, zeros.clone()) if self.kind is nn.LSTM else zeros
+class CharRNN(Base):
+    kind = nn.RNN
+class CharLSTM(Base):
+    kind = nn.LSTM
+class CharGRU(Base):
+    kind = nn.GRU
+"""
+STACKED_BY_HAND = """
+class CharGRU(nn.Module):
+    def __init__(self, vocab_size, embedding_dim=128, hidden_dim=256, num_layers=2, dropout=0.3):
+        super().__init__()
+        sizes = [embedding_dim] + [hidden_dim] * (num_layers - 1)
+        self.layers = nn.ModuleList(nn.KIND(n, hidden_dim, batch_first=True) for n in sizes)
+        self.embedding, self.p = nn.Embedding(vocab_size, embedding_dim), dropout
+        self.output = nn.Linear(hidden_dim, vocab_size)
+    def forward(self, x, hidden=None, return_sequences=False):
+        out, states = self.embedding(x), []
+        for i, layer in enumerate(self.layers):
+            out = F.dropout(out, self.p, self.training)
+            out, state = layer(out, None if hidden is None else hidden[i : i + 1])
+            states.append(state)
+        out = F.dropout(out, self.p, self.training)
+        logits = self.output(out)
+        return logits if return_sequences else logits[:, -1], torch.cat(states)
+    def init_hidden(self, batch_size):
+        width = self.output.in_features
+        return torch.zeros(len(self.layers), batch_size, width).to(self.output.weight)
+"""
+RIGHT_SOURCES = [(kind, SHARED_BASE) for kind in NUMBER] + [
+    ("GRU", STACKED_BY_HAND.replace("nn.KIND", "nn.GRU")),
+    ("RNN", STACKED_BY_HAND.replace("nn.KIND", "nn.RNN").replace("CharGRU", "CharRNN")),
+]
+
+
+@pytest.mark.parametrize("kind, source", RIGHT_SOURCES)
+def test_a_right_model_written_otherwise_passes(kind, source):
+    result = check_model(kind, source)
+    assert result.status == "passed", result.message
 
 
 @pytest.mark.parametrize("rule, kind, replacements", WRONG_MODELS)
@@ -212,6 +362,17 @@ WRONG_TRAINING = [
                       ("best_epoch = best.restore()",
                        "best.update(1.0); best_epoch = best.restore()")]),
     ("raised", [("epoch_times = [], [], []", "epoch_times = [], []")]),
+    ("raised", [("train_epoch(model, X, y,", "train_epoch(model, X,")]),
+    ("metrics-swapped", [("train_loss, seconds = train", "seconds, train_loss = train")]),
+    ("metrics-swapped", [("train_losses.append(train_loss)", "train_losses.append(seconds)")]),
+    ("learning-rate", [("LEARNING_RATES[name]", "1.0")]),
+    ("metrics-keys", [('"best_epoch": best_epoch,', "")]),
+    ("metrics-length", [("train_losses.append(train_loss)", "train_losses += [train_loss] * 2")]),
+    ("trains-on-validation", [("one_pass(train_X, train_y", "one_pass(torch.cat([train_X, val_X]), "
+                               "torch.cat([train_y, val_y])")]),
+    ("untrained-returned", [("return models, metrics",
+      "return {n: c(vocab_size) for n, c in MODEL_CLASSES.items()}, metrics")]),
+    ("best-weights", [("best.update(val_loss)", "best.update(train_loss)")]),
 ]  # fmt: skip
 
 RIGHT_TRAINING = [
@@ -260,69 +421,236 @@ def train_and_compare_models(train_X, train_y, val_X, val_y, vocab_size, epochs=
 
 
 COUNTS = {"RNN": 258_505, "LSTM": 949_705, "GRU": 719_305}
+PROMPT = "The meaning of"
+TEXTS = {name: {t: f"{PROMPT} {name} {t}" for t in (0.5, 1.0)} for name in COUNTS}
+SPANS = {"RNN": 4, "LSTM": 128, "GRU": 128}
 
 
-def table_of(**columns):
-    import pandas as pd
+@pytest.fixture(scope="module")
+def trained(namespace):
+    """What the notebook has after TODO 7: (performance_table, models, metrics, test_X, test_y)."""
+    text = "the quick brown fox jumps over the lazy dog. " * 20
+    chars, char2idx, _ = helpers.build_vocabulary(text)
+    test_X, test_y = helpers.prepare_sequences(text, char2idx, seq_len=20)[4:]
+    torch.manual_seed(0)
+    models = {n: c(len(chars), 8, 16) for n, c in namespace["MODEL_CLASSES"].items()}
+    metrics = {
+        name: {"train_losses": [3.0, loss], "val_losses": [3.1, loss + 0.1],
+               "epoch_times": [0.5, 0.4], "best_epoch": 2}
+        for name, loss in (("RNN", 2.3), ("LSTM", 2.1), ("GRU", 2.0))
+    }  # fmt: skip
+    table = helpers.create_performance_table(metrics, models, test_X, test_y)
+    return table, models, metrics, test_X, test_y
 
-    rows = {"Model": ["RNN", "LSTM", "GRU"]} | {name: [1.0, 2.0, 3.0] for name in checks._NUMBERS}
-    return pd.DataFrame(rows | columns)
+
+def put(table, name, column, value):
+    table = table.astype({column: type(value)})
+    table.loc[table["Model"] == name, column] = value
+    return table
 
 
-def drawn(label="x"):
-    from matplotlib.figure import Figure
+def rescored(table, models, metrics, test_X, test_y):
+    torch.manual_seed(1)
+    others = copy.deepcopy(models)
+    for model in others.values():
+        for parameter in model.parameters():
+            nn.init.uniform_(parameter, -0.5, 0.5)
+    return helpers.create_performance_table(metrics, others, test_X, test_y)
 
+
+# rule, what a student made of the table, given (table, models, metrics, test_X, test_y)
+TABLES = [
+    (None, lambda table, *_: table),
+    (None, lambda table, *_: table[::-1].reset_index(drop=True)),
+    (None, lambda table, *_: table.assign(Remark="mine")),
+    (None, lambda table, *_: table.round(4)),
+    ("table-columns", lambda *_: "a table"),
+    ("table-columns", lambda table, *_: table.drop(columns="Parameters")),
+    ("table-columns", lambda table, *_: table.head(2)),
+    ("table-columns", lambda table, *_: table.T),
+    ("table-columns", lambda table, *_: table.assign(Parameters=table["Parameters"].map(str))),
+    ("table-columns", lambda table, *_: table.replace({"Model": {"GRU": "LSTM"}})),
+    ("table-stale", rescored),
+    ("table-stale", lambda table, *_: put(table, "GRU", "Test Perplexity", 1.5)),
+    ("table-stale", lambda table, *_: put(table, "GRU", "Test Perplexity", float("nan"))),
+    ("table-stale", lambda table, *_: put(table, "RNN", "Final Val Loss", 1.0)),
+    ("table-stale", lambda table, *_: put(table, "LSTM", "Best Epoch", 1)),
+    ("table-stale", lambda table, *_: put(table, "LSTM", "Parameters", 7)),
+    ("table-stale", lambda table, *_: table.assign(Model=["LSTM", "RNN", "GRU"])),
+]
+
+
+@pytest.mark.parametrize("rule, change", TABLES)
+def test_the_table_is_compared_with_the_trained_models(rule, change, trained):
+    result = checks.performance(change(*trained), *trained[1:])
+    assert (result.status == "passed") == (rule is None) and result.rule == rule, result.message
+
+
+def test_a_table_without_trained_models_is_stale(trained):
+    assert checks.performance(trained[0], None, None, *trained[3:]).rule == "table-stale"
+
+
+def plotted(names=("RNN", "LSTM", "GRU"), xlabel="parameters", ylabel="perplexity", how="annotate"):
     figure = Figure()
-    figure.subplots().plot([1, 2], label=label)
+    axes = figure.subplots()
+    for i, name in enumerate(names):
+        axes.scatter(i, i, label=name)
+        if how == "annotate":
+            axes.annotate(name, (i, i))
+    if how == "legend":
+        axes.legend()
+    if how == "bars":
+        axes.clear()
+        axes.bar(names, range(1, len(names) + 1))
+    axes.set(xlabel=xlabel, ylabel=ylabel)
     return figure
 
 
 def empty():
-    from matplotlib.figure import Figure
-
     figure = Figure()
     figure.subplots()
     return figure
 
 
-TEXTS = {name: {0.5: "The meaning of"} for name in COUNTS}
 LATER = [
     ("parameters", (COUNTS, 73), None),
+    ("parameters", ({name: float(count) for name, count in COUNTS.items()}, 73), None),
     ("parameters", (COUNTS | {"GRU": 1}, 73), "counts-wrong"),
     ("parameters", ({"RNN": 258_505}, 73), "counts-wrong"),
     ("parameters", (list(COUNTS.values()), 73), "counts-wrong"),
-    ("samples", (TEXTS,), None),
-    ("samples", (TEXTS | {"GRU": "The meaning of"},), "samples-missing"),
-    ("samples", (TEXTS | {"GRU": {0.5: None}},), "samples-missing"),
-    ("samples", ({"RNN": {0.5: "The"}},), "samples-missing"),
-    ("performance", (table_of(),), None),
-    ("performance", (table_of().drop(columns="Parameters"),), "table-columns"),
-    ("performance", (table_of(Parameters=["1", "2", "3"]),), "table-columns"),
-    ("performance", (table_of().head(2),), "table-columns"),
-    ("performance", ("a table",), "table-columns"),
-    ("figures", (drawn(), drawn()), None),
-    ("figures", (drawn(), None), "figure-empty"),
-    ("figures", (drawn(), empty()), "figure-empty"),
-    ("long_context", ({"RNN": 8, "LSTM": 128, "GRU": 128},), None),
+    ("parameters", ({name: f"{count:,}" for name, count in COUNTS.items()}, 73), "counts-wrong"),
+    ("parameters", (COUNTS, 86), "counts-wrong"),
+    ("samples", (TEXTS, PROMPT), None),
+    ("samples", ({n: t | {2.0: f"{PROMPT}!{n}"} for n, t in TEXTS.items()}, PROMPT), None),
+    ("samples", (TEXTS | {"GRU": PROMPT + " GRU"}, PROMPT), "samples-missing"),
+    ("samples", (TEXTS | {"GRU": {0.5: None, 1.0: None}}, PROMPT), "samples-missing"),
+    ("samples", (TEXTS | {"GRU": {0.5: PROMPT + " it"}}, PROMPT), "samples-missing"),
+    ("samples", ({"RNN": TEXTS["RNN"]}, PROMPT), "samples-missing"),
+    ("samples", (TEXTS | {"GRU": {0.5: "it was", 1.0: "they were"}}, PROMPT), "prompt-missing"),
+    ("samples", (TEXTS | {"GRU": {0.5: PROMPT, 1.0: PROMPT}}, PROMPT), "prompt-missing"),
+    ("samples", (TEXTS | {"GRU": TEXTS["LSTM"]}, PROMPT), "identical-samples"),
+    ("samples", (TEXTS | {"GRU": dict.fromkeys((0.5, 1.0), PROMPT + " x")}, PROMPT),
+     "identical-samples"),
+    ("figures", (plotted(), plotted()), None),
+    ("figures", (plotted(), plotted(how="legend")), None),
+    ("figures", (plotted(), plotted(how="bars")), None),
+    ("figures", (plotted(), plotted(("Char RNN", "LSTM (4 gates)", "the GRU"))), None),
+    ("figures", (plotted(), None), "figure-empty"),
+    ("figures", (None, plotted()), "figure-empty"),
+    ("figures", (plotted(), empty()), "figure-empty"),
+    ("figures", (plotted(), plotted().axes[0]), "figure-empty"),
+    ("figures", (plotted(), plotted(xlabel="")), "axes-unlabelled"),
+    ("figures", (plotted(), plotted(ylabel=" ")), "axes-unlabelled"),
+    ("figures", (plotted(), plotted(how="no names")), "axes-unlabelled"),
+    ("figures", (plotted(), plotted(("RNN", "LSTM"))), "axes-unlabelled"),
+    ("long_context", (SPANS,), None),
+    ("long_context", ({"RNN": 128, "LSTM": 128, "GRU": 128},), None),
+    ("long_context", ({"RNN": 0, "LSTM": 1, "GRU": 0},), None),
     ("long_context", ({"RNN": 8, "LSTM": 128},), "spans-missing"),
-    ("long_context", ({"RNN": 8, "LSTM": 128, "GRU": None},), "spans-missing"),
-    ("recommendation", ("GRU", {"Test Perplexity": 5.0}), None),
-    ("recommendation", ("gru", {"Test Perplexity": 5.0}), "recommendation-unknown"),
-    ("recommendation", (None, {"Test Perplexity": 5.0}), "recommendation-unknown"),
-    ("recommendation", ("GRU", {}), "evidence-missing"),
-    ("recommendation", ("GRU", {"Test Perplexity": "5.0"}), "evidence-missing"),
-]
+    ("long_context", (SPANS | {"GRU": None},), "spans-missing"),
+    ("long_context", (SPANS | {"GRU": 5.3},), "spans-missing"),
+    ("long_context", ([2, 128, 128],), "spans-missing"),
+    ("long_context", ({"RNN": 128, "LSTM": 4, "GRU": 128},), "spans-swapped"),
+    ("long_context", ({"RNN": 128, "LSTM": 128, "GRU": 4},), "spans-swapped"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name, arguments, rule", LATER)
-def test_later_todos_are_judged_by_presence_and_type(name, arguments, rule):
+def test_later_todos_are_judged_by_what_they_hold(name, arguments, rule):
     result = getattr(checks, name)(*arguments)
     assert (result.status == "passed") == (rule is None) and result.rule == rule, result.message
 
 
-def test_every_rule_has_a_wrong_answer():
-    tried = {rule for rule, *_ in WRONG_MODELS + WRONG_TRAINING} | {rule for *_, rule in LATER}
-    assert tried - {None} == set(checks.RULES)
+MEASURED = pd.DataFrame(
+    {"Model": ["RNN", "LSTM", "GRU"], "Parameters": [258_505, 949_705, 719_305],
+     "Test Perplexity": [7.137, 6.629, 6.620]}
+)  # fmt: skip
+GOOD = {"Parameters": 719_305, "Test Perplexity": 6.62}
+
+# rule, recommendation, evidence, spans, required span, margin
+RECOMMENDATIONS = [
+    (None, "GRU", GOOD, SPANS, 64, 0.05),
+    (None, "GRU", GOOD | {"Memory Span": 128}, SPANS, 64, 0.05),
+    (None, "GRU", {"Test Perplexity": 6.6}, SPANS, 64, 0.05),
+    (None, "RNN", {"Parameters": 258_505}, SPANS, 4, 0.1),
+    (None, "LSTM", {"Memory Span": 128}, SPANS | {"GRU": 32}, 64, 0.05),
+    (None, "LSTM", {"Memory Span": 128}, SPANS, 256, 0.05),  # nobody meets the requirements
+    ("recommendation-unknown", "gru", GOOD, SPANS, 64, 0.05),
+    ("recommendation-unknown", None, GOOD, SPANS, 64, 0.05),
+    ("recommendation-unknown", "CharGRU", GOOD, SPANS, 64, 0.05),
+    ("recommendation-unsupported", "RNN", {"Parameters": 258_505}, SPANS, 64, 0.05),
+    ("recommendation-unsupported", "RNN", {"Parameters": 258_505}, SPANS, 4, 0.05),
+    ("recommendation-unsupported", "LSTM", {"Parameters": 949_705}, SPANS, 64, 0.05),
+    ("recommendation-unsupported", "GRU", GOOD, None, 64, 0.05),
+    ("evidence-missing", "GRU", {}, SPANS, 64, 0.05),
+    ("evidence-missing", "GRU", None, SPANS, 64, 0.05),
+    ("evidence-missing", "GRU", "6.62", SPANS, 64, 0.05),
+    ("evidence-missing", "GRU", {"Test Perplexity": "6.62"}, SPANS, 64, 0.05),
+    ("evidence-mismatch", "GRU", GOOD | {"Test Perplexity": 5.0}, SPANS, 64, 0.05),
+    ("evidence-mismatch", "GRU", {"Parameters": 949_705}, SPANS, 64, 0.05),
+    ("evidence-mismatch", "GRU", {"Perplexity": 6.62}, SPANS, 64, 0.05),
+    ("evidence-mismatch", "GRU", {"Memory Span": 64}, SPANS, 64, 0.05),
+]
+
+
+@pytest.mark.parametrize("rule, name, evidence, spans, required, margin", RECOMMENDATIONS)
+def test_a_recommendation_follows_from_the_numbers(rule, name, evidence, spans, required, margin):
+    result = checks.recommendation(name, evidence, MEASURED, spans, required, margin)
+    assert (result.status == "passed") == (rule is None) and result.rule == rule, result.message
+
+
+def test_every_rule_has_a_wrong_answer_and_the_bank_is_large(capsys):
+    rules = [rule for rule, *_ in WRONG_MODELS + WRONG_TRAINING + TABLES + RECOMMENDATIONS]
+    rules += [rule for *_, rule in LATER]
+    wrong = [rule for rule in rules if rule]
+    right = len(RIGHT_MODELS + RIGHT_SOURCES + RIGHT_TRAINING) + len(rules) - len(wrong)
+    with capsys.disabled():
+        print(f"\n{len(wrong)} wrong answers to {len(checks.RULES)} rules, {right} right answers")
+    assert set(wrong) == set(checks.RULES)
+    assert len(wrong) >= 70 and right >= 30
+
+
+@pytest.mark.parametrize("check", checks._CHECKS)
+def test_hints_lead_from_a_question_to_the_line(check, capsys):
+    checks._hinted.clear()
+    for symptom in hints.symptoms(check):
+        rule = next(iter(hints.symptoms(check)[symptom][0]), None)
+        checks._latest[check] = checks.CheckResult(check, "failed", rule, "", 0, 1)
+        for step in (1, 2, 3, 3):
+            checks.hint(check)
+            out = capsys.readouterr().out
+            assert f"Hint {step} of 3" in out and symptom in out and "{" + "layer" not in out
+            assert step > 1 or "?" in out
+        checks.hint(check, 2)
+        assert "Hint 2 of 3" in capsys.readouterr().out
+
+
+def test_every_rule_of_models_and_training_is_filed_under_one_symptom():
+    for check in ("char_rnn", "training"):
+        filed = [rule for rules, _ in hints.symptoms(check).values() for rule in rules]
+        assert len(filed) == len(set(filed)) and set(filed) <= set(checks.RULES)
+    broken = {rule for rule, *_ in WRONG_MODELS}
+    assert broken == {r for rules, _ in hints.symptoms("char_gru").values() for r in rules}
+    broken = {rule for rule, *_ in WRONG_TRAINING} - {"raised"}
+    assert broken == {r for rules, _ in hints.symptoms("training").values() for r in rules}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("rnn",), "expected one of char_rnn"),
+        (("samples", 4), "hints 1 to 3"),
+        (("samples", 0), "hints 1 to 3"),
+    ],
+)
+def test_a_hint_that_does_not_exist_is_named(arguments, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        checks.hint(*arguments)
+
+
+def test_a_failure_says_how_to_get_a_hint():
+    assert 'checks.hint("samples")' in str(checks.samples({}, PROMPT))
+    assert "hint" not in str(checks.samples(TEXTS, PROMPT))
 
 
 @pytest.mark.parametrize("name", checks._CHECKS)
@@ -334,7 +662,8 @@ def test_nothing_filled_in_is_not_attempted(name):
     scope = {"nn": nn}
     exec(stub, scope)
     given = {"parameters": (None, 73), "training": (lambda *args, epochs=20: (None, None),)}
-    given |= {"figures": (None, None), "recommendation": (None, None)}
+    given |= {"figures": (None, None), "recommendation": (None, None, None, None, 64, 0.05)}
+    given |= {"samples": (None, PROMPT), "performance": (None, None, None, None, None)}
     default = (scope["CharX"],) if name.startswith("char") else (None,)
     result = getattr(checks, name)(*given.get(name, default))
     assert (result.status, result.rule, result.points) == ("not attempted", None, 0)
@@ -379,13 +708,19 @@ def test_a_check_prints_its_banner_once_and_nothing_else(namespace, capsys):
     assert out.count("\n") == 1 and "TODO 5" in out and err == ""
 
 
-def test_summary_tells_the_state_of_every_check(namespace, capsys):
+def test_summary_tells_the_state_of_every_check_and_what_to_do_next(namespace, capsys):
     checks.char_rnn(namespace["CharRNN"])
+    checks.char_lstm(namespace["CharGRU"])
     checks.long_context(None)
     table = checks.summary()
-    assert list(table["check"]) == list(checks._CHECKS)
-    assert table.loc[1, "status"] == "passed" and table.loc[9, "status"] == "not attempted"
-    assert table["of"].sum() == 100 and f"{table['points'].sum()} of 100" in capsys.readouterr().out
+    assert list(table["check"]) == [*checks._CHECKS, "paragraph"]
+    assert table["of"].sum() == 100
+    assert f"{table['points'].sum()} of {100 - checks.PARAGRAPH_POINTS}" in capsys.readouterr().out
+    table = table.set_index("check")
+    assert table.loc["char_rnn", "status"] == "passed" and table.loc["char_rnn", "next"] == ""
+    assert 'checks.hint("char_lstm")' in table.loc["char_lstm", "next"]
+    assert "fill in TODO 9" in table.loc["long_context", "next"]
+    assert table.loc["paragraph", "points"] == 0
 
 
 def test_helpers_and_checks_agree_on_the_protocol():
