@@ -14,6 +14,7 @@ import linecache
 import math
 import random
 import sys
+import textwrap
 import time
 import traceback
 import warnings
@@ -238,7 +239,8 @@ def hint(check, step=None):
         step = _hinted[check, symptom] = min(_hinted.get((check, symptom), 0) + 1, len(texts))
     if step not in range(1, len(texts) + 1):
         raise ValueError(f"step={step!r}: there are hints 1 to {len(texts)} for {check!r}")
-    print(f"{_title(check)}: {symptom}. Hint {step} of {len(texts)}: {texts[step - 1]}")
+    print(f"{_title(check)}: {symptom}")
+    print(textwrap.fill(f"Hint {step} of {len(texts)}: {texts[step - 1]}", 80))
 
 
 class _Broken(Exception):
@@ -469,6 +471,8 @@ def _rules_behind_an_exception(kind, model, raised):
                 wanted["input_size"] = spec["embedding_dim"], "embedding-size", "embedding_dim"
                 wanted["num_layers"] = spec["num_layers"], "num-layers", "num_layers"
             wanted["hidden_size"] = spec["hidden_dim"], "hidden-size", "hidden_dim"
+            if "Expected hidden" in str(raised):  # PyTorch's words for a state of another batch
+                wanted["batch_first"] = True, "batch-first", "x is (batch, seq_len)"
         elif isinstance(layer, nn.Linear):
             wanted["in_features"] = spec["hidden_dim"], "hidden-size", "hidden_dim"
             wanted["out_features"] = spec["vocab_size"], "vocab-size", "vocab_size"

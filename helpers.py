@@ -50,8 +50,9 @@ def describe_machine():
         names = [r for r in cpuinfo.read_text(errors="replace").split("\n") if "model name" in r]
         processor = names[0].partition(":")[2].strip() if names else processor
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    threads = f"{_THREADS.most} thread" + "s" * (_THREADS.most > 1)
     return (
-        f"{processor}, {os.cpu_count()} cores, {_THREADS.most} threads{gpu}, {platform.system()}, "
+        f"{processor}, {os.cpu_count()} cores, {threads}{gpu}, {platform.system()}, "
         f"Python {platform.python_version()}, torch {torch.__version__}"
     )
 

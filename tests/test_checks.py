@@ -79,6 +79,8 @@ WRONG_MODELS = [
     ]),
     ("batch-first", "RNN", [("batch_first=True, ", "")]),
     ("batch-first", "LSTM", [("batch_first=True, ", "")]),
+    ("batch-first", "GRU", [("batch_first=True, ", ""), ("rnn_out, hidden = ", "hidden = hidden if "
+      "hidden is not None else self.init_hidden(len(x))\n        rnn_out, hidden = ")]),
     ("final-timestep", "RNN", [("if not return_sequences:", "if False:")]),
     ("final-timestep", "RNN", [(LAST, "rnn_out = rnn_out[:, 0, :]")]),
     ("final-timestep", "GRU", [(LAST, "rnn_out = rnn_out.mean(dim=1)")]),
@@ -697,9 +699,25 @@ def test_checks_change_nothing(namespace):
     state, threads = torch.get_rng_state(), torch.get_num_threads()
     checks.char_gru(namespace["CharGRU"])
     checks.training(namespace["train_and_compare_models"])
+    checks.training(lambda *args, epochs: torch.set_num_threads(threads + 1))
     assert torch.equal(torch.get_rng_state(), state) and torch.get_num_threads() == threads
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
     assert model.training == mode and all(p.grad is None for p in model.parameters())
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_trained_models_stay_as_they_are(training, trained):
+    table, models, metrics, test_X, test_y = copy.deepcopy(trained)
+    for model in models.values():
+        model.train(training)(test_X[:2])[0].sum().backward()
+    gradients = {n: [p.grad.clone() for p in m.parameters()] for n, m in models.items()}
+    weights = copy.deepcopy({name: model.state_dict() for name, model in models.items()})
+    checks.performance(table, models, metrics, test_X, test_y)
+    for name, model in models.items():
+        assert all(m.training == training for m in model.modules())
+        assert all(torch.equal(v, weights[name][k]) for k, v in model.state_dict().items())
+        pairs = zip(model.parameters(), gradients[name], strict=True)
+        assert all(torch.equal(p.grad, gradient) for p, gradient in pairs)
 
 
 def test_a_check_prints_its_banner_once_and_nothing_else(namespace, capsys):
