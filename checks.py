@@ -55,7 +55,7 @@ RULES = {
     "embedding-size": "the recurrent layer is not fed embedding_dim numbers per character",
     "layer-type": "the recurrent layer is not the one that the class is named after",
     "parameter-count": "the number of parameters is not that of the specification",
-    "raw-logits": "a softmax has been applied to the logits",
+    "raw-logits": "a softmax or another activation has been applied to the logits",
     "hidden-ignored": "the hidden state that is passed in does not change the logits",
     "state-leaks": "the same call gives another result the second time",
     "detached": "the loss gives some parameter no gradient",
@@ -411,7 +411,11 @@ def _rules_of_the_class(cls):
 def _build(cls, **spec):
     call = f"{cls.__name__}({', '.join(f'{name}={value}' for name, value in spec.items())})"
     try:
-        return _run(call, cls, **spec)
+        model = _run(call, cls, **spec)
+        with torch.no_grad():  # whatever initial weights the student chose: zeros would hide much
+            for parameter in model.parameters():
+                parameter.uniform_(-0.5, 0.5)
+        return model
     except _Broken as broken:
         if "before Module.__init__() call" in str(broken):
             raise _Broken(
@@ -501,7 +505,7 @@ def _same(a, b):
 
 def _rules_of_the_logits(cls, model, x):
     vocab_size = _SPEC["vocab_size"]
-    logits, _ = _forward(model, x)
+    logits, hidden = _forward(model, x)
     expected = (_BATCH, vocab_size)
     seen = f"model(x of shape {tuple(x.shape)}) returned {_describe(logits)} as logits"
     if not torch.is_tensor(logits):
@@ -520,6 +524,13 @@ def _rules_of_the_logits(cls, model, x):
                 f"{seen}, whatever vocab_size is: expected {expected} for vocab_size={vocab_size}.",
             )
     if logits.shape != expected:
+        state = _states(hidden)[0]
+        if torch.is_tensor(state) and state.shape[1:2] == (_STEPS,):
+            raise _Broken(
+                "batch-first",
+                f"{seen}, and a hidden state for a batch of {_STEPS}: the recurrent layer takes "
+                "the batch for time. Pass batch_first=True, or transpose.",
+            )
         raise _Broken("logits-shape", f"{seen}: expected {expected}, (batch, vocab_size).")
 
     if not _same(_forward(model, x)[0], logits):
@@ -580,14 +591,15 @@ def _rules_of_the_logits(cls, model, x):
             f"the logits of model(x) are {what}: expected those of the final timestep, "
             "rnn_out[:, -1, :], which model(x, return_sequences=True)[0][:, -1] gives.",
         )
-    probabilities = logits.exp().sum(dim=-1)
-    if (logits.min() >= 0 and _same(logits.sum(dim=-1), torch.ones(_BATCH))) or _same(
-        probabilities, torch.ones(_BATCH)
-    ):
+    loud = copy.deepcopy(model)
+    for parameter in loud.parameters():
+        parameter.mul_(30)
+    squashed = logits.min() >= 0 or _forward(loud, x)[0].abs().max() < 1.001
+    if squashed or _same(logits.exp().sum(dim=-1), torch.ones(_BATCH)):
         raise _Broken(
             "raw-logits",
-            "the logits of each row are probabilities (or their logarithms) already: return the "
-            "output layer's raw values, since nn.CrossEntropyLoss applies the softmax itself.",
+            "the logits have been through a softmax or another activation: return the output "
+            "layer's raw values, since nn.CrossEntropyLoss applies the softmax itself.",
         )
 
 
@@ -737,6 +749,13 @@ def _rules_of_dropout(cls, x):
             )
         # At dropout=1 whatever passes a dropout is zero, which shows where dropout is.
         model = _build(cls, **_SPEC, dropout=1.0).train()
+        (one, one_state), (other, other_state) = _forward(model, x), _forward(model, x)
+        if not (_same(one, other) and _same(_states(one_state)[0], _states(other_state)[0])):
+            raise _Broken(
+                "dropout-rate",
+                "with dropout=1.0, two calls in training mode differ, though nothing should be "
+                "left to chance: pass dropout on as it is.",
+            )
         hidden = copy.deepcopy(model.eval()(x)[1])
         model.train()
         first, *others = _states(hidden)

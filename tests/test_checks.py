@@ -124,6 +124,11 @@ WRONG_MODELS = [
     ]),
     ("dropout-rate", "RNN", [("nn.Dropout(dropout)", "nn.Dropout(0.3)")]),
     ("dropout-rate", "RNN", [("dropout=0.3", "dropout=0.5")]),
+    ("batch-first", "RNN", [("batch_first=True, ", ""), (LAST, "rnn_out = rnn_out[-1]")]),
+    ("raw-logits", "RNN", [(RETURN, "return F.relu(self.output(self.dropout(rnn_out))), hidden")]),
+    ("raw-logits", "RNN", [(RETURN, "return self.output(self.dropout(rnn_out)).tanh(), hidden")]),
+    ("dropout-rate", "GRU", [("nn.Dropout(dropout)", "nn.Dropout(dropout / 2)")]),
+    ("dropout-rate", "LSTM", [(", dropout=dropout)", ", dropout=dropout / 2)")]),
     ("raised", "GRU", [("self.rnn(embedded, hidden)", "self.rnn(hidden, embedded)")]),
     ("raised", "RNN", [("def forward(self, x, hidden=None", "def forward(self, x, hidden"),
                        ("return_sequences=False):", "return_sequences=False, *more):\n"
@@ -221,6 +226,8 @@ RIGHT_MODELS = [
     ("GRU", [(LAYERS, "(input_size=embedding_dim, hidden_size=hidden_dim, batch_first=True, "
                       "num_layers=num_layers, dropout=dropout)")]),
     ("RNN", [(LAST, "rnn_out = rnn_out[:, -1]")]),
+    ("GRU", [(OUTPUT, OUTPUT + "\n        nn.init.zeros_(self.output.weight)"
+              "\n        nn.init.zeros_(self.output.bias)")]),
     ("LSTM", [(LAST, "rnn_out = rnn_out.select(1, -1)")]),
     ("GRU", [(LAST, "rnn_out = rnn_out.transpose(0, 1)[-1]")]),
     ("LSTM", [("if not return_sequences:", "if False:"),
@@ -400,8 +407,7 @@ def test_right_training_passes_in_any_style(replacements, namespace):
     assert result.status == "passed", result.message
 
 
-def test_one_loop_over_epochs_with_all_models_inside_passes(namespace):
-    source = """
+ALL_IN_ONE_LOOP = """
 def train_and_compare_models(train_X, train_y, val_X, val_y, vocab_size, epochs=20):
     models = {name: cls(vocab_size) for name, cls in MODEL_CLASSES.items()}
     optimizers = {n: optim.Adam(m.parameters(), lr=LEARNING_RATES[n]) for n, m in models.items()}
@@ -419,6 +425,20 @@ def train_and_compare_models(train_X, train_y, val_X, val_y, vocab_size, epochs=
         metrics[n]["best_epoch"] = best[n].restore()
     return models, metrics
 """
+SEPARATE = "{n: optim.Adam(m.parameters(), lr=LEARNING_RATES[n]) for n, m in models.items()}"
+
+
+@pytest.mark.parametrize(
+    "optimizers",
+    [
+        SEPARATE,
+        SEPARATE.replace("Adam(", "RMSprop(").replace("lr=", "weight_decay=1e-5, lr="),
+        "dict.fromkeys(models, optim.Adam([p for m in models.values() for p in m.parameters()]))",
+    ],
+)
+def test_one_loop_over_epochs_with_all_models_inside_passes(optimizers, namespace):
+    assert SEPARATE in ALL_IN_ONE_LOOP
+    source = ALL_IN_ONE_LOOP.replace(SEPARATE, optimizers)
     assert checks.training(trainer(source, namespace)).status == "passed"
 
 
