@@ -503,6 +503,14 @@ def _same(a, b):
     return a.shape == b.shape and torch.allclose(a, b, atol=1e-5)
 
 
+def _loud(model):
+    """Return a copy with weights so large that only an activation can keep a value within 1."""
+    loud = copy.deepcopy(model)
+    for parameter in loud.parameters():
+        parameter.mul_(30)
+    return loud
+
+
 def _rules_of_the_logits(cls, model, x):
     vocab_size = _SPEC["vocab_size"]
     logits, hidden = _forward(model, x)
@@ -591,10 +599,7 @@ def _rules_of_the_logits(cls, model, x):
             f"the logits of model(x) are {what}: expected those of the final timestep, "
             "rnn_out[:, -1, :], which model(x, return_sequences=True)[0][:, -1] gives.",
         )
-    loud = copy.deepcopy(model)
-    for parameter in loud.parameters():
-        parameter.mul_(30)
-    squashed = logits.min() >= 0 or _forward(loud, x)[0].abs().max() < 1.001
+    squashed = logits.min() >= 0 or _forward(_loud(model), x)[0].abs().max() < 1.001
     if squashed or _same(logits.exp().sum(dim=-1), torch.ones(_BATCH)):
         raise _Broken(
             "raw-logits",
@@ -676,10 +681,7 @@ def _rules_of_the_sizes(cls, kind, model, x):
             f"{cls.__name__}(vocab_size=11) has {count:,} parameters: expected {expected:,} with "
             "the defaults embedding_dim=128, hidden_dim=256, num_layers=2.",
         )
-    loud = copy.deepcopy(model)
-    for parameter in loud.parameters():
-        parameter.mul_(30)
-    if kind == "RNN" and _states(_forward(loud, x)[1])[0].abs().max() > 1.001:
+    if kind == "RNN" and _states(_forward(_loud(model), x)[1])[0].abs().max() > 1.001:
         raise _Broken(
             "layer-type",
             "hidden states exceed 1: expected tanh, the activation of a vanilla RNN (nn.RNN's "
