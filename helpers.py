@@ -31,6 +31,7 @@ QUICK = os.environ.get("EXERCISE_QUICK") == "1"
 
 SEED = 42
 EPOCHS = 2 if QUICK else 20
+MAX_GRADIENT_NORM = 0.5
 WINDOWS = 64 if QUICK else None  # how many an epoch or an evaluation looks at; None: all
 # Each model at its own best rate on validation loss, from one grid: benchmarks/learning_rates.py.
 LEARNING_RATES = {"RNN": 2e-3, "LSTM": 4e-3, "GRU": 2e-3}
@@ -303,7 +304,7 @@ def train_epoch(model, X, y, optimizer, criterion, batch_size=32):
             model, batch_X.to(device), batch_y.to(device), criterion, every_step=True
         )
         loss.backward()
-        clip_grad_norm_(model.parameters(), 0.5)
+        clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
         optimizer.step()
         total_loss += loss.item() * count
         total_count += count
@@ -513,7 +514,7 @@ def memory_span(model_class, text, learning_rate, load=4, hidden_dim=128, num_la
             answers = shown.gather(1, asked).squeeze(1)  # (b,)
             optimizer.zero_grad()
             nn.functional.cross_entropy(logits, answers).backward()
-            clip_grad_norm_(model.parameters(), 0.5)
+            clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
             optimizer.step()
             recent.append((logits.argmax(dim=1) == answers).float().mean().item())
             if len(recent) == 20 and statistics.mean(recent) > 0.95:
