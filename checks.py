@@ -30,6 +30,7 @@ import torch
 from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
+import conclusions
 import helpers
 import hints
 
@@ -1241,9 +1242,7 @@ def long_context(spans):
 
 
 @_check
-def recommendation(
-    recommendation, evidence, performance_table, spans, required_span, perplexity_margin
-):
+def recommendation(recommendation, evidence, performance_table, spans, requirements):
     """Return the CheckResult of TODO 10: the recommendation against the student's own numbers."""
     if recommendation is None and evidence is None:
         raise _NotAttempted
@@ -1262,17 +1261,19 @@ def recommendation(
             "recommendation-unsupported", "there are no measurements yet: fill in TODO 7 and 9."
         )
     table = performance_table.set_index("Model").assign(**{"Memory Span": pd.Series(spans)})
-    limit = table["Test Perplexity"].min() * (1 + perplexity_margin)
-    meets = (table["Test Perplexity"] <= limit) & (table["Memory Span"] >= required_span)
+    met = conclusions.requirements_met(performance_table, spans, requirements)
+    meets = met.all(axis=1)
     if meets.any():
         smallest = table.loc[meets, "Parameters"].idxmin()
-        row = table.loc[recommendation]
         if not meets[recommendation]:
+            missed = [
+                f"{column}, {table.loc[recommendation, column]:.5g}"
+                for column in met.columns[~met.loc[recommendation]]
+            ]
             raise _Broken(
                 "recommendation-unsupported",
-                f"the {recommendation} has a memory span of {row['Memory Span']:.0f} (required: "
-                f"{required_span}) and a perplexity of {row['Test Perplexity']:.2f} (at most "
-                f"{limit:.2f}): it does not meet the requirements.",
+                f"the {recommendation} misses what is required of it: {'; '.join(missed)} (the "
+                "table above says what is asked).",
             )
         if recommendation != smallest:
             raise _Broken(

@@ -1,8 +1,77 @@
-"""What the exercise's last, optional section needs: attention, and texts of other kinds."""
+"""For the last, optional section: the protocol on any text and size, other texts, attention.
 
+benchmarks/study.py trains with ``fit`` too.
+"""
+
+import time
+
+import numpy as np
 import torch
-from torch import nn
+from torch import nn, optim
 from torch.nn.functional import scaled_dot_product_attention
+
+import helpers
+from ngram import NGram
+
+
+def fit(
+    model_class, text, learning_rate, epochs, seed, hidden_dim=256, dropout=0.3, seq_len=50, order=0
+):
+    """Return (model, BestWeights, splits) after training by the exercise's protocol.
+
+    A batch holds as many characters at every ``seq_len``, so that all take the same number of
+    steps. ``order`` is the seed of the first epoch's windows.
+    """
+    chars, char2idx, _ = helpers.build_vocabulary(text)
+    splits = helpers.prepare_sequences(text, char2idx, seq_len)
+    train_X, train_y, val_X, val_y, *_ = splits
+    val_X, val_y = val_X[seq_len - 1 :: seq_len], val_y[seq_len - 1 :: seq_len]
+    criterion = nn.CrossEntropyLoss()
+    torch.manual_seed(seed)
+    model = model_class(len(chars), hidden_dim=hidden_dim, dropout=dropout)
+    optimizer = optim.Adam(model.parameters(), lr=learning_rate)
+    best = helpers.BestWeights(model)
+    for epoch in range(epochs):
+        X, y = helpers.one_pass(train_X, train_y, seed=order + epoch)
+        helpers.train_epoch(model, X, y, optimizer, criterion, batch_size=1600 // seq_len)
+        best.update(helpers.evaluate_model(model, val_X, val_y, criterion, every_step=True))
+    best.restore()
+    return model, best, splits
+
+
+def fit_and_score(model_class, text, learning_rate, epochs=20, hidden_dim=256, seq_len=50):
+    """Train a model class on a text, print how it predicts beside a 5-gram; return perplexity."""
+    start = time.perf_counter()
+    model, best, (train_X, train_y, _, _, test_X, test_y) = fit(
+        model_class, text, learning_rate, epochs, helpers.SEED, hidden_dim, seq_len=seq_len
+    )
+    perplexity = helpers.calculate_perplexity(model, test_X, test_y)
+    counting = NGram([*train_X[0].tolist(), *train_y.tolist()], len(set(text)))
+    counted = counting.perplexity(test_X, test_y)
+    print(
+        f"{model_class.__name__}, {helpers.count_parameters(model):,} parameters, {epochs} epochs "
+        f"(best: {best.best_epoch}): test perplexity {perplexity:.2f}, 5-gram {counted:.2f} "
+        f"({time.perf_counter() - start:.0f} s)",
+        flush=True,
+    )
+    return perplexity
+
+
+def mackey_glass(length=20_000, levels=64, delay=17):
+    """Return a chaotic time series as a text: one of ``levels`` characters per time step.
+
+    x' = 0.2 x(t - delay) / (1 + x(t - delay)^10) - 0.1 x(t), from 1.2, in steps of 0.1 of which
+    every tenth is kept; the first 1,000 are dropped. (Mackey and Glass, "Oscillation and Chaos in
+    Physiological Control Systems", 1977.)
+    """
+    steps = 10 * (1_000 + length)
+    x = np.full(steps + 10 * delay, 1.2)
+    for t in range(10 * delay, len(x) - 1):
+        past = x[t - 10 * delay]
+        x[t + 1] = x[t] + 0.1 * (0.2 * past / (1 + past**10) - 0.1 * x[t])
+    kept = x[-10 * length :: 10]
+    level = (kept - kept.min()) / np.ptp(kept) * levels
+    return "".join(chr(ord("0") + min(int(value), levels - 1)) for value in level)
 
 
 class AttentionRNN(nn.Module):

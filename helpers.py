@@ -9,6 +9,7 @@ Set the environment variable ``EXERCISE_QUICK=1`` to run the notebooks in second
 epochs, short memory lags. That proves that they work and measures nothing.
 """
 
+import copy
 import math
 import os
 import platform
@@ -33,9 +34,9 @@ SEED = 42
 EPOCHS = 2 if QUICK else 20
 MAX_GRADIENT_NORM = 0.5
 WINDOWS = 64 if QUICK else None  # how many an epoch or an evaluation looks at; None: all
-# Each model at its own best rate on validation loss, from one grid: benchmarks/learning_rates.py.
+# Each model at its own best rate on validation loss, from one grid: benchmarks/study.py.
 LEARNING_RATES = {"RNN": 2e-3, "LSTM": 4e-3, "GRU": 2e-3}
-# The rates at which each reaches its longest memory span: benchmarks/learning_rates.py --spans.
+# The rates at which each reaches its longest memory span: benchmarks/study.py too.
 SPAN_RATES = {"RNN": 1e-3, "LSTM": 4e-3, "GRU": 4e-3}
 LONGEST_LAG = 2 if QUICK else 128  # where memory_span stops, in characters
 SPAN_BATCHES = 2_000  # what memory_span spends on one lag before it gives up
@@ -58,7 +59,7 @@ def describe_machine():
     )
 
 
-def _waits_for(todo, *values):
+def waits_for(todo, *values):
     """Return True, after saying so in one line, when a value is missing because of a TODO."""
     missing = any(value is None for value in values)
     if missing:
@@ -400,7 +401,7 @@ def generate_text(model, prompt, char2idx, idx2char, length=200, temperature=0.8
     below 1 the model plays safe, above 1 it takes risks. Raises ValueError for an empty prompt, a
     temperature that is not positive, and a prompt with a character outside the vocabulary.
     """
-    if _waits_for("5: train the models", model):
+    if waits_for("5: train the models", model):
         return None
     if not prompt:
         raise ValueError(
@@ -448,7 +449,7 @@ def create_performance_table(metrics, models_dict, test_X, test_y):
     timestep of every test window, with the weights that the models now hold; inference speed is the
     time of one window, in ms. Raises ValueError when the metrics do not cover the models.
     """
-    if _waits_for("5: train_and_compare_models", metrics, models_dict):
+    if waits_for("5: train_and_compare_models", metrics, models_dict):
         return None
     if missing := [name for name in models_dict if name not in metrics]:
         raise ValueError(f"no metrics for {missing}: metrics has {sorted(metrics)}.")
@@ -527,6 +528,28 @@ def memory_span(model_class, text, learning_rate, load=4, hidden_dim=128, num_la
     return span
 
 
+def gradient_reach(model, X, y):
+    """Return how much the final prediction depends on each earlier character, a list of numbers.
+
+    Entry k - 1 is the norm of the gradient of the final timestep's loss with respect to the
+    embedding of the character k steps back, relative to that of the last character (k = 1): the
+    mean over the windows ``X`` (windows, seq_len), with dropout off. It shows what the trained
+    model uses, not what it could learn to use. (Pascanu, Mikolov and Bengio, "On the difficulty of
+    training recurrent neural networks", 2013.) Raises ValueError for a model without nn.Embedding.
+    """
+    model = copy.deepcopy(model).cpu().eval()  # a GPU gives gradients in training mode only
+    embeddings = [module for module in model.modules() if isinstance(module, nn.Embedding)]
+    if not embeddings:
+        raise ValueError(f"{type(model).__name__} has no nn.Embedding to look back to.")
+    embedded = []
+    embeddings[0].register_forward_hook(lambda module, args, output: embedded.append(output))
+    logits, _ = _forward(model, X)  # (b, vocab_size)
+    loss = nn.functional.cross_entropy(logits, y, reduction="sum")
+    (gradient,) = torch.autograd.grad(loss, embedded)  # (b, t, embedding_dim)
+    norms = gradient.norm(dim=2).mean(dim=0).flip(0)  # (t,), the last character first
+    return (norms / norms[0]).tolist()
+
+
 # ---------------------------------------------------------------------------------------------
 # Reports and plots
 # ---------------------------------------------------------------------------------------------
@@ -556,7 +579,7 @@ def show_shapes(model_class, vocab_size):
 
 def show_samples(samples):
     """Print the generated texts, grouped by model."""
-    if _waits_for("6: samples", samples):
+    if waits_for("6: samples", samples):
         return
     if not (isinstance(samples, dict) and all(isinstance(t, dict) for t in samples.values())):
         print("Expected samples[name][temperature], a dict of texts for each name.")
@@ -567,19 +590,25 @@ def show_samples(samples):
 
 
 def show_table(table):
-    """Return the performance table with one column per model, its numbers rounded for reading."""
-    if _waits_for("7: performance_table", table):
+    """Return the performance table with one column per model, its numbers rounded for reading.
+
+    A figure that a model does not have is left empty.
+    """
+    if waits_for("7: performance_table", table):
         return None
     digits = {"Parameters": ",.0f", "Best Epoch": ".0f", "Avg Epoch Time (s)": ".2f"}
     shown = table.set_index("Model").T
     return shown.apply(
-        lambda row: row.map(lambda value: format(value, digits.get(row.name, ".3f"))), axis=1
+        lambda row: row.map(
+            lambda value: "" if math.isnan(value) else format(value, digits.get(row.name, ".3f"))
+        ),
+        axis=1,
     )
 
 
 def plot_learning_curves(metrics):
     """Return a figure with four panels: training and validation loss, epoch times, a summary."""
-    if _waits_for("5: train_and_compare_models", metrics):
+    if waits_for("5: train_and_compare_models", metrics):
         return None
     figure, panels = plt.subplots(2, 2, figsize=(10, 7), layout="constrained")
     per_epoch = [
@@ -611,7 +640,7 @@ def plot_learning_curves(metrics):
 
 def plot_memory_spans(spans, required):
     """Return a figure of the memory span of each model class beside the span required."""
-    if _waits_for("9: spans", spans):
+    if waits_for("9: spans", spans):
         return None
     figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
     for name, span in spans.items():
@@ -630,15 +659,36 @@ def plot_memory_spans(spans, required):
     return figure
 
 
+def plot_gradient_reach(models, X, y, windows=64):
+    """Return a figure: gradient_reach of each model, on windows spread over ``X`` and ``y``."""
+    if waits_for("5: train the models", models):
+        return None
+    every = max(1, len(X) // windows)
+    X, y = X[::every][:windows], y[::every][:windows]
+    figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
+    for name, model in models.items():
+        reach = gradient_reach(model, X, y)
+        style = STYLES.get(name, {}) | {"markersize": 4}
+        axes.plot(range(1, len(reach) + 1), reach, label=name, **style)
+    axes.set_yscale("log")
+    axes.set(
+        title="What the trained models use, not what they could",
+        xlabel="characters back (1: the last one)",
+        ylabel="gradient, relative to the last",
+    )
+    axes.legend()
+    axes.grid(alpha=0.3)
+    return figure
+
+
 def plot_last_step_protocol(metrics, table):
     """Return a figure: validation loss and test perplexity under the last-step protocol and ours.
 
-    The last-step curves are those of data/last_step_protocol.csv, which
-    ``python -m benchmarks.speed --full`` measured on the bundled sample.
+    The last-step curves are those of data/study/last_step.csv, measured on the bundled sample.
     """
-    if _waits_for("7: performance_table", metrics, table):
+    if waits_for("7: performance_table", metrics, table):
         return None
-    recorded = pd.read_csv(DATA / "last_step_protocol.csv")
+    recorded = pd.read_csv(DATA / "study" / "last_step.csv")
     perplexity = table.set_index("Model")["Test Perplexity"]
     figure, panels = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
     for name, measured in metrics.items():
@@ -658,110 +708,3 @@ def plot_last_step_protocol(metrics, table):
         axes.legend(title="test perplexity")
         axes.grid(alpha=0.3)
     return figure
-
-
-def requirements_table(table, spans, required_span, perplexity_margin):
-    """Return a DataFrame: each model against the stated requirements, smallest model first.
-
-    ``perplexity_margin`` is how far above the best perplexity a model may lie, 0.05 for 5 %.
-    """
-    if _waits_for("7 and 9: performance_table and spans", table, spans):
-        return None
-    table = table.sort_values("Parameters").set_index("Model")
-    limit = table["Test Perplexity"].min() * (1 + perplexity_margin)
-    span = pd.Series(spans).reindex(table.index)
-    good_enough, long_enough = table["Test Perplexity"] <= limit, span >= required_span
-    yes_no = {True: "yes", False: "no"}
-    return pd.DataFrame(
-        {
-            "Parameters": table["Parameters"].map("{:,}".format),
-            "Test Perplexity": table["Test Perplexity"].map("{:.2f}".format),
-            f"at most {limit:.2f}": good_enough.map(yes_no),
-            "Memory Span": span,
-            f"at least {required_span}": long_enough.map(yes_no),
-            "qualifies": (good_enough & long_enough).map(yes_no),
-        }
-    )
-
-
-def _winners(values):
-    """Return the names with the lowest value, as text; within 1 % counts as equal."""
-    best = values.min()
-    return " and ".join(values.index[values <= best + 0.01 * abs(best)])
-
-
-def compare_guess(guess, table, spans):
-    """Return a DataFrame: what was guessed before the training beside what was measured."""
-    if _waits_for("7 and 9: performance_table and spans", table, spans):
-        return None
-    table = table.set_index("Model")
-    measured = {
-        "perplexity": table["Test Perplexity"],
-        "speed": table["Inference Speed (ms)"],
-        "memory": -pd.Series(spans),
-    }
-    rows = {
-        topic: {
-            "your guess": guess.get(topic) or "no guess",
-            "measured winner (within 1 %)": _winners(values),
-        }
-        for topic, values in measured.items()
-    }
-    return pd.DataFrame(rows).T
-
-
-def key_takeaways(table, spans, required_span):
-    """Return a DataFrame: four common claims, part by part, and whether this run agrees."""
-    if _waits_for("7 and 9: performance_table and spans", table, spans):
-        return None
-    t = table.set_index("Model")
-    perplexity, size = t["Test Perplexity"], t["Parameters"]
-    epoch, latency = t["Avg Epoch Time (s)"], t["Inference Speed (ms)"]
-
-    def gru_against_lstm(values):
-        return values["GRU"] / values["LSTM"] - 1
-
-    largest = size.idxmax()
-    smaller = perplexity.drop(largest)
-    quality = _winners(perplexity)
-    rows = [
-        (
-            "1. LSTM and GRU perform alike (within 5 %)",
-            f"perplexity of the GRU: {gru_against_lstm(perplexity):+.1%}",
-            abs(gru_against_lstm(perplexity)) <= 0.05,
-        ),
-        *(
-            (
-                f"1. the GRU is more efficient: {what}",
-                f"against the LSTM: {gru_against_lstm(values):+.0%}",
-                gru_against_lstm(values) < 0,
-            )
-            for what, values in (
-                ("smaller", size),
-                ("trains faster", epoch),
-                ("answers faster", latency),
-            )
-        ),
-        (
-            "2. the vanilla RNN is the fastest",
-            f"trains fastest: {epoch.idxmin()}, answers fastest: {latency.idxmin()}",
-            epoch.idxmin() == latency.idxmin() == "RNN",
-        ),
-        (
-            "2. but it struggles with long sequences",
-            f"memory span {spans['RNN']}, required {required_span}, best {max(spans.values())}",
-            spans["RNN"] < required_span <= max(spans.values()),
-        ),
-        (
-            "3. more parameters are not always better",
-            f"largest ({largest}): {perplexity[largest]:.2f}, best smaller: {smaller.min():.2f}",
-            smaller.min() <= 1.01 * perplexity[largest],
-        ),
-        (
-            "4. the use case decides",
-            f"quality: {quality}; size: {size.idxmin()}",
-            quality != size.idxmin(),
-        ),
-    ]
-    verdicts = [(claim, seen, "agrees" if holds else "disagrees") for claim, seen, holds in rows]
-    return pd.DataFrame(verdicts, columns=["claim", "this run", "verdict"]).set_index("claim")

@@ -194,8 +194,8 @@ _OTHERS = {
                 "What does memory_span need to be told about each model: a trained model, or its "
                 "class?",
                 "Loop over MODEL_CLASSES.items(): memory_span(class, text, the learning rate of "
-                "that name in SPAN_RATES, load=MEMORY_LOAD) returns one number.",
-                "spans = {name: memory_span(cls, text, SPAN_RATES[name], load=MEMORY_LOAD) "
+                "that name in SPAN_RATES, load=REQUIREMENTS.load) returns one number.",
+                "spans = {name: memory_span(cls, text, SPAN_RATES[name], load=REQUIREMENTS.load) "
                 "for name, cls in MODEL_CLASSES.items()}",
             ),
         ),
@@ -204,8 +204,8 @@ _OTHERS = {
         "the recommendation does not follow from the numbers": (
             (),
             (
-                'Which models say "yes" twice in the table of requirements, and which of those '
-                "has the fewest parameters?",
+                'Which models say "yes" in the last row of the table of requirements, and which '
+                "of those has the fewest parameters?",
                 "recommendation is that model's name. evidence quotes its numbers: a dict from a "
                 "column of performance_table to the number in the row of that model.",
                 'evidence = {"Parameters": ..., "Test Perplexity": ..., "Memory Span": ...}, '

@@ -1,4 +1,4 @@
-"""This project's training protocol, the last-step protocol of the original exercise, and counting.
+"""This project's training protocol, and the last-step protocol of the original exercise.
 
 The last-step protocol, to the letter: windows one character apart, of which the first 8,000 train
 and the first 2,000 validate; a loss on the final timestep only; batches of 64, the last ones
@@ -9,7 +9,6 @@ the first 1,000 test windows. benchmarks/speed.py runs both protocols on one cor
 import math
 import statistics
 import time
-from collections import Counter, defaultdict
 
 import pandas as pd
 import torch
@@ -91,7 +90,7 @@ def last_step_protocol(classes, splits, vocab_size, epochs=20):
 
 
 # ---------------------------------------------------------------------------------------------
-# This project's protocol, and counting
+# This project's protocol
 # ---------------------------------------------------------------------------------------------
 
 
@@ -123,26 +122,3 @@ def seconds_to_loss(namespace, name, splits, vocab_size, target, seed, batches=4
             if last_step_evaluate(model, val_X[:2000], val_y[:2000], criterion) < target:
                 return seconds
     raise RuntimeError(f"{name}: validation loss {target:.3f} not reached in 20 epochs")
-
-
-def five_gram_perplexity(text, test_X, test_y, vocab_size):
-    """Return the test perplexity of an interpolated 5-gram model that counts the training text.
-
-    Witten-Bell smoothing as in Chen and Goodman, "An Empirical Study of Smoothing Techniques for
-    Language Modeling" (1998), section 2.5; below single characters it backs off to 1 / vocab_size.
-    """
-    counts = defaultdict(Counter)
-    for order in range(5):
-        for i in range(order, len(text)):
-            counts[tuple(text[i - order : i])][text[i]] += 1
-    total_loss = 0.0
-    for context, target in zip(test_X[:, -4:].tolist(), test_y.tolist(), strict=True):
-        probability = 1 / vocab_size
-        for order in range(5):
-            seen = counts.get(tuple(context[4 - order :]))
-            if seen is None:
-                break
-            kinds, occurrences = len(seen), seen.total()
-            probability = (seen[target] + kinds * probability) / (occurrences + kinds)
-        total_loss -= math.log(probability)
-    return math.exp(total_loss / len(test_y))

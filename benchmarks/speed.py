@@ -1,7 +1,7 @@
 """How fast the exercise computes, beside what people would use instead: one run, one table.
 
     python -m benchmarks.speed           one last-step epoch, its total extrapolated: 30 minutes
-    python -m benchmarks.speed --full    all twenty, which also writes data/last_step_protocol.csv
+    python -m benchmarks.speed --full    all twenty
 
 Writes benchmarks/speed.csv, from which tools/make_readme.py takes every figure about speed. Ratios
 are of figures from the same run. Nothing else should run meanwhile.
@@ -24,16 +24,10 @@ NAMES = ("RNN", "LSTM", "GRU")
 
 def protocol_rows(namespace, splits, vocab_size, full):
     """Yield (measure, model, value) for both training protocols, one after the other."""
-    columns = ["model", "epoch", "train_loss", "val_loss", "test_perplexity"]
-    recorded_path = helpers.DATA / "last_step_protocol.csv"
     last_step = protocols.last_step_protocol(
         namespace["MODEL_CLASSES"], splits, vocab_size, epochs=20 if full else 1
     )
-    if full:
-        last_step[columns].to_csv(
-            recorded_path, index=False, float_format="%.4f", lineterminator="\n"
-        )
-    curves = pd.read_csv(recorded_path)
+    curves = pd.read_csv(helpers.DATA / "study" / "last_step.csv")
     table, core_seconds = protocols.this_protocol(namespace, splits, vocab_size, helpers.SEED)
     ours = table.set_index("Model")
 

@@ -30,12 +30,12 @@ import joblib
 import numpy as np
 import pandas as pd
 import torch
-from torch import nn, optim
+from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 import helpers
 from benchmarks import protocols
-from further import AttentionRNN
+from further import AttentionRNN, fit
 from threads import usable_cpus
 from tools.solution import run_todos
 
@@ -115,7 +115,7 @@ def _model_class(name):
 def parameters(name, vocab_size, hidden_dim=256, num_layers=2):
     """Return the number of parameters of a model."""
     with torch.device("meta"):
-        model = _model_class(name)(vocab_size, hidden_dim=hidden_dim, num_layers=num_layers)
+        model = _model_class(name)(vocab_size, 128, hidden_dim, num_layers, dropout=0.0)
     return helpers.count_parameters(model)
 
 
@@ -135,25 +135,20 @@ def run_on_text(run, text):
     timestep of every test window), and in ``blocks`` the test loss of each block of the test text.
     The order of the batches depends on the seed too.
     """
-    chars, char2idx, _ = helpers.build_vocabulary(text)
-    splits = helpers.prepare_sequences(text, char2idx, seq_len=run.seq_len)
-    train_X, train_y, val_X, val_y, test_X, test_y = splits
-    val_X, val_y = val_X[run.seq_len - 1 :: run.seq_len], val_y[run.seq_len - 1 :: run.seq_len]
-    criterion = nn.CrossEntropyLoss()
-    torch.manual_seed(run.seed)
-    model = _model_class(run.model)(len(chars), hidden_dim=run.hidden_dim, dropout=run.dropout)
-    optimizer = optim.Adam(model.parameters(), lr=run.rate)
-    best = helpers.BestWeights(model)
-    # As many characters to a batch at every seq_len, so that all take the same number of steps.
-    batch_size = 1600 // run.seq_len
-    for epoch in range(helpers.EPOCHS):
-        X, y = helpers.one_pass(train_X, train_y, seed=1000 * run.seed + epoch)
-        helpers.train_epoch(model, X, y, optimizer, criterion, batch_size)
-        best.update(helpers.evaluate_model(model, val_X, val_y, criterion, every_step=True))
-    best_epoch = best.restore()
+    model, best, (*_, test_X, test_y) = fit(
+        _model_class(run.model),
+        text,
+        run.rate,
+        helpers.EPOCHS,
+        run.seed,
+        run.hidden_dim,
+        run.dropout,
+        run.seq_len,
+        order=1000 * run.seed,
+    )
     test_X, test_y = test_X[: helpers.WINDOWS], test_y[: helpers.WINDOWS]
     blocks = [
-        helpers.evaluate_model(model, block_X, block_y, criterion)
+        helpers.evaluate_model(model, block_X, block_y, nn.CrossEntropyLoss())
         for block_X, block_y in zip(test_X.split(BLOCK), test_y.split(BLOCK), strict=True)
     ]
     lengths = [len(block) for block in test_y.split(BLOCK)]
@@ -161,7 +156,7 @@ def run_on_text(run, text):
     return {
         "parameters": helpers.count_parameters(model),
         "best_val_loss": round(best.best_loss, 6),
-        "best_epoch": best_epoch,
+        "best_epoch": best.best_epoch,
         "test_loss": round(test_loss, 6),
         "blocks": [round(loss, 6) for loss in blocks],
     }
@@ -454,6 +449,10 @@ def main():
         sys.exit(str(error))
     with workers(arguments.dask, arguments.ray):
         study.run(arguments.parts or PARTS)
+    if not study.missing(PARTS):
+        from benchmarks import report  # which needs this module
+
+        report.main(*[arguments.folder] * 2 if arguments.folder != FOLDER else [])
 
 
 if __name__ == "__main__":

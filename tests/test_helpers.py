@@ -371,37 +371,39 @@ def table(metrics):
     )
 
 
-def test_requirements_name_the_models_that_qualify(table):
-    shown = helpers.requirements_table(table, {"RNN": 8, "LSTM": 128, "GRU": 128}, 64, 0.05)
-    assert shown["qualifies"].to_dict() == {"RNN": "no", "GRU": "yes", "LSTM": "yes"}
-    assert list(shown.index) == ["RNN", "GRU", "LSTM"]  # the smallest first
-
-
-def test_takeaways_disagree_when_the_measurements_do(table):
-    spans = {"RNN": 8, "LSTM": 128, "GRU": 128}
-    verdicts = helpers.key_takeaways(table, spans, 64)["verdict"]
-    assert verdicts["1. LSTM and GRU perform alike (within 5 %)"] == "agrees"
-    assert verdicts["1. the GRU is more efficient: trains faster"] == "disagrees"
-    assert verdicts["1. the GRU is more efficient: answers faster"] == "agrees"
-    assert verdicts["3. more parameters are not always better"] == "disagrees"
-    assert verdicts["2. but it struggles with long sequences"] == "agrees"
-    spans["RNN"] = 128
-    verdicts = helpers.key_takeaways(table, spans, 64)["verdict"]
-    assert verdicts["2. but it struggles with long sequences"] == "disagrees"
-
-
-def test_a_guess_stands_beside_the_winner_and_ties_are_shared(table):
-    guess = {"perplexity": "GRU", "speed": None, "memory": "LSTM"}
-    shown = helpers.compare_guess(guess, table, {"RNN": 8, "LSTM": 128, "GRU": 128})
-    assert shown.loc["perplexity"].tolist() == ["GRU", "LSTM"]
-    assert shown.loc["speed"].tolist() == ["no guess", "RNN"]
-    assert shown.loc["memory"].tolist() == ["LSTM", "LSTM and GRU"]
-
-
 def test_last_step_curves_stand_beside_this_run(metrics, table):
     figure = helpers.plot_last_step_protocol(metrics, table)
     assert [len(a.lines) for a in figure.axes] == [3, 3]
     assert all(len(line.get_xdata()) == 20 for line in figure.axes[0].lines)
+
+
+def test_gradients_reach_back_as_far_as_a_model_looks(namespace, sample):
+    class Forgetful(namespace["CharGRU"]):
+        def forward(self, x, hidden=None, return_sequences=False):
+            seen = self.embedding(x)
+            seen = torch.cat([torch.zeros_like(seen[:, :-3]), seen[:, -3:]], dim=1)
+            out, hidden = self.rnn(seen, hidden)
+            return self.output(out[:, -1]), hidden
+
+    torch.manual_seed(0)
+    text, chars, char2idx, _ = sample
+    X, y = helpers.prepare_sequences(text[:200], char2idx)[:2]
+    model = Forgetful(len(chars), 8, 16)
+    reach = helpers.gradient_reach(model, X, y)
+    assert len(reach) == 50 and reach[0] == 1
+    assert min(reach[:3]) > 0 and set(reach[3:]) == {0}
+    assert model.training and all(p.grad is None for p in model.parameters())
+
+
+def test_gradient_reach_draws_a_line_per_model(tiny):
+    model, splits, *_ = tiny
+    figure = helpers.plot_gradient_reach({"GRU": model, "RNN": model}, *splits[4:])
+    assert [len(line.get_xdata()) for line in figure.axes[0].lines] == [20, 20]
+
+
+def test_gradient_reach_needs_an_embedding():
+    with pytest.raises(ValueError, match=r"Linear has no nn\.Embedding"):
+        helpers.gradient_reach(nn.Linear(2, 2), None, None)
 
 
 def test_helpers_given_none_say_what_they_wait_for(capsys):
@@ -413,9 +415,7 @@ def test_helpers_given_none_say_what_they_wait_for(capsys):
         (lambda: helpers.show_table(None), 7),
         (lambda: helpers.plot_last_step_protocol({}, None), 7),
         (lambda: helpers.plot_memory_spans(None, 64), 9),
-        (lambda: helpers.requirements_table(None, None, 64, 0.05), 7),
-        (lambda: helpers.compare_guess({}, None, None), 7),
-        (lambda: helpers.key_takeaways(None, None, 64), 7),
+        (lambda: helpers.plot_gradient_reach(None, None, None), 5),
     ]:
         assert call() is None
         out = capsys.readouterr().out

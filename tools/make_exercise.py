@@ -1,7 +1,7 @@
 """Write exercise.ipynb from solution.ipynb, its one source.
 
-    python tools/make_exercise.py           write the file
-    python tools/make_exercise.py --check   write nothing; exit 1 when the committed file differs
+    python -m tools.make_exercise           write the file
+    python -m tools.make_exercise --check   write nothing; exit 1 when the committed file differs
 
 Between ``# BEGIN SOLUTION`` and ``# END SOLUTION`` only the ``# STUB:`` lines stay, without that
 prefix (in a Markdown cell the three are HTML comments). Cells tagged ``solution-only`` are dropped.
@@ -21,6 +21,7 @@ SOLUTION, EXERCISE = ROOT / "solution.ipynb", ROOT / "exercise.ipynb"
 
 MARKER = re.compile(r"^(\s*)(?:#|<!--)\s*(BEGIN SOLUTION|END SOLUTION|STUB:\s?(.*?))\s*(?:-->)?$")
 TODO = re.compile(r"# TODO (\d+)\b")
+FOLDED = "jp-MarkdownHeadingCollapsed"  # a section that JupyterLab and Notebook 7 open folded
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -123,6 +124,8 @@ def make_exercise(solution):
         if "solution-only" in _tags(cell):
             continue
         metadata = {"tags": sorted(_tags(cell))} if _tags(cell) else {}
+        if FOLDED in cell["metadata"]:
+            metadata[FOLDED] = cell["metadata"][FOLDED]
         source = strip_solutions("".join(cell["source"]), cell["id"])
         made = {"cell_type": cell["cell_type"], "id": cell["id"], "metadata": metadata}
         if cell["cell_type"] == "code":
@@ -145,7 +148,7 @@ def main(arguments=None):
     if not check:
         EXERCISE.write_text(text, encoding="utf-8", newline="\n")
     elif not EXERCISE.exists() or EXERCISE.read_text(encoding="utf-8") != text:
-        sys.exit("exercise.ipynb differs from solution.ipynb: run python tools/make_exercise.py")
+        sys.exit("exercise.ipynb differs from solution.ipynb: run python -m tools.make_exercise")
 
 
 if __name__ == "__main__":

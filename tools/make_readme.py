@@ -1,10 +1,10 @@
 """Put the measured figures into README.md, so that nobody types them.
 
-    python tools/make_readme.py           write README.md and docs/results.png
-    python tools/make_readme.py --check   write nothing; exit 1 when they differ
+    python -m tools.make_readme           write README.md and docs/results.png
+    python -m tools.make_readme --check   write nothing; exit 1 when they differ
 
 What stands between ``<!-- results -->`` and ``<!-- /results -->`` comes from the executed solution,
-what stands between ``<!-- speed -->`` and ``<!-- /speed -->`` from benchmarks/speed.csv.
+what is marked ``speed`` in the same way from benchmarks/speed.csv, ``study`` from data/study/.
 """
 
 import argparse
@@ -14,6 +14,10 @@ import json
 import re
 import sys
 from pathlib import Path
+
+import pandas as pd
+
+import conclusions
 
 ROOT = Path(__file__).resolve().parent.parent
 README, PICTURE = ROOT / "README.md", ROOT / "docs" / "results.png"
@@ -116,13 +120,39 @@ def speed():
     )
 
 
+def study():
+    """Return the Markdown of the study's comparison by the notebook's protocol."""
+    names = ["RNN", "LSTM", "GRU"]
+    summary = pd.read_csv(conclusions.STUDY / "summary.csv")
+    summary = summary[summary["comparison"] == "as in the notebook"]
+    seeds = summary["seeds"].iloc[0]
+    lines = [f"| {seeds} seeds | RNN | LSTM | GRU |", "|---|---:|---:|---:|"]
+
+    def add(label, cells):
+        lines.append(f"| {label} | {' | '.join(cells[name] for name in names)} |")
+
+    for (corpus, measure), rows in summary.groupby(["corpus", "measure"], sort=False):
+        cells = {r.model: f"{r.mean:.2f} ({r.low:.2f} to {r.high:.2f})" for r in rows.itertuples()}
+        add(f"{measure}, {corpus}: mean (95 % interval)", cells)
+    spans = conclusions.study_spans().loc[128, 1].map(conclusions.value_range)
+    for load in sorted(spans.index.unique("load")):
+        add(f"memory span, {load} symbol{'s' * (load > 1)} (characters)", spans[load])
+    row = conclusions.study_differences().loc["GRU against LSTM"]
+    sentence = (
+        f"GRU against LSTM on the sample: {row['perplexity']} in perplexity (95 %: "
+        f"{row['95 % over seeds']} over seeds, {row['95 % over the test text']} over the test "
+        f"text): {row['verdict']}."
+    )
+    return "\n".join([*lines, "", sentence])
+
+
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--check", action="store_true", help="exit 1 when something differs")
     check = parser.parse_args(arguments).check
     markdown, png = results()
     old = new = README.read_text(encoding="utf-8")
-    for name, content in (("results", markdown), ("speed", speed())):
+    for name, content in (("results", markdown), ("speed", speed()), ("study", study())):
         block = f"<!-- {name} -->\n{content}\n<!-- /{name} -->"
         pattern = f"<!-- {name} -->.*<!-- /{name} -->"
         new = re.sub(pattern, lambda _, block=block: block, new, flags=re.S)
@@ -131,7 +161,7 @@ def main(arguments=None):
         PICTURE.write_bytes(png)
         README.write_text(new, encoding="utf-8", newline="\n")
     elif new != old or not PICTURE.exists() or PICTURE.read_bytes() != png:
-        sys.exit("README.md differs from what was measured: run python tools/make_readme.py")
+        sys.exit("README.md differs from what was measured: run python -m tools.make_readme")
 
 
 if __name__ == "__main__":
