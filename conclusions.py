@@ -6,6 +6,7 @@ runs that can: ``python -m benchmarks.study`` made them, benchmarks/report.py th
 
 import hashlib
 import json
+import math
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
@@ -170,38 +171,45 @@ def study_spans():
 def study_recommendation(requirements):
     """Return a DataFrame: by load, the study's memory spans and the model that they recommend.
 
-    Says first what the study shows about perplexity. A model remembers enough when all seeds reach
-    the span, and is near the best when both intervals of its perplexity lie within the margin.
+    Says first what the study shows about perplexity, and last what another margin would change. A
+    model remembers enough when all seeds reach the span, and is near the best when both intervals
+    of its perplexity lie within the margin.
     """
     margin = requirements.perplexity_margin
     summary = _study("summary").query("measure == 'perplexity'").set_index("model")
     best, size = summary["mean"].idxmin(), summary["parameters"].sort_values()
-    near = [best]
+    farthest = {best: 0.0}  # above the best, at the upper end of the wider interval
     for name in size.index.drop(best):
         estimate, *intervals = _difference(name, best)
         lows, highs = zip(*intervals, strict=True)
-        if max(highs) <= margin:
-            near.append(name)
-            within = f"within {margin:.0%}"
-        else:
-            within = (
-                f"beyond {margin:.0%}" if min(lows) > margin else f"{margin:.0%} or not is open"
-            )
+        farthest[name] = max(highs)
+        within = f"{margin:.0%} or not is open"
+        if max(highs) <= margin or min(lows) > margin:
+            within = f"{'within' if max(highs) <= margin else 'beyond'} {margin:.0%}"
         print(
             f"Perplexity, {name} against {best}: {_percent(estimate)} "
             f"(95 %: {_percent(min(lows), max(highs))}), {within}; {_verdict(name, best)}."
         )
-    rows = {}
+    rows, remember = {}, {}
     spans = study_spans().loc[128, 1]
     for load in sorted(spans.index.unique("load")):
         reach = [name for name in size.index if min(spans[load, name]) >= requirements.span]
-        chosen = [name for name in reach if name in near]
+        near = [name for name in reach if farthest[name] <= margin]
+        remember[load] = reach
         rows[load] = {
             **{f"{name}: span": value_range(spans[load, name]) for name in size.index},
             f"remember {requirements.span}": ", ".join(reach) or "none",
             "smallest of them": reach[0] if reach else "none",
-            "and near the best": chosen[0] if chosen else "none",
+            "and near the best": near[0] if near else "none",
         }
+    for name in size.index[[farthest[name] > margin for name in size.index]]:
+        loads = [load for load, reach in remember.items() if name == (reach or [None])[0]]
+        if loads:
+            print(
+                f"Holding {' or '.join(map(str, loads))} at once, the {name} remembers enough and "
+                f"is the smallest; with a margin of {math.ceil(100 * farthest[name])}% it would be "
+                "the recommendation there."
+            )
     return pd.DataFrame(rows).T.rename_axis("symbols")
 
 

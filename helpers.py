@@ -37,7 +37,7 @@ WINDOWS = 64 if QUICK else None  # how many an epoch or an evaluation looks at; 
 # Each model at its own best rate on validation loss, from one grid: benchmarks/study.py.
 LEARNING_RATES = {"RNN": 2e-3, "LSTM": 4e-3, "GRU": 2e-3}
 # The rates at which each reaches its longest memory span: benchmarks/study.py too.
-SPAN_RATES = {"RNN": 1e-3, "LSTM": 4e-3, "GRU": 4e-3}
+SPAN_RATES = {"RNN": 2e-3, "LSTM": 4e-3, "GRU": 4e-3}
 LONGEST_LAG = 2 if QUICK else 128  # where memory_span stops, in characters
 SPAN_BATCHES = 2_000  # what memory_span spends on one lag before it gives up
 

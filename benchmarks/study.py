@@ -3,12 +3,12 @@
     python -m benchmarks.study                    all of it, or what is left of it
     python -m benchmarks.study --wikitext FILE    the same on WikiText-2's validation split
     python -m benchmarks.study seeds spans        these parts only
-    python -m benchmarks.study --dask ADDRESS     on the workers of a Dask cluster; --ray for Ray
+    python -m benchmarks.study --dask ADDRESS     on a Dask cluster; --ray ADDRESS on one of Ray
 
 Writes runs.csv, blocks.csv, spans.csv and last_step.csv into data/study/, a row per run with the
 settings that it ran with, and settings.json. A file is put in place whole, after each run, so that
 a study that was stopped, or killed, goes on where it was. seconds.csv says how long the runs took,
-beside whatever else ran on the machine.
+beside whatever else ran on the machine. The workers of a cluster need this checkout on PYTHONPATH.
 """
 
 import argparse
@@ -402,8 +402,7 @@ class Study:
             start = time.monotonic()
             corpus = {job: getattr(job, "corpus", "sample") for job in jobs}
             work = (joblib.delayed(_work)(job, self.corpora[corpus[job]]) for job in jobs)
-            found = joblib.Parallel(return_as="generator_unordered")(work)
-            for count, (job, measured, seconds) in enumerate(found, 1):
+            for count, (job, measured, seconds) in enumerate(_as_completed(work), 1):
                 self.add(job, measured, seconds)
                 left = (time.monotonic() - start) / count * (len(jobs) - count) / 60
                 print(
@@ -411,19 +410,30 @@ class Study:
                 )
 
 
+def _as_completed(work):
+    """Yield the results of joblib's delayed calls, each as soon as the backend hands it over."""
+    backend, _ = joblib.parallel.get_active_backend()
+    if backend.supports_return_generator:
+        yield from joblib.Parallel(return_as="generator_unordered")(work)
+    else:  # Ray's hands over the results of a call together: give it what runs at once
+        while some := list(itertools.islice(work, joblib.effective_n_jobs(-1))):
+            yield from joblib.Parallel(n_jobs=-1)(some)
+
+
 @contextlib.contextmanager
-def workers(dask=None, ray=False):
-    """Let joblib run on this machine's cores, or on a Dask or Ray cluster."""
+def workers(dask=None, ray=None):
+    """Let joblib run on this machine's cores, or on the Dask or Ray cluster at an address."""
     if dask:
         from dask.distributed import Client
 
         with Client(dask), joblib.parallel_config("dask"):
             yield
     elif ray:
+        import ray as ray_cluster
         from ray.util.joblib import register_ray
 
         register_ray()
-        with joblib.parallel_config("ray"):
+        with ray_cluster.init(address=ray, include_dashboard=False), joblib.parallel_config("ray"):
             yield
     else:
         with joblib.parallel_config("loky", n_jobs=usable_cpus(), inner_max_num_threads=1):
@@ -436,7 +446,7 @@ def main():
     parser.add_argument("--wikitext", metavar="FILE", help="WikiText-2's validation split as text")
     parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--dask", metavar="ADDRESS", help="of a Dask cluster's scheduler")
-    parser.add_argument("--ray", action="store_true", help="on a Ray cluster")
+    parser.add_argument("--ray", metavar="ADDRESS", help="of a Ray cluster, or local")
     arguments = parser.parse_args()
     if unknown := [part for part in arguments.parts if part not in PARTS]:
         parser.error(f"no part {unknown[0]!r}: expected {', '.join(PARTS)}")

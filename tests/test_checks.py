@@ -690,7 +690,7 @@ def test_nothing_filled_in_is_not_attempted(name):
     scope = {"nn": nn}
     exec(stub, scope)
     given = {"parameters": (None, 73), "training": (lambda *args, epochs=20: (None, None),)}
-    given |= {"figures": (None, None), "recommendation": (None, None, None, None, 64, 0.05)}
+    given |= {"figures": (None, None), "recommendation": (None, None, None, None, ASKED)}
     given |= {"samples": (None, PROMPT), "performance": (None, None, None, None, None)}
     default = (scope["CharX"],) if name.startswith("char") else (None,)
     result = getattr(checks, name)(*given.get(name, default))

@@ -155,6 +155,8 @@ def test_the_recommendation_of_the_study_depends_on_the_load(made_up, capsys):
     assert "RNN against LSTM: +8.0% (95 %: +6.0% to +10.0%), beyond 5%; LSTM better" in printed
     assert "GRU against LSTM: +1.0%" in printed and "within 5%; no difference shown" in printed
     assert shown.loc[2, "RNN: span"] == "16 to 64"  # one of the seeds fails
+    assert "Holding 1 at once, the RNN remembers enough" in printed
+    assert "with a margin of 10% it would be the recommendation there" in printed
 
 
 def test_with_a_wider_margin_the_plain_rnn_qualifies_where_it_remembers(made_up):
