@@ -313,8 +313,10 @@ def key_takeaways(table, spans, required_span):
 
     estimate, over_seeds, _ = _difference("GRU", "LSTM")
     study_alike = f"{_percent(estimate)} ({_percent(*over_seeds)})"
-    study_rnn = study_spans().loc[128, 1].unstack("model")["RNN"].map(value_range)
-    study_rnn = "; ".join(f"{load} symbols: {text}" for load, text in study_rnn[::-1].items())
+    by_load = study_spans().loc[128, 1].unstack("model")[::-1]  # the heaviest load first
+    study_rnn = "; ".join(f"holding {n}: {value_range(s)}" for n, s in by_load["RNN"].items())
+    smallest = by_load[list(size.sort_values().index)].map(min).ge(required_span).idxmax(axis=1)
+    study_load = "; ".join(f"holding {load}: {name}" for load, name in smallest.items())
     largest = size.idxmax()
     smaller = perplexity.drop(largest)
     quality = _winners(perplexity)
@@ -360,7 +362,7 @@ def key_takeaways(table, spans, required_span):
             "4. the use case decides",
             f"quality: {quality}; size: {size.idxmin()}",
             quality != size.idxmin(),
-            f"RNN against GRU: {_verdict('RNN', 'GRU')}",
+            f"smallest that remembers {required_span}, {study_load}",
         ),
     ]
     verdicts = [

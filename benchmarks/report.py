@@ -329,8 +329,9 @@ def figures(found, runs, spans):
             height = [-place - 0.2 * (offset - 1)] * len(values)
             axes.plot(values, height, alpha=0.7, label=label, **style)
     axes.set_yticks([-place for place in range(len(names))], [", ".join(n) for n in names])
-    axes.set(title="Test perplexity, one mark per seed", xlabel="test perplexity", ylabel="")
-    axes.legend()
+    axes.set(title="One mark per seed", xlabel="test perplexity", ylabel="comparison, corpus")
+    axes.margins(y=0.5 / len(names))
+    figure.legend(loc="outside right upper")
     axes.grid(axis="x", alpha=0.3)
     made["study-perplexity.png"] = figure
 
@@ -361,6 +362,7 @@ def figures(found, runs, spans):
         axes.set_xscale("log", base=2)
         axes.set_yscale("symlog", base=2, linthresh=1)
         axes.set_xticks(study.LOADS, study.LOADS)
+        axes.set_xlim(min(study.LOADS) / 1.3, max(study.LOADS) * 1.3)
         axes.set_yticks([0, *(2**i for i in range(8))], [0, *(2**i for i in range(8))])
         title = f"{num_layers} layer{'s' * (num_layers > 1)} of {hidden_dim} units"
         axes.set(title=title, xlabel="symbols to remember")
