@@ -214,7 +214,8 @@ def _span_rows(spans):
     for key, group in rows.groupby(["hidden_dim", "num_layers", "load", "model"], sort=True):
         hidden_dim, num_layers, load, model = key
         found = ", ".join(map(str, sorted(group["span"])))
-        size = f"{num_layers} x {hidden_dim} units, {load} symbols: {model}"
+        layers = f"{num_layers} layer{'s' * (num_layers > 1)} of {hidden_dim} units"
+        size = f"{layers}, {load} symbol{'s' * (load > 1)}: {model}"
         yield [size, found, f"{group['rate'].iloc[0]:g}", f"{group['batches'].median():,.0f}"]
 
 
@@ -254,7 +255,7 @@ def _published_sentence(bits_by_corpus):
 
 
 def _difference_rows(pairs):
-    order = ("Attention", "GRU", "RNN", "LSTM")  # so that what is usually the better comes second
+    order = ("Attention", "RNN", "GRU", "LSTM")
     for row in pairs[pairs["measure"] == "relative perplexity"].itertuples():
         if order.index(row.first) < order.index(row.second):
             shown = "no difference shown"
