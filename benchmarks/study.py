@@ -263,7 +263,7 @@ def spans(corpus, vocab_size, known):
         rates = sorted({*SPAN_GRID, *pilots})
         if set(pilots) == set(rates):
             best = max(rates, key=pilots.get)
-            if pilots[best][0] == helpers.LONGEST_LAG or best not in (rates[0], rates[-1]):
+            if pilots[best][0] in (0, helpers.LONGEST_LAG) or best not in (rates[0], rates[-1]):
                 yield from (Span(model, load, *size, best, seed) for seed in SEEDS)
             else:  # the best may lie beyond
                 rates = [best / 2 if best == rates[0] else best * 2]

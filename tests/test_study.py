@@ -111,6 +111,14 @@ def test_a_grid_of_rates_grows_until_the_best_lies_inside():
     assert sorted(s.seed for s in measured if s.seed != study.PILOT_SEED) == list(study.SEEDS)
 
 
+def test_a_model_that_learns_at_no_rate_ends_the_search():
+    measured = {}
+    for _ in range(3):
+        wanted = [s for s in study.spans("sample", 73, measured) if s[:4] == ("RNN", 4, 128, 1)]
+        measured |= {s: {"span": 0, "batches": 2_000} for s in wanted}
+    assert {s.rate for s in measured} == set(study.SPAN_GRID)
+
+
 def test_matched_models_have_equal_parameters():
     sizes = {
         name: study.parameters(name, 73, study.matched_hidden_dim(name, 73, 500_000))
