@@ -119,6 +119,16 @@ def test_the_file_does_not_depend_on_python_or_on_the_machine():
     assert done.returncode == 0, done.stderr
 
 
+def test_what_is_not_for_the_18_minutes_is_folded_and_off():
+    ids = [cell["id"] for cell in EXERCISE_CELLS]
+    heading = ids.index("going-further")
+    assert EXERCISE_CELLS[heading]["metadata"] == {"jp-MarkdownHeadingCollapsed": True}
+    assert heading > ids.index("summary")
+    switch, *after = (c for c in EXERCISE_CELLS[heading:] if c["cell_type"] == "code")
+    assert "GOING_FURTHER = False" in "".join(switch["source"])
+    assert after and all("".join(c["source"]).startswith("if GOING_FURTHER:") for c in after)
+
+
 def test_machine_metadata_is_normalised():
     solution = json.loads(SOLUTION.read_text(encoding="utf-8"))
     before = make_exercise.render(make_exercise.make_exercise(solution))
