@@ -21,8 +21,9 @@ import pandas as pd
 from scipy import stats
 
 import helpers
-from benchmarks import study
+from benchmarks import jobs, protocols
 
+FOLDER = helpers.DATA / "study"
 DOCS = Path(helpers.__file__).parent / "docs"
 STYLES = helpers.STYLES | {"Attention": {"color": "#CC79A7", "linestyle": "-.", "marker": "D"}}
 AS_IN_THE_NOTEBOOK = "as in the notebook"
@@ -45,51 +46,51 @@ def comparisons(runs, vocab_size):
 
     ``runs`` is runs.csv as a DataFrame; every comparison has one run per model and seed.
     """
-    rates, few = helpers.LEARNING_RATES, study.FEW_SEEDS
+    rates, few = helpers.LEARNING_RATES, jobs.FEW_SEEDS
 
     def of(corpus="sample", **changed):
         return [
-            study.Run(corpus, m, s, **({"rate": rates[m]} | {k: v[m] for k, v in changed.items()}))
-            for s, m in itertools.product(few, study.MODELS)
+            jobs.Run(corpus, m, s, **({"rate": rates[m]} | {k: v[m] for k, v in changed.items()}))
+            for s, m in itertools.product(few, jobs.MODELS)
         ]
 
     def same(value):
-        return dict.fromkeys(study.MODELS, value)
+        return dict.fromkeys(jobs.MODELS, value)
 
     matched = {
-        m: study.matched_hidden_dim(m, vocab_size, study.MATCHED_PARAMETERS) for m in study.MODELS
+        m: jobs.matched_hidden_dim(m, vocab_size, jobs.MATCHED_PARAMETERS) for m in jobs.MODELS
     }
     asked = {
-        (AS_IN_THE_NOTEBOOK, "sample"): study.seeds("sample", vocab_size),
-        (AS_IN_THE_NOTEBOOK, "wikitext-2"): study.seeds("wikitext-2", None),
+        (AS_IN_THE_NOTEBOOK, "sample"): jobs.seeds(vocab_size, {}),
+        (AS_IN_THE_NOTEBOOK, "wikitext-2"): jobs.wikitext(vocab_size, {}),
         ("equal parameters", "sample"): of(hidden_dim=matched),
         ("no dropout", "sample"): of(dropout=same(0.0)),
-        ("rates of the original exercise", "sample"): of(rate=study.protocols.LAST_STEP_RATES),
+        ("rates of the original exercise", "sample"): of(rate=protocols.LAST_STEP_RATES),
     }
-    for size in study.HIDDEN_DIMS:
+    for size in jobs.HIDDEN_DIMS:
         asked[f"{size} units", "sample"] = of(hidden_dim=same(size))
-    for length in study.SEQ_LENS:
+    for length in jobs.SEQ_LENS:
         asked[f"windows of {length}", "sample"] = of(seq_len=same(length))
     if attention := best_rate(runs, "Attention"):
-        plain = [study.Run("sample", "RNN", seed, rates["RNN"]) for seed in few]
+        plain = [jobs.Run("sample", "RNN", seed, rates["RNN"]) for seed in few]
         asked["with attention", "sample"] = plain + [
-            job for job in study.attention("sample", vocab_size) if job.rate == attention
+            job for job in jobs.attention(vocab_size, {}) if job.rate == attention
         ]
-    by_job = runs.set_index(list(study.Run._fields), drop=False)
-    for (name, corpus), jobs in asked.items():
-        if all(tuple(job) in by_job.index for job in jobs):
-            yield name, corpus, by_job.loc[[tuple(job) for job in jobs]].reset_index(drop=True)
+    by_job = runs.set_index(list(jobs.Run._fields), drop=False)
+    for (name, corpus), wanted in asked.items():
+        if all(tuple(job) in by_job.index for job in wanted):
+            yield name, corpus, by_job.loc[[tuple(job) for job in wanted]].reset_index(drop=True)
 
 
 def grid(runs, model):
     """Return mean best validation loss by learning rate, a Series, for the runs of the grid."""
     rows = runs[(runs["model"] == model) & (runs["corpus"] == "sample")]
-    rows = rows[rows["seed"].isin(study.FEW_SEEDS) & rows["rate"].isin(study.GRID)]
+    rows = rows[rows["seed"].isin(jobs.FEW_SEEDS) & rows["rate"].isin(jobs.GRID)]
     if model != "Attention":
         for setting in ("hidden_dim", "dropout", "seq_len"):
-            rows = rows[rows[setting] == study.Run._field_defaults[setting]]
+            rows = rows[rows[setting] == jobs.Run._field_defaults[setting]]
     losses = rows.groupby("rate")["best_val_loss"]
-    return losses.mean()[losses.size() == len(study.FEW_SEEDS)]
+    return losses.mean()[losses.size() == len(jobs.FEW_SEEDS)]
 
 
 def best_rate(runs, model):
@@ -192,7 +193,7 @@ def _comparison_rows(means):
 
 
 def _rate_rows(runs):
-    for model in (*study.MODELS, "Attention"):
+    for model in (*jobs.MODELS, "Attention"):
         losses = grid(runs, model)
         if losses.empty:
             continue
@@ -204,13 +205,13 @@ def _rate_rows(runs):
             else f"{losses[rate]:.4f}"
             if rate in rates
             else ""
-            for rate in study.GRID
+            for rate in jobs.GRID
         ]
         yield [model, *cells, f"{best:g}, {inside}"]
 
 
 def _span_rows(spans):
-    rows = spans[spans["seed"] != study.PILOT_SEED]
+    rows = spans[spans["seed"] != jobs.PILOT_SEED]
     for key, group in rows.groupby(["hidden_dim", "num_layers", "load", "model"], sort=True):
         hidden_dim, num_layers, load, model = key
         found = ", ".join(map(str, sorted(group["span"])))
@@ -234,7 +235,7 @@ def _published_rows(bits_by_corpus):
     for corpus, bits in bits_by_corpus.items():
         behind = [f"{bits[name] / bits['LSTM'] - 1:+.1%}" for name in ("RNN", "GRU")]
         order = " < ".join(sorted(bits, key=bits.get))
-        yield [corpus, *(f"{bits[name]:.2f}" for name in study.MODELS), *behind, order]
+        yield [corpus, *(f"{bits[name]:.2f}" for name in jobs.MODELS), *behind, order]
 
 
 def _published_sentence(bits_by_corpus):
@@ -296,11 +297,11 @@ def report(recorded, runs, spans, means, pairs):
         _table(["perplexity", "interval over", "difference", "verdict"], _difference_rows(pairs)),
         "## Learning rates",
         "Mean best validation loss (nats per character) over the first "
-        f"{len(study.FEW_SEEDS)} seeds; the test split is not looked at.",
-        _table(["", *(f"{rate:g}" for rate in study.GRID), "best"], _rate_rows(runs)),
+        f"{len(jobs.FEW_SEEDS)} seeds; the test split is not looked at.",
+        _table(["", *(f"{rate:g}" for rate in jobs.GRID), "best"], _rate_rows(runs)),
         "![Best validation loss by learning rate](study-rates.png)",
         "## Memory spans",
-        f"Of {len(study.SEEDS)} seeds, each at the best rate of a pilot with a seed of its own; "
+        f"Of {len(jobs.SEEDS)} seeds, each at the best rate of a pilot with a seed of its own; "
         f"{recorded['protocol']['longest_lag']} is as long as a span can be.",
         _table(["", "spans (characters)", "rate", "batches (median)"], _span_rows(spans)),
         "![Memory spans by load and size](study-spans.png)",
@@ -308,7 +309,7 @@ def report(recorded, runs, spans, means, pairs):
         "Bits per character at matched size: Bai, Kolter and Koltun (2018), table 1; models "
         "and corpora there are many times larger.",
         _table(
-            ["", *study.MODELS, "RNN against LSTM", "GRU against LSTM", "order"],
+            ["", *jobs.MODELS, "RNN against LSTM", "GRU against LSTM", "order"],
             _published_rows(published(means)),
         ),
         _published_sentence(published(means)),
@@ -341,29 +342,29 @@ def figures(found, runs, spans):
         if len(losses := grid(runs, model)):
             axes.plot(losses.index, losses, label=model, **style)
     axes.set_xscale("log", base=2)
-    axes.set_xticks(study.GRID, [f"{rate:g}" for rate in study.GRID])
+    axes.set_xticks(jobs.GRID, [f"{rate:g}" for rate in jobs.GRID])
     axes.set(title="Each optimum lies inside the grid", xlabel="learning rate")
     axes.set_ylabel("best validation loss (nats per character)")
     axes.legend()
     axes.grid(alpha=0.3)
     made["study-rates.png"] = figure
 
-    rows = spans[(spans["seed"] != study.PILOT_SEED) & (spans["model"] != "Attention")]
+    rows = spans[(spans["seed"] != jobs.PILOT_SEED) & (spans["model"] != "Attention")]
     sizes = sorted({*zip(rows["hidden_dim"], rows["num_layers"], strict=True)})
     figure, panels = plt.subplots(
         1, len(sizes), figsize=(9, 3.5), sharey=True, squeeze=False, layout="constrained"
     )
     for axes, (hidden_dim, num_layers) in zip(panels[0], sizes, strict=True):
         chosen = rows[(rows["hidden_dim"] == hidden_dim) & (rows["num_layers"] == num_layers)]
-        for shift, model in zip((-0.08, 0, 0.08), study.MODELS, strict=True):
+        for shift, model in zip((-0.08, 0, 0.08), jobs.MODELS, strict=True):
             of_model = chosen[chosen["model"] == model]
             style = STYLES[model] | {"linestyle": ""}
             places = of_model["load"] * 2**shift
             axes.plot(places, of_model["span"], alpha=0.6, label=model, **style)
         axes.set_xscale("log", base=2)
         axes.set_yscale("symlog", base=2, linthresh=1)
-        axes.set_xticks(study.LOADS, study.LOADS)
-        axes.set_xlim(min(study.LOADS) / 1.3, max(study.LOADS) * 1.3)
+        axes.set_xticks(jobs.LOADS, jobs.LOADS)
+        axes.set_xlim(min(jobs.LOADS) / 1.3, max(jobs.LOADS) * 1.3)
         axes.set_yticks([0, *(2**i for i in range(8))], [0, *(2**i for i in range(8))])
         title = f"{num_layers} layer{'s' * (num_layers > 1)} of {hidden_dim} units"
         axes.set(title=title, xlabel="symbols to remember")
@@ -374,7 +375,7 @@ def figures(found, runs, spans):
     return made
 
 
-def make(folder=study.FOLDER, docs=DOCS):
+def make(folder=FOLDER, docs=DOCS):
     """Return (texts by path, figures by path) of what the runs in a folder say."""
     recorded = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
     runs, blocks, spans = (pd.read_csv(folder / f"{n}.csv") for n in ("runs", "blocks", "spans"))
@@ -395,7 +396,7 @@ def make(folder=study.FOLDER, docs=DOCS):
     return texts, {docs / name: drawn for name, drawn in figures(found, runs, spans).items()}
 
 
-def main(folder=study.FOLDER, docs=DOCS):
+def main(folder=FOLDER, docs=DOCS):
     texts, drawn = make(folder, docs)
     for path, text in texts.items():
         path.write_text(text, encoding="utf-8", newline="\n")

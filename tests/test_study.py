@@ -15,7 +15,7 @@ import pytest
 from scipy import stats
 
 import helpers
-from benchmarks import report, study
+from benchmarks import jobs, report, study
 from further import fit
 
 RECORDED = json.loads((study.FOLDER / "settings.json").read_text(encoding="utf-8"))
@@ -35,13 +35,13 @@ def test_learning_rates_are_the_best_of_the_grid_and_inside_it():
     runs = pd.read_csv(study.FOLDER / "runs.csv")
     for name, rate in helpers.LEARNING_RATES.items():
         losses = report.grid(runs, name)
-        assert list(losses.index) == list(study.GRID)
-        assert losses.idxmin() == rate and rate not in (study.GRID[0], study.GRID[-1]), name
+        assert list(losses.index) == list(jobs.GRID)
+        assert losses.idxmin() == rate and rate not in (jobs.GRID[0], jobs.GRID[-1]), name
 
 
 def test_span_rates_are_the_best_of_the_pilot():
     spans = pd.read_csv(study.FOLDER / "spans.csv").query(
-        "seed == @study.PILOT_SEED and load == 4 and hidden_dim == 128 and num_layers == 1"
+        "seed == @jobs.PILOT_SEED and load == 4 and hidden_dim == 128 and num_layers == 1"
     )
     for name, rate in helpers.SPAN_RATES.items():
         pilots = spans[spans["model"] == name].sort_values(["span", "batches"])
@@ -51,9 +51,9 @@ def test_span_rates_are_the_best_of_the_pilot():
 
 def test_nothing_is_missing(tmp_path, sample):
     shutil.copytree(study.FOLDER, tmp_path / "study")
-    assert study.Study(tmp_path / "study", {"sample": sample[0]}).missing(study.PARTS) == []
+    assert study.Study(tmp_path / "study", {"sample": sample[0]}).missing(jobs.PARTS) == []
     runs = pd.read_csv(study.FOLDER / "runs.csv")
-    assert len(runs[runs["corpus"] == "wikitext-2"]) == len(study.seeds("wikitext-2", None))
+    assert len(runs[runs["corpus"] == "wikitext-2"]) == len(jobs.wikitext(73, {}))
 
 
 def test_reports_are_those_of_the_runs():
@@ -103,26 +103,26 @@ def test_a_grid_of_rates_grows_until_the_best_lies_inside():
     measured, asked = {}, [None]
     spans = {5e-4: 2, 1e-3: 8, 2e-3: 4, 4e-3: 4}
     while asked:
-        wanted = [s for s in study.spans("sample", 73, measured) if s.model == "RNN"]
+        wanted = [s for s in jobs.spans(73, measured) if s.model == "RNN"]
         asked = [s for s in wanted if s.load == 4 and s.hidden_dim == 128 and s not in measured]
         measured |= {s: {"span": spans[s.rate], "batches": 100} for s in asked}
-    assert {s.rate for s in measured if s.seed == study.PILOT_SEED} == set(spans)
-    assert {s.rate for s in measured if s.seed != study.PILOT_SEED} == {1e-3}
-    assert sorted(s.seed for s in measured if s.seed != study.PILOT_SEED) == list(study.SEEDS)
+    assert {s.rate for s in measured if s.seed == jobs.PILOT_SEED} == set(spans)
+    assert {s.rate for s in measured if s.seed != jobs.PILOT_SEED} == {1e-3}
+    assert sorted(s.seed for s in measured if s.seed != jobs.PILOT_SEED) == list(jobs.SEEDS)
 
 
 def test_a_model_that_learns_at_no_rate_ends_the_search():
     measured = {}
     for _ in range(3):
-        wanted = [s for s in study.spans("sample", 73, measured) if s[:4] == ("RNN", 4, 128, 1)]
+        wanted = [s for s in jobs.spans(73, measured) if s[:4] == ("RNN", 4, 128, 1)]
         measured |= {s: {"span": 0, "batches": 2_000} for s in wanted}
-    assert {s.rate for s in measured} == set(study.SPAN_GRID)
+    assert {s.rate for s in measured} == set(jobs.SPAN_GRID)
 
 
 def test_matched_models_have_equal_parameters():
     sizes = {
-        name: study.parameters(name, 73, study.matched_hidden_dim(name, 73, 500_000))
-        for name in study.MODELS
+        name: jobs.parameters(name, 73, jobs.matched_hidden_dim(name, 73, 500_000))
+        for name in jobs.MODELS
     }
     assert max(sizes.values()) < 1.01 * min(sizes.values())
 
