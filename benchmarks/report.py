@@ -71,7 +71,7 @@ def comparisons(runs, vocab_size):
         asked[f"{size} units", "sample"] = of(hidden_dim=same(size))
     for length in jobs.SEQ_LENS:
         asked[f"windows of {length}", "sample"] = of(seq_len=same(length))
-    if attention := best_rate(runs, "Attention"):
+    if attention := best_rate(grid(runs, "Attention")):
         plain = [jobs.Run("sample", "RNN", seed, rates["RNN"]) for seed in few]
         asked["with attention", "sample"] = plain + [
             job for job in jobs.attention(vocab_size, {}) if job.rate == attention
@@ -93,10 +93,13 @@ def grid(runs, model):
     return losses.mean()[losses.size() == len(jobs.FEW_SEEDS)]
 
 
-def best_rate(runs, model):
-    """Return the rate with the lowest validation loss, or None before there are runs."""
-    losses = grid(runs, model)
-    return None if losses.empty else float(losses.idxmin())
+def best_rate(losses):
+    """Return the rate with the lowest loss of a grid, or None for an empty one.
+
+    Losses that agree to three decimals count as equal, since seeds spread further; the smallest of
+    their rates is taken.
+    """
+    return None if losses.empty else float(losses.round(3).idxmin())
 
 
 def _measures(losses):
@@ -197,7 +200,7 @@ def _rate_rows(runs):
         losses = grid(runs, model)
         if losses.empty:
             continue
-        best, rates = losses.idxmin(), list(losses.index)
+        best, rates = best_rate(losses), list(losses.index)
         inside = "inside" if best not in (rates[0], rates[-1]) else "at the end of its grid"
         cells = [
             f"**{losses[rate]:.4f}**"
@@ -210,10 +213,16 @@ def _rate_rows(runs):
         yield [model, *cells, f"{best:g}, {inside}"]
 
 
-def _span_rows(spans):
+def complete_spans(spans):
+    """Return the rows of spans.csv without the pilots, of those settings that have all seeds."""
     rows = spans[spans["seed"] != jobs.PILOT_SEED]
-    for key, group in rows.groupby(["hidden_dim", "num_layers", "load", "model"], sort=True):
-        hidden_dim, num_layers, load, model = key
+    seeds = rows.groupby(["model", "load", "hidden_dim", "num_layers"])["seed"]
+    return rows[seeds.transform("size") == len(jobs.SEEDS)]
+
+
+def _span_rows(spans):
+    keys = ["hidden_dim", "num_layers", "load", "model"]
+    for (hidden_dim, num_layers, load, model), group in complete_spans(spans).groupby(keys):
         found = ", ".join(map(str, sorted(group["span"])))
         layers = f"{num_layers} layer{'s' * (num_layers > 1)} of {hidden_dim} units"
         size = f"{layers}, {load} symbol{'s' * (load > 1)}: {model}"
@@ -297,7 +306,8 @@ def report(recorded, runs, spans, means, pairs):
         _table(["perplexity", "interval over", "difference", "verdict"], _difference_rows(pairs)),
         "## Learning rates",
         "Mean best validation loss (nats per character) over the first "
-        f"{len(jobs.FEW_SEEDS)} seeds; the test split is not looked at.",
+        f"{len(jobs.FEW_SEEDS)} seeds; the test split is not looked at. Losses that agree "
+        "to three decimals count as equal, and the smallest of their rates is taken.",
         _table(["", *(f"{rate:g}" for rate in jobs.GRID), "best"], _rate_rows(runs)),
         "![Best validation loss by learning rate](study-rates.png)",
         "## Memory spans",
@@ -349,7 +359,8 @@ def figures(found, runs, spans):
     axes.grid(alpha=0.3)
     made["study-rates.png"] = figure
 
-    rows = spans[(spans["seed"] != jobs.PILOT_SEED) & (spans["model"] != "Attention")]
+    rows = complete_spans(spans)
+    rows = rows[rows["model"] != "Attention"]
     sizes = sorted({*zip(rows["hidden_dim"], rows["num_layers"], strict=True)})
     figure, panels = plt.subplots(
         1, len(sizes), figsize=(9, 3.5), sharey=True, squeeze=False, layout="constrained"
