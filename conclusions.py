@@ -76,6 +76,11 @@ def requirements_table(table, spans, requirements):
 # ---------------------------------------------------------------------------------------------
 
 
+def fingerprint(text):
+    """Return the SHA-256 of a text, by which the study's files name what they were measured on."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def _study(name):
     """Return a table of the study: its comparison by the notebook's protocol, on the sample."""
     table = pd.read_csv(STUDY / f"{name}.csv")
@@ -115,8 +120,7 @@ def plot_beside_study(table, text):
     if waits_for("7: performance_table", table):
         return None
     recorded = json.loads((STUDY / "settings.json").read_text(encoding="utf-8"))
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-    if digest != recorded["corpora"]["sample"]["sha256"]:
+    if fingerprint(text) != recorded["corpora"]["sample"]["sha256"]:
         print("The study used the bundled sample: a run on another text has no place beside it.")
         return None
     summary = _study("summary").query("measure == 'perplexity'").set_index("model")

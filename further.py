@@ -1,6 +1,6 @@
 """For the last, optional section: the protocol on any text and size, other texts, attention.
 
-benchmarks/study.py trains with ``fit`` too.
+The study, benchmarks/jobs.py, trains with ``fit`` too.
 """
 
 import time
@@ -46,8 +46,7 @@ def fit_and_score(model_class, text, learning_rate, epochs=20, hidden_dim=256, s
         model_class, text, learning_rate, epochs, helpers.SEED, hidden_dim, seq_len=seq_len
     )
     perplexity = helpers.calculate_perplexity(model, test_X, test_y)
-    counting = NGram([*train_X[0].tolist(), *train_y.tolist()], len(set(text)))
-    counted = counting.perplexity(test_X, test_y)
+    counted = NGram.of_windows(train_X, train_y, len(set(text))).perplexity(test_X, test_y)
     print(
         f"{model_class.__name__}, {helpers.count_parameters(model):,} parameters, {epochs} epochs "
         f"(best: {best.best_epoch}): test perplexity {perplexity:.2f}, 5-gram {counted:.2f} "

@@ -25,6 +25,11 @@ class NGram:
             for i in range(length, len(indices)):
                 self.counts[tuple(indices[i - length : i])][indices[i]] += 1
 
+    @classmethod
+    def of_windows(cls, X, y, vocab_size):
+        """Return the model of the text that windows and their targets were cut from."""
+        return cls([*X[0].tolist(), *y.tolist()], vocab_size)
+
     def probability(self, context, target):
         """Return the probability of an index after the indices ``context``."""
         probability = 1 / self.vocab_size
@@ -54,7 +59,7 @@ def compare_with_counting(performance_table, train_X, train_y, test_X, test_y, v
     if helpers.waits_for("7: performance_table", performance_table):
         return None
     start = time.perf_counter()
-    model = NGram([*train_X[0].tolist(), *train_y.tolist()], vocab_size)
+    model = NGram.of_windows(train_X, train_y, vocab_size)
     counted = time.perf_counter()
     context = test_X[0].tolist()
     for index in range(vocab_size):

@@ -48,9 +48,9 @@ def comparisons(runs, vocab_size):
     """
     rates, few = helpers.LEARNING_RATES, jobs.FEW_SEEDS
 
-    def of(corpus="sample", **changed):
+    def of(**changed):
         return [
-            jobs.Run(corpus, m, s, **({"rate": rates[m]} | {k: v[m] for k, v in changed.items()}))
+            jobs.Run("sample", m, s, **({"rate": rates[m]} | {k: v[m] for k, v in changed.items()}))
             for s, m in itertools.product(few, jobs.MODELS)
         ]
 

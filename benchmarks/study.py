@@ -14,7 +14,6 @@ What the runs say, and the figures, is written by benchmarks/report.py when none
 
 import argparse
 import contextlib
-import hashlib
 import inspect
 import itertools
 import json
@@ -31,6 +30,7 @@ import torch
 
 import helpers
 from benchmarks import jobs, report
+from conclusions import fingerprint
 from threads import usable_cpus
 
 FOLDER = report.FOLDER
@@ -87,10 +87,7 @@ def settings(corpora):
         },
         "learning_rates": helpers.LEARNING_RATES,
         "corpora": {
-            name: {
-                "characters": len(text),
-                "sha256": hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(),
-            }
+            name: {"characters": len(text), "sha256": fingerprint(text)}
             for name, text in corpora.items()
         },
         "versions": {"torch": torch.__version__, "numpy": np.__version__},

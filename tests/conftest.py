@@ -3,6 +3,7 @@
 import os
 
 import matplotlib
+import pandas as pd
 import pytest
 
 import helpers
@@ -24,3 +25,17 @@ def sample():
     """The bundled text with its vocabulary: (text, chars, char2idx, idx2char)."""
     text = helpers.load_text("sample")
     return (text, *helpers.build_vocabulary(text))
+
+
+@pytest.fixture
+def table():
+    """A made-up performance table, in which the RNN is the worst and the GRU 2 % off the best."""
+    return pd.DataFrame(
+        {
+            "Model": ["RNN", "LSTM", "GRU"],
+            "Parameters": [10, 40, 30],
+            "Test Perplexity": [6.0, 5.0, 5.1],
+            "Avg Epoch Time (s)": [1.0, 2.0, 3.0],
+            "Inference Speed (ms)": [1.0, 3.0, 2.0],
+        }
+    )

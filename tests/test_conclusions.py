@@ -13,19 +13,6 @@ ASKED = conclusions.Requirements(20, 1_400_000, load=4, span=64, perplexity_marg
 SPANS = {"RNN": 8, "LSTM": 128, "GRU": 128}
 
 
-@pytest.fixture
-def table():
-    return pd.DataFrame(
-        {
-            "Model": ["RNN", "LSTM", "GRU"],
-            "Parameters": [10, 40, 30],
-            "Test Perplexity": [6.0, 5.0, 5.1],
-            "Avg Epoch Time (s)": [1.0, 2.0, 3.0],
-            "Inference Speed (ms)": [1.0, 3.0, 2.0],
-        }
-    )
-
-
 def test_requirements_name_the_models_that_qualify(table):
     shown = conclusions.requirements_table(table, SPANS, ASKED)
     assert shown.loc["meets all"].to_dict() == {

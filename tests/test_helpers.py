@@ -358,19 +358,6 @@ def test_learning_curves_have_four_labelled_panels(metrics):
     assert all(len(a.lines) == 3 for a in figure.axes[:3])
 
 
-@pytest.fixture
-def table(metrics):
-    return pd.DataFrame(
-        {
-            "Model": ["RNN", "LSTM", "GRU"],
-            "Parameters": [10, 40, 30],
-            "Test Perplexity": [6.0, 5.0, 5.1],
-            "Avg Epoch Time (s)": [1.0, 2.0, 3.0],
-            "Inference Speed (ms)": [1.0, 3.0, 2.0],
-        }
-    )
-
-
 def test_last_step_curves_stand_beside_this_run(metrics, table):
     figure = helpers.plot_last_step_protocol(metrics, table)
     assert [len(a.lines) for a in figure.axes] == [3, 3]

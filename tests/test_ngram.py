@@ -39,9 +39,13 @@ def test_no_text_leaves_a_guess():
 
 def test_only_the_training_text_is_counted(monkeypatch):
     counted = []
-    monkeypatch.setattr(
-        ngram, "NGram", lambda indices, size: counted.append(indices) or NGram([], size)
-    )
+
+    class Watched(NGram):
+        def __init__(self, indices, vocab_size):
+            counted.append(indices)
+            super().__init__(indices, vocab_size)
+
+    monkeypatch.setattr(ngram, "NGram", Watched)
     text = "abcd" * 50
     splits = helpers.prepare_sequences(text, helpers.build_vocabulary(text)[1], seq_len=10)
     ngram.compare_with_counting(_table(2.0), *splits[:2], *splits[4:], 4)
