@@ -279,7 +279,15 @@ def _difference_rows(pairs):
             ]
 
 
-def report(recorded, runs, spans, means, pairs):
+def _last_step_rows(last_step):
+    for model, epochs in last_step.groupby("model", sort=False):
+        best = epochs.loc[epochs["val_loss"].idxmin()]
+        last = epochs.iloc[-1]
+        lowest = f"{best['val_loss']:.3f} ({best['epoch']})"
+        yield [model, lowest, f"{last['val_loss']:.3f}", f"{last['test_perplexity']:.2f}"]
+
+
+def report(recorded, runs, spans, last_step, means, pairs):
     """Return the Markdown of docs/study.md."""
     versions = ", ".join(f"{name} {version}" for name, version in recorded["versions"].items())
     corpora = "; ".join(
@@ -315,6 +323,14 @@ def report(recorded, runs, spans, means, pairs):
         f"{recorded['protocol']['longest_lag']} is as long as a span can be.",
         _table(["", "spans (characters)", "rate", "batches (median)"], _span_rows(spans)),
         "![Memory spans by load and size](study-spans.png)",
+        "## The last-step protocol",
+        "The protocol of the original exercise, once, to the letter: the loss on the last step of "
+        "8,000 overlapping windows, and the weights of the last epoch, scored on the first 1,000 "
+        "test windows.",
+        _table(
+            ["", "best validation loss (epoch)", "in the last epoch", "test perplexity"],
+            _last_step_rows(last_step),
+        ),
         "## Published figures",
         "Bits per character at matched size: Bai, Kolter and Koltun (2018), table 1; models "
         "and corpora there are many times larger.",
@@ -403,7 +419,8 @@ def make(folder=FOLDER, docs=DOCS):
         folder / name: table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
         for name, table in tables.items()
     }
-    texts[docs / "study.md"] = report(recorded, runs, spans, means, pairs)
+    last_step = pd.read_csv(folder / "last_step.csv")
+    texts[docs / "study.md"] = report(recorded, runs, spans, last_step, means, pairs)
     return texts, {docs / name: drawn for name, drawn in figures(found, runs, spans).items()}
 
 
