@@ -81,10 +81,10 @@ def fingerprint(text):
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _study(name):
-    """Return a table of the study: its comparison by the notebook's protocol, on the sample."""
+def _study(name, comparison="as in the notebook"):
+    """Return a table of the study: one of its comparisons on the sample."""
     table = pd.read_csv(STUDY / f"{name}.csv")
-    return table.query("comparison == 'as in the notebook' and corpus == 'sample'")
+    return table.query("comparison == @comparison and corpus == 'sample'")
 
 
 def _difference(first, second):
@@ -149,7 +149,10 @@ def study_differences():
     """Return a DataFrame: each two models' difference in perplexity, and what of it is shown.
 
     A difference is shown when neither interval, over seeds and over the test text, includes zero.
+    The last column is the difference, with its interval over seeds, when the models are given as
+    many parameters instead of the same hidden size.
     """
+    equal = _study("differences", "equal parameters").set_index(["measure", "first", "second"])
     rows = {}
     for first, second in (("GRU", "LSTM"), ("RNN", "LSTM"), ("RNN", "GRU")):
         estimate, seeds, text = _difference(first, second)
@@ -159,6 +162,10 @@ def study_differences():
             "95 % over the test text": _percent(*text),
             "verdict": _verdict(first, second),
         }
+        alike = equal.loc["relative perplexity", first, second]
+        rows[f"{first} against {second}"]["at equal parameters"] = (
+            f"{_percent(alike['estimate'])} ({_percent(alike['low'], alike['high'])})"
+        )
     return pd.DataFrame(rows).T
 
 

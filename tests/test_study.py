@@ -49,9 +49,6 @@ def test_span_rates_are_the_best_of_the_pilot():
         assert best["rate"] == rate, name
 
 
-@pytest.mark.xfail(
-    strict=True, reason="variants, sweeps, last-step and some spans of 256 units are still to run"
-)
 def test_nothing_is_missing(tmp_path, sample):
     shutil.copytree(study.FOLDER, tmp_path / "study")
     assert study.Study(tmp_path / "study", {"sample": sample[0]}).missing(jobs.PARTS) == []
