@@ -590,13 +590,15 @@ def show_samples(samples):
 
 
 def show_table(table):
-    """Return the performance table with one column per model, its numbers rounded for reading.
+    """Return a table of measures with one column per model, its numbers rounded for reading.
 
     A figure that a model does not have is left empty.
     """
     if waits_for("7: performance_table", table):
         return None
     digits = {"Parameters": ",.0f", "Best Epoch": ".0f", "Avg Epoch Time (s)": ".2f"}
+    digits |= {"MACs per Keystroke": ",.0f", "State (bytes)": ",.0f"}
+    digits |= {"Top-1 (%)": ".1f", "Top-3 (%)": ".1f"}
     shown = table.set_index("Model").T
     return shown.apply(
         lambda row: row.map(

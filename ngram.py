@@ -30,22 +30,25 @@ class NGram:
         """Return the model of the text that windows and their targets were cut from."""
         return cls([*X[0].tolist(), *y.tolist()], vocab_size)
 
-    def probability(self, context, target):
-        """Return the probability of an index after the indices ``context``."""
-        probability = 1 / self.vocab_size
+    def probabilities(self, context):
+        """Return the probability of each index after the indices ``context``."""
+        mixed = [1 / self.vocab_size] * self.vocab_size
         for length in range(min(self.order, len(context) + 1)):
             followers = self.counts.get(tuple(context[len(context) - length :]))
             if followers is None:
                 break
             kinds, total = len(followers), followers.total()
-            probability = (followers[target] + kinds * probability) / (total + kinds)
-        return probability
+            mixed = [kinds * probability / (total + kinds) for probability in mixed]
+            for index, count in followers.items():
+                mixed[index] += count / (total + kinds)
+        return mixed
 
     def perplexity(self, X, y):
         """Return the perplexity on the final timestep of windows (windows, seq_len)."""
-        contexts, targets = X[:, 1 - self.order :].tolist(), y.tolist()
+        contexts = X[:, 1 - self.order :].tolist()
         losses = [
-            -math.log(self.probability(*pair)) for pair in zip(contexts, targets, strict=True)
+            -math.log(self.probabilities(context)[target])
+            for context, target in zip(contexts, y.tolist(), strict=True)
         ]
         return math.exp(statistics.fmean(losses))
 
@@ -61,9 +64,7 @@ def compare_with_counting(performance_table, train_X, train_y, test_X, test_y, v
     start = time.perf_counter()
     model = NGram.of_windows(train_X, train_y, vocab_size)
     counted = time.perf_counter()
-    context = test_X[0].tolist()
-    for index in range(vocab_size):
-        model.probability(context, index)
+    model.probabilities(test_X[0].tolist())
     answered = time.perf_counter()
     perplexity = model.perplexity(test_X[: helpers.WINDOWS], test_y[: helpers.WINDOWS])
     row = {

@@ -1,0 +1,270 @@
+"""phone.py: streaming, counting multiplications, int8, ONNX, dominance and the judging of text."""
+
+import importlib.util
+import json
+
+import numpy as np
+import onnx
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+import helpers
+import phone
+from ngram import NGram
+
+
+@pytest.fixture
+def models(namespace, sample):
+    torch.manual_seed(0)
+    classes = namespace["MODEL_CLASSES"].items()
+    return {name: model_class(len(sample[1])).eval() for name, model_class in classes}
+
+
+@pytest.fixture
+def splits(sample):
+    """A little of train_X, train_y, test_X, test_y."""
+    text, _, char2idx, _ = sample
+    train_X, train_y, _, _, test_X, test_y = helpers.prepare_sequences(text[:4_000], char2idx)
+    return train_X, train_y, test_X, test_y
+
+
+def test_a_stream_carries_the_state(models, splits):
+    window = splits[2][:1]
+    for model in models.values():
+        stream = phone.Eager(model)
+        logits = [stream.feed(index) for index in window[0].tolist()][-1]
+        with torch.no_grad():
+            expected, _ = model(window)
+        assert logits == pytest.approx(expected[0].numpy(), abs=1e-5)
+
+
+def test_counting_looks_at_the_last_characters_only():
+    model = NGram([0, 1, 2, 3, 4] * 20, vocab_size=5, order=3)
+    stream = phone.Counting(model)
+    logits = [stream.feed(index) for index in (4, 4, 4, 0, 1)][-1]
+    assert np.exp(logits) == pytest.approx(model.probabilities([0, 1]))
+
+
+class Recorder:
+    def __init__(self, name, log, fails_at=None):
+        self.name, self.log, self.fails_at = name, log, fails_at
+
+    def feed(self, index):
+        self.log.append((self.name, index))
+        if index == self.fails_at:
+            raise RuntimeError(index)
+
+
+def test_streams_take_turns_and_the_first_turn_is_not_counted(monkeypatch):
+    monkeypatch.setattr(phone, "TURN", 2)
+    log = []
+    times = phone.keystroke_times({name: Recorder(name, log) for name in "ab"}, [0, 1, 2, 3])
+    assert log == [(name, i) for turn in ([0, 1], [2, 3]) for name in "ab" for i in turn]
+    assert {name: len(measured) for name, measured in times.items()} == {"a": 2, "b": 2}
+
+
+def test_one_thread_computes_and_the_number_is_put_back_even_after_an_error():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    seen = []
+    stream = Recorder("a", seen, fails_at=1)
+    monitored = stream.feed
+    stream.feed = lambda index: (seen.append(torch.get_num_threads()), monitored(index))
+    try:
+        with pytest.raises(RuntimeError):
+            phone.keystroke_times({"a": stream}, [0, 1])
+        assert seen[0] == 1 and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+
+
+@pytest.mark.filterwarnings("ignore:TF32")  # of which flags() below knows nothing
+@pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
+def test_multiplications_are_those_that_pytorch_counts(models, name):
+    model, gates = models[name], {"RNN": 1, "LSTM": 4, "GRU": 3}[name]
+    # The fused kernel of the LSTM hides its products from the counter.
+    with torch.backends.mkldnn.flags(enabled=False), FlopCounterMode(display=False) as counter:
+        model(torch.zeros(1, 1, dtype=torch.long), model.init_hidden(1))
+    layers = gates * 256 * (128 + 256) + gates * 256 * (256 + 256)
+    assert phone.macs_per_keystroke(model) == counter.get_total_flops() / 2
+    assert (
+        phone.macs_per_keystroke(model) == layers + 256 * model(torch.zeros(1, 1).long())[0].numel()
+    )
+
+
+def test_int8_is_at_most_half_a_step_off_in_every_row():
+    weight = torch.randn(5, 7) * torch.tensor([1e-3, 1.0, 50.0, 0.0, 1.0])[:, None]
+    rounded, scale = phone.int8_rows(weight)
+    assert rounded.dtype == torch.int8 and scale.shape == (5, 1)
+    assert ((rounded * scale - weight).abs() <= scale / 2 + 1e-9).all()
+    assert (rounded.abs().amax(dim=1) == torch.tensor([127, 127, 127, 0, 127])).all()
+
+
+def test_int8_leaves_biases_and_the_original_alone(models):
+    for model in models.values():
+        before = {name: p.clone() for name, p in model.named_parameters()}
+        for name, p in phone.int8_copy(model).named_parameters():
+            assert (p == before[name]).all() == (p.dim() == 1), name
+        assert all((p == before[name]).all() for name, p in model.named_parameters())
+
+
+def test_the_weights_take_a_quarter_of_the_bytes(models):
+    for model in models.values():
+        fp32, int8 = phone.weight_bytes(model)
+        assert fp32 == 4 * helpers.count_parameters(model)
+        assert 0.25 < int8 / fp32 < 0.27
+
+
+def test_exported_steps_agree_with_pytorch_and_hold_the_vocabulary(
+    models, splits, sample, tmp_path, capfd
+):
+    _, _, test_X, _ = splits
+    table = phone.compare_runtimes(models, test_X, sample[1], tmp_path / "new" / "folder")
+    printed = capfd.readouterr()
+    assert "GRU-fp32.onnx, GRU-int8.onnx, LSTM-fp32.onnx" in printed.out and not printed.err
+    assert list(table.index) == ["RNN", "LSTM", "GRU"] and not table.isna().any(axis=None)
+    for kind in ("fp32", "int8"):
+        assert (table[f"logits differ, {kind}"] < 1e-4).all()
+    assert (table["file, int8 (MB)"] <= 0.3 * table["file, fp32 (MB)"]).all()
+    for path in (tmp_path / "new" / "folder").iterdir():
+        proto = onnx.load(path)
+        onnx.checker.check_model(proto, full_check=True)
+        assert json.loads(proto.metadata_props[0].value) == sample[1]
+
+
+def test_a_difference_between_streams_is_found(models):
+    first, second = phone.Eager(models["RNN"]), phone.Eager(phone.int8_copy(models["RNN"]))
+    assert phone._farthest_apart(first, second, range(20)) > 1e-4
+
+
+def test_what_to_install_is_said_in_one_line(models, splits, monkeypatch, capsys):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert phone.compare_runtimes(models, splits[2], []) is None
+    assert capsys.readouterr().out.splitlines() == [
+        "ONNX is optional. To run this part: pip install -r requirements-onnx.txt"
+    ]
+    phone.rank_runtimes(None)
+    assert capsys.readouterr().out == ""
+
+
+def test_the_table_has_a_row_for_each_model_and_for_counting(models, splits, sample, monkeypatch):
+    monkeypatch.setattr(helpers, "QUICK", True)
+    table = phone.phone_table(models, *splits, len(sample[1])).set_index("Model")
+    assert list(table.index) == ["RNN", "LSTM", "GRU", "5-gram"]
+    assert (table["Keystroke (ms)"] <= table["p95 (ms)"]).all()
+    assert (table["p95 (ms)"] <= table["p99 (ms)"]).all()
+    assert (table["Top-1 (%)"] <= table["Top-3 (%)"]).all()
+    assert list(table["State (bytes)"]) == [2048, 4096, 2048, 4]
+    for name, model in models.items():
+        perplexity = helpers.calculate_perplexity(model, *splits[2:])
+        assert table.loc[name, "Test Perplexity"] == pytest.approx(perplexity, rel=1e-4)
+    counting = NGram.of_windows(*splits[:2], len(sample[1])).perplexity(*splits[2:])
+    assert table.loc["5-gram", "Test Perplexity"] == pytest.approx(counting, rel=1e-4)
+
+
+def test_accuracy_counts_the_right_character_among_the_first(splits, monkeypatch):
+    monkeypatch.setattr(helpers, "QUICK", True)
+    X = torch.tensor([[0, 1, 2, 3]] * 300)
+    y = torch.tensor([0] * 100 + [1] * 200)
+    table = phone.phone_table(
+        {}, torch.tensor([[0, 1, 2, 3]]), torch.tensor([0, 1, 2, 3] * 9), X, y, 4
+    )
+    assert table.loc[0, "Top-1 (%)"] == pytest.approx(100 / 3)
+    assert table.loc[0, "Top-3 (%)"] >= 100 / 3
+
+
+def test_int8_is_compared_with_fp32(models, splits):
+    table = phone.compare_int8(models, splits[2][:200], splits[3][:200])
+    assert list(table.index) == ["RNN", "LSTM", "GRU"]
+    changes = table["change"].str.rstrip("%").astype(float).abs()
+    assert (changes < 1).all()
+
+
+def _measured(**rows):
+    columns = ["Keystroke (ms)", "Size, int8 (MB)", "Size, fp32 (MB)", "Test Perplexity"]
+    table = pd.DataFrame(rows, index=columns).T
+    return table.rename_axis("Model").reset_index()
+
+
+def test_a_model_that_costs_more_and_predicts_no_better_is_dominated():
+    costs = pd.Series({"small": 1.0, "as good": 2.0, "better": 3.0, "worse": 4.0})
+    noise = 1 + phone.seed_noise()
+    perplexities = pd.Series({"small": 8.0, "as good": 8.0 / noise, "better": 6.0, "worse": 7.0})
+    assert phone.dominated(costs, perplexities) == {"as good", "worse"}
+
+
+def test_the_recommendation_reads_off_the_figure(capsys):
+    measured = _measured(RNN=[1, 1, 4, 7.1], LSTM=[9, 4, 16, 6.6], GRU=[3, 3, 12, 6.6])
+    spans = {"RNN": 4, "LSTM": 128, "GRU": 128}
+    assert len(phone.plot_pareto(measured, None, spans, 64).axes) == 2
+    printed = capsys.readouterr().out
+    assert "size, int8: not dominated RNN, GRU; of these remember 64 characters: GRU" in printed
+    runtimes = pd.DataFrame({"ONNX Runtime, int8 (ms)": {"RNN": 1.0, "LSTM": 2.0, "GRU": 2.1}})
+    assert len(phone.plot_pareto(measured, runtimes, spans, 64).axes) == 3
+    assert "ONNX Runtime: not dominated RNN, LSTM; of these remember 64 characters: LSTM" in (
+        capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize(("lstm", "says"), [(0.02, "differently"), (0.09, "alike")])
+def test_runtimes_are_said_to_rank_alike_or_not(lstm, says, capsys):
+    phone.rank_runtimes(
+        pd.DataFrame(
+            {
+                "eager PyTorch (ms)": {"RNN": 0.1, "LSTM": 0.4, "GRU": 0.2},
+                "ONNX Runtime, fp32 (ms)": {"RNN": 0.01, "LSTM": lstm, "GRU": 0.03},
+            }
+        )
+    )
+    printed = capsys.readouterr().out
+    assert f"rank the models {says}" in printed
+    assert "eager PyTorch: RNN 0.100 ms < GRU 0.200 ms < LSTM 0.400 ms" in printed
+
+
+def test_words_are_known_whatever_their_case():
+    assert phone.share_of_known_words("The cat, zat 9 CATS", "the Cat's") == 0.5
+    assert phone.share_of_known_words("123", "the") == 0
+
+
+def test_the_longest_copy_is_verbatim():
+    assert phone.longest_copy("xx the cat satyy the", "on the cat sat down") == " the cat sat"
+    assert phone.longest_copy("abc", "xyz") == ""
+
+
+def test_sampled_text_stands_beside_held_out_text(namespace, sample, monkeypatch):
+    monkeypatch.setattr(phone, "SAMPLE_LENGTH", 200)
+    text, chars, char2idx, _ = sample
+    train_X, train_y, _, _, test_X, test_y = helpers.prepare_sequences(text, char2idx)
+    model = namespace["CharGRU"](len(chars), hidden_dim=8)
+    table = phone.text_quality({"GRU": model}, train_X, train_y, test_X, test_y, chars)
+    assert list(table.index) == ["GRU", "5-gram", "held-out text"]
+    held_out = table.loc["held-out text"]
+    assert held_out["known words at 0.5"] == held_out["known words at 1.0"]
+    known = table["known words at 0.5"].str.rstrip("%").astype(int)
+    assert known["5-gram"] > 50 > known["GRU"]  # untrained
+    assert table.loc["5-gram", "longest copy at 0.5"] > table.loc["GRU", "longest copy at 0.5"]
+
+
+def test_sampling_is_the_same_again_and_plays_safe_at_a_low_temperature():
+    model = NGram([0, 1, 0, 2] * 30, vocab_size=3, order=1)
+    sampled = [phone._continue(phone.Counting(model), [0, 1], 90, t) for t in (1.0, 1.0, 0.01)]
+    assert sampled[0] == sampled[1] and set(sampled[0]) == {0, 1, 2}
+    assert sampled[2] == [0] * 90
+
+
+def test_everything_waits_for_the_todos(capsys):
+    assert phone.phone_table(None, *[None] * 5) is None
+    assert phone.compare_int8(None, None, None) is None
+    assert phone.compare_runtimes(None, None, None) is None
+    assert phone.plot_pareto(None, None, None, 64) is None
+    assert phone.text_quality(None, *[None] * 5) is None
+    assert capsys.readouterr().out.count("Waiting for TODO") == 5
+
+
+def test_a_model_on_any_device_keeps_its_mode_and_weights(models):
+    model = models["GRU"].train()
+    phone.Eager(model).feed(0)
+    assert model.training and isinstance(model, nn.Module)
