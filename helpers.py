@@ -599,6 +599,7 @@ def show_table(table):
     digits = {"Parameters": ",.0f", "Best Epoch": ".0f", "Avg Epoch Time (s)": ".2f"}
     digits |= {"MACs per Keystroke": ",.0f", "State (bytes)": ",.0f"}
     digits |= {"Top-1 (%)": ".1f", "Top-3 (%)": ".1f"}
+    digits |= {"Logits Differ, fp32": ".0e", "Logits Differ, int8": ".0e"}
     shown = table.set_index("Model").T
     return shown.apply(
         lambda row: row.map(

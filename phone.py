@@ -23,6 +23,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
+from IPython.display import display
 from torch import nn
 
 import helpers
@@ -343,13 +344,13 @@ def _farthest_apart(first, second, indices):
 
 
 def compare_runtimes(models, test_X, chars, folder="exported"):
-    """Export each model, run it in ONNX Runtime beside eager PyTorch, and return a DataFrame.
+    """Export each model, run it in ONNX Runtime beside eager PyTorch; return a DataFrame.
 
-    One row per model: the sizes of the files in MB, the median ms per keystroke in eager PyTorch
-    and in ONNX Runtime (one thread each, in turns), and the largest difference between the logits
-    of PyTorch and ONNX Runtime over 1,000 characters of text, the state carried, for fp32 and for
-    int8. The files, ``<model>-fp32.onnx`` and ``<model>-int8.onnx``, stay in ``folder``. Without
-    the optional packages: says in one line what to install and returns None.
+    One row per model; every column but the name is a number. Files in MB (10^6 bytes); the median
+    ms per keystroke, on one thread, in turns; the largest difference between the logits of PyTorch
+    and of ONNX Runtime over 1,000 characters of text, the state carried. ``<model>-fp32.onnx`` and
+    ``<model>-int8.onnx`` stay in ``folder``. Without the optional packages: says in one line what
+    to install and returns None.
     """
     if helpers.waits_for("5: train the models", models):
         return None
@@ -358,23 +359,35 @@ def compare_runtimes(models, test_X, chars, folder="exported"):
         return None
     folder, indices = Path(folder), _keystrokes(test_X)
     folder.mkdir(parents=True, exist_ok=True)
-    rows, streams = {}, {}
+    rows, streams = {name: {"Model": name} for name in models}, {}
     for name, model in models.items():
-        rows[name] = {}
         copies = {"fp32": model, "int8": int8_copy(model)}
+        streams[name, "Eager PyTorch"] = Eager(model)
         for kind, proto in zip(copies, export_step(model, chars), strict=True):
             path = folder / f"{name}-{kind}.onnx"
             path.write_bytes(proto.SerializeToString())
-            rows[name][f"file, {kind} (MB)"] = path.stat().st_size / 1e6
-            rows[name][f"logits differ, {kind}"] = _farthest_apart(
+            rows[name][f"File, {kind} (MB)"] = path.stat().st_size / 1e6
+            rows[name][f"Logits Differ, {kind}"] = _farthest_apart(
                 Eager(copies[kind]), Session(path), indices
             )
             streams[name, f"ONNX Runtime, {kind}"] = Session(path)
-        streams[name, "eager PyTorch"] = Eager(model)
     for (name, runtime), times in keystroke_times(streams, indices).items():
         rows[name][f"{runtime} (ms)"] = float(np.median(times))
     print(f"In {folder.resolve()}: {', '.join(sorted(p.name for p in folder.glob('*.onnx')))}")
-    return pd.DataFrame(rows).T
+    return pd.DataFrame(rows.values())
+
+
+def show_runtimes(runtimes):
+    """Display the table of compare_runtimes and print which model answers fastest where, if any."""
+    if runtimes is None:
+        return
+    display(helpers.show_table(runtimes))
+    table, orders = runtimes.set_index("Model"), []
+    for runtime in ("Eager PyTorch", "ONNX Runtime, fp32"):
+        times = table[f"{runtime} (ms)"].sort_values()
+        orders.append(list(times.index))
+        print(f"{runtime}: " + " < ".join(f"{n} {t:.3f} ms" for n, t in times.items()))
+    print(f"The two rank the models {'alike' if orders[0] == orders[1] else 'differently'}.")
 
 
 # ---------------------------------------------------------------------------------------------
@@ -408,7 +421,9 @@ def plot_pareto(phone, runtimes, spans, required_span):
     phone = phone.set_index("Model")
     panels = {"keystroke in eager PyTorch (ms)": phone["Keystroke (ms)"]}
     if runtimes is not None:
-        panels["keystroke in ONNX Runtime (ms)"] = runtimes["ONNX Runtime, int8 (ms)"]
+        panels["keystroke in ONNX Runtime (ms)"] = runtimes.set_index("Model")[
+            "ONNX Runtime, int8 (ms)"
+        ]
     panels["size, int8 (MB; 5-gram: counts)"] = phone["Size, int8 (MB)"].fillna(
         phone["Size, fp32 (MB)"]
     )
@@ -444,18 +459,6 @@ def plot_pareto(phone, runtimes, spans, required_span):
     axes[0].set_ylabel("test perplexity")
     figure.suptitle("Down and left is better. Hollow: forgets too early. Crossed: dominated.")
     return figure
-
-
-def rank_runtimes(runtimes):
-    """Print which model answers fastest in eager PyTorch and in ONNX Runtime, on this machine."""
-    if runtimes is None:
-        return
-    orders = []
-    for runtime in ("eager PyTorch", "ONNX Runtime, fp32"):
-        times = runtimes[f"{runtime} (ms)"].sort_values()
-        orders.append(list(times.index))
-        print(f"{runtime}: " + " < ".join(f"{n} {t:.3f} ms" for n, t in times.items()))
-    print(f"The two rank the models {'alike' if orders[0] == orders[1] else 'differently'}.")
 
 
 # ---------------------------------------------------------------------------------------------

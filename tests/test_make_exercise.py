@@ -1,5 +1,6 @@
 """The generator: nothing leaks, nothing drifts, and a wrong marker is an error naming its place."""
 
+import itertools
 import json
 import subprocess
 import sys
@@ -119,14 +120,21 @@ def test_the_file_does_not_depend_on_python_or_on_the_machine():
     assert done.returncode == 0, done.stderr
 
 
-def test_what_is_not_for_the_18_minutes_is_folded_and_off():
+@pytest.mark.parametrize(
+    ("section", "switch"),
+    [("on-the-phone", "ON_THE_PHONE"), ("going-further", "GOING_FURTHER")],
+)
+def test_what_is_not_for_the_18_minutes_is_folded_and_off(section, switch):
     ids = [cell["id"] for cell in EXERCISE_CELLS]
-    heading = ids.index("going-further")
+    heading = ids.index(section)
     assert EXERCISE_CELLS[heading]["metadata"] == {"jp-MarkdownHeadingCollapsed": True}
     assert heading > ids.index("summary")
-    switch, *after = (c for c in EXERCISE_CELLS[heading:] if c["cell_type"] == "code")
-    assert "GOING_FURTHER = False" in "".join(switch["source"])
-    assert after and all("".join(c["source"]).startswith("if GOING_FURTHER:") for c in after)
+    first, *after = itertools.takewhile(
+        lambda cell: not "".join(cell["source"]).startswith("## "), EXERCISE_CELLS[heading + 1 :]
+    )
+    assert f"{switch} = False" in "".join(first["source"])
+    after = [cell for cell in after if cell["cell_type"] == "code"]
+    assert after and all("".join(c["source"]).startswith(f"if {switch}:") for c in after)
 
 
 def test_machine_metadata_is_normalised():

@@ -125,10 +125,10 @@ def test_exported_steps_agree_with_pytorch_and_hold_the_vocabulary(
     table = phone.compare_runtimes(models, test_X, sample[1], tmp_path / "new" / "folder")
     printed = capfd.readouterr()
     assert "GRU-fp32.onnx, GRU-int8.onnx, LSTM-fp32.onnx" in printed.out and not printed.err
-    assert list(table.index) == ["RNN", "LSTM", "GRU"] and not table.isna().any(axis=None)
+    assert list(table["Model"]) == ["RNN", "LSTM", "GRU"] and not table.isna().any(axis=None)
     for kind in ("fp32", "int8"):
-        assert (table[f"logits differ, {kind}"] < 1e-4).all()
-    assert (table["file, int8 (MB)"] <= 0.3 * table["file, fp32 (MB)"]).all()
+        assert (table[f"Logits Differ, {kind}"] < 1e-4).all()
+    assert (table["File, int8 (MB)"] <= 0.3 * table["File, fp32 (MB)"]).all()
     for path in (tmp_path / "new" / "folder").iterdir():
         proto = onnx.load(path)
         onnx.checker.check_model(proto, full_check=True)
@@ -146,7 +146,7 @@ def test_what_to_install_is_said_in_one_line(models, splits, monkeypatch, capsys
     assert capsys.readouterr().out.splitlines() == [
         "ONNX is optional. To run this part: pip install -r requirements-onnx.txt"
     ]
-    phone.rank_runtimes(None)
+    phone.show_runtimes(None)
     assert capsys.readouterr().out == ""
 
 
@@ -202,7 +202,7 @@ def test_the_recommendation_reads_off_the_figure(capsys):
     assert len(phone.plot_pareto(measured, None, spans, 64).axes) == 2
     printed = capsys.readouterr().out
     assert "size, int8: not dominated RNN, GRU; of these remember 64 characters: GRU" in printed
-    runtimes = pd.DataFrame({"ONNX Runtime, int8 (ms)": {"RNN": 1.0, "LSTM": 2.0, "GRU": 2.1}})
+    runtimes = measured[["Model"]].assign(**{"ONNX Runtime, int8 (ms)": [1.0, 2.0, 2.1]})
     assert len(phone.plot_pareto(measured, runtimes, spans, 64).axes) == 3
     assert "ONNX Runtime: not dominated RNN, LSTM; of these remember 64 characters: LSTM" in (
         capsys.readouterr().out
@@ -211,17 +211,15 @@ def test_the_recommendation_reads_off_the_figure(capsys):
 
 @pytest.mark.parametrize(("lstm", "says"), [(0.02, "differently"), (0.09, "alike")])
 def test_runtimes_are_said_to_rank_alike_or_not(lstm, says, capsys):
-    phone.rank_runtimes(
-        pd.DataFrame(
-            {
-                "eager PyTorch (ms)": {"RNN": 0.1, "LSTM": 0.4, "GRU": 0.2},
-                "ONNX Runtime, fp32 (ms)": {"RNN": 0.01, "LSTM": lstm, "GRU": 0.03},
-            }
-        )
+    eager, exported = (
+        {"RNN": 0.1, "LSTM": 0.4, "GRU": 0.2},
+        {"RNN": 0.01, "LSTM": lstm, "GRU": 0.03},
     )
+    measured = {"Eager PyTorch (ms)": eager, "ONNX Runtime, fp32 (ms)": exported}
+    phone.show_runtimes(pd.DataFrame(measured).rename_axis("Model").reset_index())
     printed = capsys.readouterr().out
     assert f"rank the models {says}" in printed
-    assert "eager PyTorch: RNN 0.100 ms < GRU 0.200 ms < LSTM 0.400 ms" in printed
+    assert "Eager PyTorch: RNN 0.100 ms < GRU 0.200 ms < LSTM 0.400 ms" in printed
 
 
 def test_words_are_known_whatever_their_case():

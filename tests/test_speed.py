@@ -12,6 +12,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import helpers
+import phone
 from benchmarks import loop, protocols, scaling, together
 
 NAMES = ("RNN", "LSTM", "GRU")
@@ -82,3 +83,16 @@ def test_memory_is_flat_per_character_and_time_linear(monkeypatch):
     assert 4 < large[epoch]["seconds"] / small[epoch]["seconds"] < 25
     bytes_per_character = large["prepare"]["memory_mb"] * 2**20 / 600_000
     assert bytes_per_character < 40
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_a_keystroke_takes_onnx_runtime_no_longer_than_eager_pytorch(
+    namespace, sample, name, tmp_path
+):
+    _, chars, char2idx, _ = sample
+    model = namespace[f"Char{name}"](len(chars))
+    (tmp_path / "step.onnx").write_bytes(phone.export_step(model, chars)[1].SerializeToString())
+    streams = {"eager": phone.Eager(model), "onnx": phone.Session(tmp_path / "step.onnx")}
+    times = phone.keystroke_times(streams, [0] * 1_100)
+    assert statistics.median(times["onnx"]) <= statistics.median(times["eager"])

@@ -4,7 +4,8 @@
     python -m tools.make_readme --check   write nothing; exit 1 when they differ
 
 What stands between ``<!-- results -->`` and ``<!-- /results -->`` comes from the executed solution,
-what is marked ``speed`` in the same way from benchmarks/speed.csv, ``study`` from data/study/.
+and so does what is marked ``phone``; ``speed`` comes from benchmarks/speed.csv, ``study`` from
+data/study/.
 """
 
 import argparse
@@ -62,22 +63,46 @@ SPEED = [
 ]
 
 
+def _outputs():
+    """Return the outputs of the solution's code cells by the cells' ids."""
+    cells = json.loads((ROOT / "solution.ipynb").read_text(encoding="utf-8"))["cells"]
+    return {cell["id"]: cell["outputs"] for cell in cells if cell["cell_type"] == "code"}
+
+
+def _shown(outputs):
+    """Return the rows of the table that show_table made of a cell's output, the header first."""
+    text = next("".join(o["data"]["text/plain"]) for o in outputs if "data" in o)
+    header, *rows = (re.split(r"  +", line.strip()) for line in text.splitlines())
+    return [["", *" ".join(header).split()[1:]], *(row for row in rows if len(row) > 1)]
+
+
+def _markdown(rows):
+    """Return the Markdown of a table; cells that are missing at a row's end are left empty."""
+    width = len(rows[0])
+    lines = [f"| {' | '.join(row + [''] * (width - len(row)))} |" for row in rows]
+    return "\n".join([lines[0], "|---" + "|---:" * (width - 1) + "|", *lines[1:]])
+
+
 def results():
     """Return (Markdown, PNG bytes): machine and performance table, and the learning curves."""
-    cells = json.loads((ROOT / "solution.ipynb").read_text(encoding="utf-8"))["cells"]
-    outputs = {cell["id"]: cell["outputs"] for cell in cells if cell["cell_type"] == "code"}
+    outputs = _outputs()
     machine = re.search(r"\((.*)\)", "".join(outputs["setup"][0]["text"]))[1]
-    header, *rows = "".join(outputs["performance-table"][0]["data"]["text/plain"]).splitlines()
-    rows = [row for row in rows if len(row.split()) > 1]  # less the line of the index's name
-    lines = ["| one run of the solution | " + " | ".join(header.split()[1:]) + " |"]
-    lines.append("|---" + "|---:" * (lines[0].count("|") - 2) + "|")
-    lines += [f"| {' | '.join(re.split(r'  +', row.strip()))} |" for row in rows]
+    header, *rows = _shown(outputs["performance-table"])
     spans = "".join("".join(output.get("text", "")) for output in outputs["memory-spans"])
     found = dict(re.findall(r"Char(\w+): .*?(\d+) characters", spans))
-    lines.append("| Memory Span (characters) | " + " | ".join(found.values()) + " |")
-    lines += ["", f"Corpus: the bundled sample. Machine: {machine}."]
+    rows.append(["Memory Span (characters)", *found.values()])
+    table = _markdown([["one run of the solution", *header[1:]], *rows])
     png = next(o["data"]["image/png"] for o in outputs["learning-curves"] if "data" in o)
-    return "\n".join(lines), base64.b64decode("".join(png))
+    return (
+        f"{table}\n\nCorpus: the bundled sample. Machine: {machine}.",
+        base64.b64decode("".join(png)),
+    )
+
+
+def phone():
+    """Return the Markdown of what a keystroke takes: phone_table and compare_runtimes."""
+    outputs = _outputs()
+    return _markdown([*_shown(outputs["phone-table"]), *_shown(outputs["runtimes"])[1:]])
 
 
 def speed():
@@ -152,7 +177,8 @@ def main(arguments=None):
     check = parser.parse_args(arguments).check
     markdown, png = results()
     old = new = README.read_text(encoding="utf-8")
-    for name, content in (("results", markdown), ("speed", speed()), ("study", study())):
+    blocks = {"results": markdown, "speed": speed(), "study": study(), "phone": phone()}
+    for name, content in blocks.items():
         block = f"<!-- {name} -->\n{content}\n<!-- /{name} -->"
         pattern = f"<!-- {name} -->.*<!-- /{name} -->"
         new = re.sub(pattern, lambda _, block=block: block, new, flags=re.S)
