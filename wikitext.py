@@ -1,63 +1,58 @@
 """WikiText-2 from the dataset hub, without ever leaving a student to wait in the dark.
 
-``datasets`` retries a hub that is out of reach for minutes, even when the text is already on disk.
-So: (1) look in the cache with the libraries told to stay offline; (2) otherwise ask the hub for one
-small file, three seconds at most; (3) otherwise fill the cache in a process of its own, under a
-time limit, and look again. Run as a script, this file is that process.
+``datasets`` retries a hub that is out of reach for minutes, even when the text is already on disk,
+and takes seconds to import. So the text, once fetched, is kept as a plain file beside the hub's own
+cache. Fetching it: (1) ask the hub for one small file, three seconds at most; (2) load the rows
+through ``datasets`` in a process of its own, which is stopped when it stalls. Run as a script, this
+file is that process.
 """
 
+import contextlib
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+import time
+from pathlib import Path
 
 REPOSITORY = "Salesforce/wikitext"
 CONFIGURATION = "wikitext-2-raw-v1"  # the one without the literal text "<unk>"
-REVISION = "b08601e04326c79dfdd32d625aee71d232d685c3"  # pinned: an offline load needs the very same
+REVISION = "b08601e04326c79dfdd32d625aee71d232d685c3"  # pinned, so that all read the same text
 SPLIT = "train"
 
 FIRST_CONTACT_SECONDS = 3
-DOWNLOAD_SECONDS = 60
+STALL_SECONDS = 50
+REMEDY = "Use CORPUS = 'sample', which needs no network, or try again later."
 
 
 def load_rows():
     """Return the rows of WikiText-2's training split, one string each.
 
-    Raises ConnectionError, with the remedy, when they are neither cached nor within reach.
+    Raises ConnectionError, with the remedy, when they are neither on disk nor within reach.
     """
-    rows = _cached_rows()
-    if rows is None:
-        _probe()
-        _download()
-        rows = _cached_rows()
-    if rows is None:
-        raise ConnectionError(f"{REPOSITORY} was fetched but cannot be read back. {REMEDY}")
-    return rows
+    path = _own_copy()
+    if not path.exists():
+        offline = _told_to_stay_offline()
+        if not offline:
+            _probe()
+            print("Fetching WikiText-2, once ...", flush=True)
+        _fetch(path, offline)
+    return path.read_text(encoding="utf-8").split("\n")
 
 
-REMEDY = "Use CORPUS = 'sample', which needs no network, or try again later."
+def _own_copy():
+    """Return the path under which the rows are kept, a line each."""
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HOME) / "wikitext-2" / f"{CONFIGURATION}-{SPLIT}-{REVISION}.txt"
 
 
-def _load():
-    import datasets
+def _told_to_stay_offline():
+    from huggingface_hub import constants
 
-    datasets.disable_progress_bars()
-    datasets.logging.set_verbosity_error()
-    return datasets.load_dataset(REPOSITORY, CONFIGURATION, split=SPLIT, revision=REVISION)
-
-
-def _cached_rows():
-    """Return the rows when they are on disk, else None. Nothing here touches the network."""
-    import datasets
-    import huggingface_hub
-
-    before = datasets.config.HF_HUB_OFFLINE, huggingface_hub.constants.HF_HUB_OFFLINE
-    datasets.config.HF_HUB_OFFLINE = huggingface_hub.constants.HF_HUB_OFFLINE = True
-    try:
-        return list(_load()["text"])
-    except (OSError, ValueError):  # what datasets raises for "not cached" has varied
-        return None
-    finally:
-        datasets.config.HF_HUB_OFFLINE, huggingface_hub.constants.HF_HUB_OFFLINE = before
+    datasets_flag = os.environ.get("HF_DATASETS_OFFLINE", "").upper()
+    return constants.HF_HUB_OFFLINE or datasets_flag in constants.ENV_VARS_TRUE_VALUES
 
 
 def _probe():
@@ -65,8 +60,6 @@ def _probe():
     import httpx
     from huggingface_hub import constants
 
-    if constants.HF_HUB_OFFLINE:
-        raise ConnectionError(f"HF_HUB_OFFLINE is set and WikiText-2 is not cached. {REMEDY}")
     url = f"{constants.ENDPOINT}/datasets/{REPOSITORY}/resolve/{REVISION}/README.md"
     try:
         httpx.head(url, timeout=FIRST_CONTACT_SECONDS, follow_redirects=True).raise_for_status()
@@ -75,23 +68,92 @@ def _probe():
         raise ConnectionError(f"the dataset hub cannot be reached ({cause}). {REMEDY}") from error
 
 
-def _download():
-    """Fill the cache in another process, which can be stopped when the hub stalls."""
+def _fetch(path, offline):
+    """Write the rows to ``path`` in another process, which is stopped when the hub stalls.
+
+    It downloads into a folder of its own, so that nothing broken stays behind in the hub's cache.
+    Told to stay offline, it looks into that cache instead.
+    """
+    folder = path.parent / f"download-{os.getpid()}"
+    env = dict(os.environ, HF_HUB_DISABLE_XET="1")  # one plain file over HTTP
+    if not offline:
+        env = {name: value for name, value in env.items() if name not in CACHES}
+        env["HF_HOME"] = str(folder)
     try:
-        done = subprocess.run(
-            [sys.executable, os.path.abspath(__file__)],
-            timeout=DOWNLOAD_SECONDS,
-            capture_output=True,
-            text=True,
-        )
-    except subprocess.TimeoutExpired as error:
+        folder.mkdir(parents=True)
+    except OSError as error:
         raise ConnectionError(
-            f"the download did not finish within {DOWNLOAD_SECONDS} seconds. {REMEDY}"
+            f"WikiText-2 cannot be kept in {path.parent} ({error.strerror}). Set the environment "
+            f"variable HF_HOME to a folder that you may write to. {REMEDY}"
         ) from error
-    if done.returncode:
-        cause = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise ConnectionError(f"the download failed ({cause}). {REMEDY}")
+    try:
+        returncode, stderr = _run_while_it_grows(
+            [sys.executable, os.path.abspath(__file__), str(path)], env, folder
+        )
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if returncode is None:
+        raise ConnectionError(f"the download stalled for {STALL_SECONDS} seconds. {REMEDY}")
+    if returncode:
+        cause = (stderr.strip().splitlines() or ["no message"])[-1][:200]
+        what = "you are offline, and the hub's cache has no copy" if offline else "download failed"
+        raise ConnectionError(f"WikiText-2: {what} ({cause}). {REMEDY}")
+
+
+def _run_while_it_grows(command, env, folder):
+    """Return (exit status, stderr) of a process; None for both once its folder stops growing."""
+    size, grown = 0, time.monotonic()
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stderr,
+        subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=stderr) as process,
+    ):
+        try:
+            while time.monotonic() - grown < STALL_SECONDS:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=0.2)
+                    stderr.seek(0)
+                    return process.returncode, stderr.read()
+                now = _size(folder)
+                size, grown = (now, time.monotonic()) if now > size else (size, grown)
+            return None, None
+        finally:
+            process.kill()
+
+
+def _size(folder):
+    """Return the bytes of the files in a folder that another process is changing."""
+    total = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            total += path.stat().st_size
+    return total
+
+
+CACHES = ("HF_HUB_CACHE", "HF_DATASETS_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_ASSETS_CACHE")
+
+
+def _load_and_keep(path):
+    """Load the rows through ``datasets`` and put them into the file, whole or not at all."""
+    import datasets
+    from huggingface_hub import constants
+
+    datasets.disable_progress_bars()
+    datasets.logging.set_verbosity_error()
+    # In small pieces, so that whoever waits can see it grow.
+    constants.DOWNLOAD_CHUNK_SIZE = 16 * 1024
+    try:
+        rows = datasets.load_dataset(REPOSITORY, CONFIGURATION, split=SPLIT, revision=REVISION)
+        if "text" not in rows.column_names:
+            sys.exit(f"the hub's file has the columns {rows.column_names}, not 'text'")
+        new = path.with_suffix(f".{os.getpid()}")
+        new.write_text(
+            "\n".join(row.replace("\n", "") for row in rows["text"]), encoding="utf-8", newline="\n"
+        )
+        os.replace(new, path)
+    except Exception as error:
+        cause = error.__cause__ or error  # datasets says "an error occurred" and no more
+        sys.exit(f"{type(cause).__name__}: {cause}".splitlines()[0])
 
 
 if __name__ == "__main__":
-    _load()
+    _load_and_keep(Path(sys.argv[1]))

@@ -4,141 +4,230 @@ import json
 import os
 import subprocess
 import sys
-import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pyarrow
-import pyarrow.parquet
 import pytest
+from hub import (
+    PARQUET,
+    RESOLVE,
+    broken_for_ever,
+    cut_off,
+    cut_off_once,
+    never_answers,
+    of_the_text,
+    parquet,
+    running_hub,
+    stalls,
+    too_many_requests,
+    trickles,
+)
 
 import helpers
 import wikitext
 
-ROWS = (helpers.DATA / "sample.txt").read_text(encoding="utf-8").splitlines()
-PARQUET = f"{wikitext.CONFIGURATION}/train-00000-of-00001.parquet"
-CARD = f"""---
-configs:
-- config_name: {wikitext.CONFIGURATION}
-  data_files:
-  - split: train
-    path: {PARQUET}
----
+SAMPLE = helpers.load_text("sample", max_chars=None)
+NOWHERE = "http://127.0.0.1:9"
+PROGRAM = """
+import json, sys, time
+import helpers, wikitext
+wikitext.STALL_SECONDS = float(sys.argv[1])
+start = time.monotonic()
+try: result = {"text": helpers.load_text("wikitext-2", max_chars=None)}
+except (ConnectionError, ValueError) as error: result = {"error": str(error)}
+result["seconds"] = time.monotonic() - start
+with open(sys.argv[2], "w", encoding="utf-8") as file: json.dump(result, file)
 """
 
 
-def hub_files():
-    """Return the files of the repository: path -> bytes."""
-    sink = pyarrow.BufferOutputStream()
-    pyarrow.parquet.write_table(pyarrow.table({"text": [row + "\n" for row in ROWS]}), sink)
-    return {"README.md": CARD.encode(), PARQUET: sink.getvalue().to_pybytes()}
-
-
-class Hub(BaseHTTPRequestHandler):
-    files = hub_files()
-
-    def do_GET(self):
-        base = f"/datasets/{wikitext.REPOSITORY}/resolve/{wikitext.REVISION}/"
-        api = f"/api/datasets/{wikitext.REPOSITORY}"
-        path = self.path.split("?")[0]
-        if path.startswith(base) and path.removeprefix(base) in self.files:
-            self.answer(self.files[path.removeprefix(base)], "application/octet-stream")
-        elif path.startswith(f"{api}/revision/") or path == api:
-            answer = {"id": wikitext.REPOSITORY, "sha": wikitext.REVISION}
-            self.answer(json.dumps(answer).encode())
-        elif path.startswith(f"{api}/tree/"):
-            folder = path.removeprefix(f"{api}/tree/{wikitext.REVISION}").strip("/")
-            entries = [
-                {"type": "file", "oid": f"{i:040x}", "size": len(body), "path": name}
-                for i, (name, body) in enumerate(self.files.items())
-                if name.rpartition("/")[0] == folder
-            ]
-            if not folder:
-                entries.append(
-                    {
-                        "type": "directory",
-                        "oid": "f" * 40,
-                        "size": 0,
-                        "path": wikitext.CONFIGURATION,
-                    }
-                )
-            self.answer(json.dumps(entries).encode())
-        else:
-            self.send_response(404)
-            self.send_header("X-Error-Code", "EntryNotFound")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-    do_HEAD = do_GET
-
-    def answer(self, body, content_type="application/json"):
-        self.send_response(200)
-        self.send_header("ETag", f'"{hash(body) & 0xFFFFFFFF:040x}"')
-        self.send_header("X-Repo-Commit", wikitext.REVISION)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
-
-    def log_message(self, *args):
-        pass
-
-
-@contextmanager
-def running_hub():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-def load_in_a_process(endpoint, cache):
-    """Return (stdout, stderr) of a process that loads WikiText-2 and prints what it got."""
-    program = (
-        "import helpers\n"
-        "try: print(helpers.load_text('wikitext-2', max_chars=None), end='')\n"
-        "except ConnectionError as error: print('ConnectionError:', error, end='')"
-    )
+def environment(endpoint, home, **more):
     env = {
         k: v for k, v in os.environ.items() if not k.startswith("HF_") and "proxy" not in k.lower()
     }
-    env |= {"HF_ENDPOINT": endpoint, "HF_HOME": str(cache), "PYTHONUTF8": "1"}
+    return env | {"HF_ENDPOINT": endpoint, "HF_HOME": str(home), "PYTHONUTF8": "1"} | more
+
+
+def load(endpoint, home, tmp_path, stall=wikitext.STALL_SECONDS, prefix=(), **more):
+    """Return what load_text("wikitext-2") did in a process of its own.
+
+    "text" or "error", "seconds" without the start of the process, and "stdout".
+    """
+    result = tmp_path / "result.json"
     done = subprocess.run(
-        [sys.executable, "-c", program],
-        env=env,
+        [*prefix, sys.executable, "-c", PROGRAM, str(stall), str(result)],
+        env=environment(endpoint, home, **more),
         capture_output=True,
         text=True,
         cwd=helpers.DATA.parent,
-        timeout=120,
+        timeout=200,
         encoding="utf-8",
     )
-    return done.stdout, done.stderr
+    assert done.stderr == ""
+    return json.loads(result.read_text(encoding="utf-8")) | {"stdout": done.stdout}
+
+
+def is_one_sentence_with_the_remedy(outcome):
+    error = outcome["error"]
+    return "CORPUS = 'sample'" in error and "\n" not in error and len(error) < 400
 
 
 @pytest.fixture(scope="module")
-def filled_cache(tmp_path_factory):
-    """A cache that one download over HTTP has filled, with what that download printed."""
-    cache = tmp_path_factory.mktemp("hub")
-    with running_hub() as endpoint:
-        return cache, load_in_a_process(endpoint, cache)
+def fetched(tmp_path_factory):
+    """A home that one download over HTTP has filled, what that printed, and what it asked for."""
+    home = tmp_path_factory.mktemp("home")
+    with running_hub() as hub:
+        return home, load(hub.endpoint, home, home), hub.asked
 
 
-def test_wikitext_is_downloaded_silently_through_datasets(filled_cache):
-    _, (stdout, stderr) = filled_cache
-    assert stdout == helpers.load_text("sample", max_chars=None)
-    assert stderr == ""
+# --- in good health --------------------------------------------------------------------------
 
 
-def test_cached_wikitext_needs_no_network(filled_cache):
-    cache, (text, _) = filled_cache
-    assert load_in_a_process("http://127.0.0.1:9", cache) == (text, "")
+def test_wikitext_is_downloaded_through_datasets(fetched):
+    _, outcome, asked = fetched
+    assert outcome["text"] == SAMPLE
+    assert outcome["stdout"].startswith("Fetching WikiText-2, once") and (
+        outcome["stdout"].count("\n") == 1
+    )
+    assert any(path == RESOLVE + PARQUET for _, path, _ in asked)
+    assert all(wikitext.REVISION in path for _, path, _ in asked if "/resolve/" in path)
 
 
-def test_a_hub_out_of_reach_is_one_sentence_with_the_remedy(tmp_path):
-    stdout, stderr = load_in_a_process("http://127.0.0.1:9", tmp_path)
-    assert stdout.startswith("ConnectionError: the dataset hub cannot be reached")
-    assert "CORPUS = 'sample'" in stdout and stderr == ""
+def test_only_the_text_is_kept(fetched):
+    home, _, _ = fetched
+    (kept,) = (home / "wikitext-2").iterdir()
+    assert kept.suffix == ".txt" and wikitext.REVISION in kept.name
+
+
+def test_a_fetched_text_loads_within_a_second_without_a_network(fetched, tmp_path):
+    outcome = load(NOWHERE, fetched[0], tmp_path)
+    assert outcome["text"] == SAMPLE and outcome["seconds"] < 1 and outcome["stdout"] == ""
+
+
+def test_a_fetched_text_loads_within_a_second_with_a_network_that_is_not_asked(fetched, tmp_path):
+    with running_hub(never_answers) as hub:
+        outcome = load(hub.endpoint, fetched[0], tmp_path)
+    assert outcome["text"] == SAMPLE and outcome["seconds"] < 1 and not hub.asked
+
+
+# --- faults at first contact: five seconds ---------------------------------------------------
+
+
+def test_refused(tmp_path):
+    outcome = load(NOWHERE, tmp_path, tmp_path)
+    assert is_one_sentence_with_the_remedy(outcome) and outcome["seconds"] < 5
+    assert outcome["error"].startswith("the dataset hub cannot be reached")
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause"),
+    [(never_answers, "ReadTimeout"), (broken_for_ever, "500"), (too_many_requests, "429")],
+)
+def test_no_answer_at_first_contact(fault, cause, tmp_path):
+    with running_hub(fault) as hub:
+        outcome = load(hub.endpoint, tmp_path, tmp_path)
+    assert is_one_sentence_with_the_remedy(outcome) and outcome["seconds"] < 5
+    assert cause in outcome["error"] and len(hub.asked) == 1
+
+
+# --- faults of the transfer: sixty seconds ---------------------------------------------------
+
+
+def test_a_minute_is_the_limit():
+    assert wikitext.FIRST_CONTACT_SECONDS + wikitext.STALL_SECONDS < 60
+
+
+@pytest.mark.parametrize("fault", [stalls, too_many_requests])
+def test_a_transfer_that_stalls_is_stopped(fault, tmp_path):
+    with running_hub(of_the_text(fault)) as hub:
+        outcome = load(hub.endpoint, tmp_path, tmp_path, stall=8)
+    assert is_one_sentence_with_the_remedy(outcome) and outcome["seconds"] < 30
+    assert "stalled for 8" in outcome["error"]
+    assert not list((tmp_path / "wikitext-2").iterdir())
+
+
+def test_a_slow_transfer_that_goes_on_is_not_stopped(tmp_path):
+    with running_hub(of_the_text(trickles)) as hub:
+        outcome = load(hub.endpoint, tmp_path, tmp_path, stall=8)
+    assert outcome["text"] == SAMPLE and outcome["seconds"] > 10
+
+
+@pytest.mark.parametrize("fault", [broken_for_ever, cut_off])
+def test_a_transfer_that_breaks_ends_within_a_minute(fault, tmp_path):
+    with running_hub(of_the_text(fault)) as hub:
+        outcome = load(hub.endpoint, tmp_path, tmp_path)
+    assert is_one_sentence_with_the_remedy(outcome) and outcome["seconds"] < 63
+
+
+def test_a_transfer_that_breaks_once_is_taken_up_again(tmp_path):
+    with running_hub(of_the_text(cut_off_once)) as hub:
+        assert load(hub.endpoint, tmp_path, tmp_path)["text"] == SAMPLE
+
+
+# --- wrong content ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "cause"),
+    [
+        (b"PAR1" + bytes(5_000) + b"PAR1", "download failed"),
+        (parquet({"words": ["a"]}), "['words'], not 'text'"),
+        (parquet({"text": pyarrow.array([], "string")}), "download failed"),
+    ],
+    ids=["corrupt", "wrong column", "empty split"],
+)
+def test_wrong_content_is_named_and_nothing_of_it_stays(body, cause, tmp_path):
+    with running_hub(body=body) as hub:
+        outcome = load(hub.endpoint, tmp_path, tmp_path)
+    assert is_one_sentence_with_the_remedy(outcome) and cause in outcome["error"]
+    with running_hub() as hub:
+        assert load(hub.endpoint, tmp_path, tmp_path)["text"] == SAMPLE
+
+
+def test_a_text_without_a_printable_character_is_named(tmp_path):
+    with running_hub(body=parquet({"text": ["\n", "\t\n"]})) as hub:
+        outcome = load(hub.endpoint, tmp_path, tmp_path)
+    assert "holds no printable text" in outcome["error"] and "'sample'" in outcome["error"]
+
+
+# --- the cache -------------------------------------------------------------------------------
+
+
+def test_what_another_download_left_incomplete_does_no_harm(fetched, tmp_path):
+    left = f"{wikitext.CONFIGURATION}/0.0.0/{wikitext.REVISION}.incomplete"
+    for cache in ("datasets", "wikitext-2/download/datasets"):
+        (tmp_path / cache / "Salesforce___wikitext" / left).mkdir(parents=True)
+    with running_hub() as hub:
+        assert load(hub.endpoint, tmp_path, tmp_path)["text"] == SAMPLE
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="takes the permission away with setpriv")
+def test_a_read_only_cache_is_named(tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    home.chmod(0o555)
+    prefix = ()
+    if os.getuid() == 0:  # who may write everywhere, less the capability to do so
+        prefix = ("setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override")
+    with running_hub() as hub:
+        outcome = load(hub.endpoint, home, tmp_path, prefix=prefix)
+    assert is_one_sentence_with_the_remedy(outcome) and "HF_HOME" in outcome["error"]
+    assert "Permission denied" in outcome["error"] and str(home) in outcome["error"]
+
+
+@pytest.mark.parametrize("flag", ["HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"])
+def test_offline_without_a_copy(flag, tmp_path):
+    with running_hub() as hub:
+        outcome = load(hub.endpoint, tmp_path, tmp_path, **{flag: "1"})
+    assert is_one_sentence_with_the_remedy(outcome) and "you are offline" in outcome["error"]
+    assert not hub.asked
+
+
+def test_offline_the_hubs_own_cache_serves(fetched, tmp_path):
+    load_dataset = (
+        "import datasets; datasets.load_dataset("
+        f"{wikitext.REPOSITORY!r}, {wikitext.CONFIGURATION!r}, revision={wikitext.REVISION!r})"
+    )
+    with running_hub() as hub:
+        env = environment(hub.endpoint, tmp_path)
+        subprocess.run([sys.executable, "-c", load_dataset], env=env, check=True)
+    assert load(NOWHERE, tmp_path, tmp_path, HF_HUB_OFFLINE="1")["text"] == SAMPLE
+    assert load(NOWHERE, fetched[0], tmp_path, HF_HUB_OFFLINE="1")["text"] == SAMPLE
