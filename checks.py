@@ -1124,7 +1124,8 @@ def performance(performance_table, models, metrics, test_X, test_y):
     if sorted(map(str, performance_table["Model"])) != sorted(MODELS):
         raise _Broken(
             "table-columns",
-            f"the column Model holds {list(performance_table['Model'])}: expected {list(MODELS)}.",
+            f"the column Model holds {list(performance_table['Model'])}: expected {list(MODELS)} "
+            "(run the training cell to its end).",
         )
     for column in _NUMBERS:
         if not pd.api.types.is_numeric_dtype(performance_table[column]):
@@ -1141,14 +1142,14 @@ def _rule_table_stale(name, row, model, measured, test_X, test_y):
     perplexity = row["Test Perplexity"]
     expected = {
         "Parameters": helpers.count_parameters(model),
-        "Final Train Loss": measured["train_losses"][-1],
-        "Final Val Loss": measured["val_losses"][-1],
+        "Final Train Loss": [math.nan, *measured["train_losses"]][-1],
+        "Final Val Loss": [math.nan, *measured["val_losses"]][-1],
         "Best Epoch": measured["best_epoch"],
-        "Avg Epoch Time (s)": sum(measured["epoch_times"]) / len(measured["epoch_times"]),
+        "Avg Epoch Time (s)": float(np.mean(measured["epoch_times"] or [math.nan])),
         "Bits per Character": math.log2(perplexity) if perplexity > 0 else math.nan,
     }
     for column, value in expected.items():
-        if not math.isclose(row[column], value, rel_tol=1e-3, abs_tol=1e-3):
+        if not np.isclose(row[column], value, rtol=1e-3, atol=1e-3, equal_nan=True):
             raise _Broken(
                 "table-stale",
                 f"{column} of the {name} is {row[column]:.6g} in the table, but {value:.6g} for "

@@ -326,6 +326,9 @@ def key_takeaways(table, spans, required_span):
     if waits_for("7 and 9: performance_table and spans", table, spans):
         return None
     t = table.set_index("Model")
+    if missing := [name for name in STYLES if name not in t.index or name not in spans]:
+        print(f"The claims compare all three models: train {' and '.join(missing)} too (TODO 5).")
+        return None
     perplexity, size = t["Test Perplexity"], t["Parameters"]
     epoch, latency = t["Avg Epoch Time (s)"], t["Inference Speed (ms)"]
 

@@ -282,7 +282,7 @@ def train_epoch(model, X, y, optimizer, criterion, batch_size=32):
     The loss is taken at every timestep. Batches come in the order given; the last one may be
     smaller. Gradients are clipped to a norm of 0.5. The first epoch of an optimizer runs one
     untimed batch, without learning from it, so that no model pays in its seconds for the start of
-    the process.
+    the process. A loss that is not a finite number ends the epoch, and the mean is then infinite.
 
     Raises ValueError when the model returns the wrong shapes.
     """
@@ -304,6 +304,9 @@ def train_epoch(model, X, y, optimizer, criterion, batch_size=32):
         loss, count = _loss_on_batch(
             model, batch_X.to(device), batch_y.to(device), criterion, every_step=True
         )
+        if not math.isfinite(loss.item()):
+            total_loss, total_count = math.inf, 1
+            break
         loss.backward()
         clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
         optimizer.step()
@@ -339,33 +342,72 @@ class BestWeights:
     """Remembers the weights of the epoch with the lowest validation loss.
 
     ``update(val_loss)`` after each epoch; ``restore()`` after the last one puts the best weights
-    back and returns the number of their epoch, counted from 1. (Early stopping without the
-    stopping: Prechelt, "Early Stopping - But When?", 1998.)
+    back and returns the number of their epoch, counted from 1; without any, those that the model
+    began with, and 0. (Early stopping without the stopping: Prechelt, "Early Stopping - But
+    When?", 1998.)
     """
 
     def __init__(self, model):
         self.model = model
         self.epoch = self.best_epoch = 0
         self.best_loss = math.inf
-        self.weights = None
+        self._keep()
+
+    def _keep(self):
+        self.weights = {name: t.clone() for name, t in self.model.state_dict().items()}
 
     def update(self, val_loss):
         self.epoch += 1
         if val_loss < self.best_loss:
             self.best_loss, self.best_epoch = val_loss, self.epoch
-            self.weights = {name: t.clone() for name, t in self.model.state_dict().items()}
+            self._keep()
 
     def restore(self):
-        if self.weights is None:
-            raise RuntimeError("nothing to restore: no update() was given a finite loss.")
         self.model.load_state_dict(self.weights)
+        if self.best_epoch == 0:
+            print("No epoch had a finite validation loss: the weights are those of the start.")
         return self.best_epoch
+
+
+class Diverged(ArithmeticError):
+    """A loss that is no longer a finite number."""
+
+
+class Stoppable:
+    """``with Stoppable(name) as run:`` around a model's epochs: what ends them early loses nothing.
+
+    An interrupt (Kernel > Interrupt) and a Diverged end this model's epochs with a sentence.
+    ``run.interrupted`` then says whether to leave out the models that are still to be trained.
+    """
+
+    def __init__(self, name):
+        self.name, self.interrupted = name, False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        if kind is KeyboardInterrupt:
+            self.interrupted = True
+            print(
+                f"{self.name}: interrupted. It keeps its best epoch so far; the models before it "
+                "are whole, those after it are missing. The notebook goes on with what there is; "
+                "to train all, run this cell again.",
+                flush=True,
+            )
+        elif kind is Diverged:
+            print(
+                f"{self.name}: {error}. Its training ends here, with the weights of its best "
+                f"epoch. Try a smaller learning rate than {LEARNING_RATES.get(self.name)}.",
+                flush=True,
+            )
+        return kind in (KeyboardInterrupt, Diverged)
 
 
 def report_epoch(name, epochs, train_losses, val_losses, epoch_times):
     """Print one line of progress after the first epoch and every fifth, with the time left.
 
-    Raises ValueError when one of the lists is empty.
+    Raises Diverged when the last loss is not a finite number, ValueError when a list is empty.
     """
     done = len(epoch_times)
     if not (train_losses and val_losses and epoch_times):
@@ -373,6 +415,8 @@ def report_epoch(name, epochs, train_losses, val_losses, epoch_times):
             f"report_epoch got {len(train_losses)} training losses, {len(val_losses)} validation "
             f"losses and {done} times: append the epoch's numbers to all three lists first."
         )
+    if not math.isfinite(train_losses[-1] + val_losses[-1]):
+        raise Diverged(f"the loss is no longer a finite number in epoch {done}")
     if done == 1 or done % 5 == 0 or done == epochs:
         left = (epochs - done) * statistics.mean(epoch_times)
         print(
@@ -445,9 +489,10 @@ def measure_inference_speed(model, X_sample, num_runs=100):
 def create_performance_table(metrics, models_dict, test_X, test_y):
     """Return a DataFrame with one row per model; every column but the name is a number.
 
-    Losses are nats per prediction. Perplexity and bits per character are taken on the final
-    timestep of every test window, with the weights that the models now hold; inference speed is the
-    time of one window, in ms. Raises ValueError when the metrics do not cover the models.
+    Losses are nats per prediction, infinite where the training diverged, NaN without an epoch.
+    Perplexity and bits per character are taken on the final timestep of every test window, with the
+    weights that the models now hold; inference speed is the time of one window, in ms. Raises
+    ValueError when the metrics do not cover the models.
     """
     if waits_for("5: train_and_compare_models", metrics, models_dict):
         return None
@@ -461,12 +506,12 @@ def create_performance_table(metrics, models_dict, test_X, test_y):
             {
                 "Model": name,
                 "Parameters": count_parameters(model),
-                "Final Train Loss": measured["train_losses"][-1],
-                "Final Val Loss": measured["val_losses"][-1],
+                "Final Train Loss": [math.nan, *measured["train_losses"]][-1],
+                "Final Val Loss": [math.nan, *measured["val_losses"]][-1],
                 "Best Epoch": measured["best_epoch"],
                 "Test Perplexity": perplexity,
                 "Bits per Character": math.log2(perplexity),
-                "Avg Epoch Time (s)": statistics.mean(measured["epoch_times"]),
+                "Avg Epoch Time (s)": statistics.fmean(measured["epoch_times"] or [math.nan]),
                 "Inference Speed (ms)": measure_inference_speed(model, test_X[:1]),
             }
         )
@@ -631,7 +676,10 @@ def plot_learning_curves(metrics):
 
     summary = panels[1, 1]
     for name, measured in metrics.items():
-        best = min(measured["val_losses"])
+        if not (finite := [loss for loss in measured["val_losses"] if math.isfinite(loss)]):
+            summary.bar(name, 0)
+            continue
+        best = min(finite)
         bar = summary.bar(name, best, color=STYLES.get(name, {}).get("color"))
         seconds = statistics.mean(measured["epoch_times"])
         text = f"{best:.3f}\nepoch {measured['best_epoch']}\n{seconds:.1f} s/epoch"

@@ -1,5 +1,6 @@
 """helpers.py: contracts, bad input, and the faults that the original exercise had."""
 
+import math
 import time
 
 import matplotlib.pyplot as plt
@@ -265,11 +266,74 @@ def test_best_weights_come_back(tiny):
     assert model.output.bias.eq(2.0).all()
 
 
-def test_restoring_without_a_finite_loss_is_refused(tiny):
-    best = helpers.BestWeights(tiny[0])
+def test_without_a_finite_loss_the_weights_of_the_start_come_back(tiny, capsys):
+    model, *_ = tiny
+    start = model.output.bias.clone()
+    best = helpers.BestWeights(model)
+    with torch.no_grad():
+        model.output.bias.fill_(math.nan)
     best.update(float("nan"))
-    with pytest.raises(RuntimeError, match="nothing to restore"):
-        best.restore()
+    assert best.restore() == 0 and torch.equal(model.output.bias, start)
+    assert "those of the start" in capsys.readouterr().out
+
+
+# --- what ends a training early --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_loss_that_is_not_finite_ends_the_epoch_and_is_infinite(tiny, value):
+    model, (X, y, *_), *_ = tiny
+    before, calls = model.output.bias.clone(), []
+
+    def criterion(logits, targets):
+        calls.append(1)
+        return logits.sum() * value
+
+    optimizer = torch.optim.Adam(model.parameters())
+    loss, seconds = helpers.train_epoch(model, X, y, optimizer, criterion)
+    assert loss == math.inf and seconds > 0 and torch.equal(model.output.bias, before)
+    assert len(calls) == 2  # the untimed batch and the first
+
+
+@pytest.mark.parametrize("losses", [(math.inf, 2.0), (2.0, math.nan)])
+def test_divergence_ends_one_models_epochs_with_a_sentence(losses, capsys):
+    reached = []
+    with helpers.Stoppable("LSTM") as run:
+        for epoch in range(3):
+            reached.append(epoch)
+            train_loss, val_loss = losses if epoch == 1 else (2.0, 2.1)
+            helpers.report_epoch("LSTM", 3, [train_loss], [val_loss], [0.1] * (epoch + 1))
+    printed = capsys.readouterr().out.splitlines()
+    assert reached == [0, 1] and not run.interrupted
+    assert printed[-1].startswith("LSTM: the loss is no longer a finite number in epoch 2.")
+    assert "smaller learning rate than 0.004" in printed[-1]
+
+
+def test_an_interrupt_ends_the_epochs_and_is_remembered(capsys):
+    with helpers.Stoppable("RNN") as run:
+        raise KeyboardInterrupt
+    assert run.interrupted and "run this cell again" in capsys.readouterr().out
+
+
+def test_any_other_error_gets_out():
+    with pytest.raises(ZeroDivisionError), helpers.Stoppable("RNN"):
+        raise ZeroDivisionError
+
+
+def test_what_ended_early_stands_in_table_and_plot(tiny, metrics):
+    model, splits, *_ = tiny
+    metrics["RNN"] |= {"train_losses": [], "val_losses": [], "epoch_times": [], "best_epoch": 0}
+    metrics["LSTM"] |= {"train_losses": [2.0, math.inf], "val_losses": [2.1, math.nan]}
+    table = helpers.create_performance_table(
+        metrics, {name: model for name in metrics}, *splits[4:]
+    ).set_index("Model")
+    assert math.isnan(table.loc["RNN", "Final Train Loss"])
+    assert table.loc["LSTM", "Final Train Loss"] == math.inf
+    shown = helpers.show_table(table.reset_index())
+    assert shown.loc["Final Train Loss", "LSTM"] == "inf"
+    figure = helpers.plot_learning_curves(metrics)
+    figure.canvas.draw()
+    assert len(figure.axes[3].patches) == 3
 
 
 # --- evaluation ------------------------------------------------------------------------------
