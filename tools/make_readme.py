@@ -5,7 +5,7 @@
 
 What stands between ``<!-- results -->`` and ``<!-- /results -->`` comes from the executed solution,
 and so does what is marked ``phone``; ``speed`` comes from benchmarks/speed.csv, ``study`` from
-data/study/.
+data/study/, ``reliability`` from docs/reliability.csv.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from pathlib import Path
 import pandas as pd
 
 import conclusions
+from tools.reliability import RESULTS
 
 ROOT = Path(__file__).resolve().parent.parent
 README, PICTURE = ROOT / "README.md", ROOT / "docs" / "results.png"
@@ -171,6 +172,15 @@ def study():
     return "\n".join([*lines, "", sentence])
 
 
+def reliability():
+    """Return the Markdown of how many inputs were tried and handled."""
+    results = pd.read_csv(RESULTS)
+    rows = [["tried", "inputs", "handled"]]
+    for tried, group in results.groupby("tried", sort=False):
+        rows.append([tried, str(len(group)), str((group["outcome"] == "handled").sum())])
+    return _markdown(rows)
+
+
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--check", action="store_true", help="exit 1 when something differs")
@@ -178,6 +188,7 @@ def main(arguments=None):
     markdown, png = results()
     old = new = README.read_text(encoding="utf-8")
     blocks = {"results": markdown, "speed": speed(), "study": study(), "phone": phone()}
+    blocks["reliability"] = reliability()
     for name, content in blocks.items():
         block = f"<!-- {name} -->\n{content}\n<!-- /{name} -->"
         pattern = f"<!-- {name} -->.*<!-- /{name} -->"
