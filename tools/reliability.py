@@ -1,6 +1,6 @@
 """Run the tests of what goes wrong in a classroom, and keep what came out for the README.
 
-    python -m tools.reliability    write docs/reliability.csv, a row per input that was tried
+python -m tools.reliability    write docs/reliability.csv, a row per input that was tried
 """
 
 import csv

@@ -1,0 +1,50 @@
+"""What students run never executes what it loads."""
+
+import ast
+import json
+
+import pytest
+
+from tools.make_exercise import ROOT, SOLUTION
+
+SOURCES = {path.name: path.read_text(encoding="utf-8") for path in ROOT.glob("*.py")}
+SOURCES["solution.ipynb"] = "\n".join(
+    "".join(cell["source"])
+    for cell in json.loads(SOLUTION.read_text(encoding="utf-8"))["cells"]
+    if cell["cell_type"] == "code"
+)
+UNSAFE_MODULES = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
+UNSAFE_CALLS = {"eval", "exec", "torch.load", "np.load", "pd.read_pickle", "os.system"}
+UNSAFE_ARGUMENTS = {"trust_remote_code", "allow_pickle", "shell"}
+
+
+def found_in(source):
+    """Return what of the lists above a source uses."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names} & UNSAFE_MODULES
+        elif isinstance(node, ast.ImportFrom):
+            found |= {(node.module or "").partition(".")[0]} & UNSAFE_MODULES
+        elif isinstance(node, ast.Call):
+            found |= {ast.unparse(node.func)} & UNSAFE_CALLS
+            found |= {keyword.arg for keyword in node.keywords} & UNSAFE_ARGUMENTS
+    return found
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_nothing_loaded_is_executed(name):
+    assert found_in(SOURCES[name]) == set()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import pickle",
+        "from joblib import load",
+        "torch.load(path)",
+        "f(x, trust_remote_code=True)",
+    ],
+)
+def test_what_would_execute_is_found(source):
+    assert found_in(source)
