@@ -385,9 +385,10 @@ def show_runtimes(runtimes):
     display(helpers.show_table(runtimes))
     table, orders = runtimes.set_index("Model"), []
     for runtime in ("Eager PyTorch", "ONNX Runtime, fp32"):
-        times = table[f"{runtime} (ms)"].sort_values()
-        orders.append(list(times.index))
-        print(f"{runtime}: " + " < ".join(f"{n} {t:.3f} ms" for n, t in times.items()))
+        (fastest, best), *others = table[f"{runtime} (ms)"].sort_values().items()
+        orders.append([fastest, *(name for name, _ in others)])
+        slower = ", ".join(f"{name} {time / best:.1f} times" for name, time in others)
+        print(f"{runtime}: fastest {fastest} ({best:.3f} ms); {slower} as long.")
     print(f"The two rank the models {'alike' if orders[0] == orders[1] else 'differently'}.")
 
 
@@ -447,10 +448,10 @@ def plot_pareto(phone, runtimes, spans, required_span):
             if name in beaten:
                 panel.plot(*point, "kx", markersize=15)
             panel.annotate(name, point, xytext=(9, 7), textcoords="offset points")
-        panel.set_xscale("log")
-        panel.set(xlabel=label)
         panel.margins(0.25)
-        panel.grid(alpha=0.3, which="both")
+        panel.set_xlim(left=0)
+        panel.set(xlabel=label)
+        panel.grid(alpha=0.3)
         best = [name for name in costs.sort_values().index if name not in beaten]
         enough = [name for name in best if spans.get(name, 0) >= required_span]
         print(
