@@ -156,13 +156,15 @@ def weight_bytes(model):
 
 
 def compare_int8(models, test_X, test_y):
-    """Return a DataFrame: test perplexity before and after int8, one row per model."""
+    """Return a DataFrame: perplexity, the state carried, before and after int8, a row per model."""
     if helpers.waits_for("5: train the models", models):
         return None
     rows = {}
     for name, model in models.items():
-        before = helpers.calculate_perplexity(model, test_X, test_y)
-        after = helpers.calculate_perplexity(int8_copy(model), test_X, test_y)
+        before, after = (
+            _perplexity(predict_while_typing(m, test_X, test_y), test_y)
+            for m in (model, int8_copy(model))
+        )
         rows[name] = {
             "perplexity, fp32": f"{before:.3f}",
             "perplexity, int8": f"{after:.3f}",
@@ -177,17 +179,24 @@ def compare_int8(models, test_X, test_y):
 
 
 @torch.no_grad()
-def _log_probabilities(model, X, batch_size=500):
-    """Return log probabilities of the character after each window: (windows, vocab_size)."""
+def predict_while_typing(model, X, y):
+    """Return the log probabilities of the characters that follow: (len(y), vocab_size).
+
+    The model, a network or an NGram, reads the text of the windows ``X`` and their targets ``y``
+    once, from the first window on, with the state carried, as a keyboard would.
+    """
+    text = torch.cat([X[0], y[:-1]])  # (t,), and y follows from place seq_len - 1 on
+    seq_len = X.shape[1]
     if isinstance(model, NGram):
-        return torch.tensor(
-            [model.probabilities(c) for c in X[:, 1 - model.order :].tolist()]
-        ).log()
-    device = next(model.parameters()).device
-    model.eval()
-    batches = (batch.to(device) for batch in X.split(batch_size))
-    logits = torch.cat([model(batch, model.init_hidden(len(batch)))[0] for batch in batches])
-    return logits.log_softmax(dim=1).cpu()
+        contexts = text.unfold(0, seq_len, 1)[:, 1 - model.order :].tolist()
+        return torch.tensor([model.probabilities(context) for context in contexts]).log()
+    model = copy.deepcopy(model).cpu().eval()
+    logits, _ = model(text[None], model.init_hidden(1), return_sequences=True)  # (1, t, vocab_size)
+    return logits[0, seq_len - 1 :].log_softmax(dim=1)
+
+
+def _perplexity(log_probabilities, y):
+    return math.exp(nn.functional.nll_loss(log_probabilities, y))
 
 
 def phone_table(models, train_X, train_y, test_X, test_y, vocab_size):
@@ -197,8 +206,8 @@ def phone_table(models, train_X, train_y, test_X, test_y, vocab_size):
     state carried, batch 1, one CPU thread, eager PyTorch (plain Python for the 5-gram); "50
     Characters (ms)" what one window from a zero state takes on that thread. Sizes are those of the
     weights in MB (10^6 bytes); the 5-gram's is that of a table of its counts: the context and the
-    character, a byte each, and 4 for the number. Top-1 and top-3 are in per cent of the test
-    windows' next characters, and so is the perplexity.
+    character, a byte each, and 4 for the number. Top-1 and top-3 are in per cent of the test text's
+    characters, which are predicted, as is "Perplexity Typing", with the state carried through it.
     """
     if helpers.waits_for("5: train the models", models):
         return None
@@ -207,12 +216,12 @@ def phone_table(models, train_X, train_y, test_X, test_y, vocab_size):
     streams = {name: Eager(model) for name, model in models.items()}
     streams[f"{counting.order}-gram"] = Counting(counting)
     times = keystroke_times(streams, _keystrokes(test_X))
-    X, y = test_X[: helpers.WINDOWS], test_y[: helpers.WINDOWS]
+    y = test_y[: helpers.WINDOWS]
     rows = []
     for name, model in everyone.items():
         p95, p99 = np.percentile(times[name], [95, 99])
-        log_probabilities = _log_probabilities(model, X)  # (windows, vocab_size)
-        first = log_probabilities.topk(min(3, vocab_size)).indices  # (windows, 3)
+        log_probabilities = predict_while_typing(model, test_X, y)  # (len(y), vocab_size)
+        first = log_probabilities.topk(min(3, vocab_size)).indices  # (len(y), 3)
         right = first == y[:, None]
         row = {
             "Model": name,
@@ -222,7 +231,7 @@ def phone_table(models, train_X, train_y, test_X, test_y, vocab_size):
             "State (bytes)": streams[name].state_bytes(),
             "Top-1 (%)": 100 * right[:, 0].float().mean().item(),
             "Top-3 (%)": 100 * right.any(dim=1).float().mean().item(),
-            "Test Perplexity": math.exp(nn.functional.nll_loss(log_probabilities, y)),
+            "Perplexity Typing": _perplexity(log_probabilities, y),
         }
         if isinstance(model, NGram):
             counts = sum(map(len, model.counts.values()))
@@ -238,7 +247,7 @@ def phone_table(models, train_X, train_y, test_X, test_y, vocab_size):
         rows.append(row)
     order = ["Model", "Keystroke (ms)", "p95 (ms)", "p99 (ms)", "50 Characters (ms)"]
     order += ["MACs per Keystroke", "State (bytes)", "Size, fp32 (MB)", "Size, int8 (MB)"]
-    order += ["Top-1 (%)", "Top-3 (%)", "Test Perplexity"]
+    order += ["Top-1 (%)", "Top-3 (%)", "Perplexity Typing"]
     return pd.DataFrame(rows, columns=order)
 
 
@@ -412,7 +421,7 @@ def dominated(costs, perplexities):
 
 
 def plot_pareto(phone, runtimes, spans, required_span):
-    """Return a figure of test perplexity against latency and size, and print what it shows.
+    """Return a figure of perplexity against latency and size, and print what it shows.
 
     ``phone`` and ``runtimes`` are what phone_table and compare_runtimes returned; without the
     latter the figure has eager PyTorch only. A cross marks a dominated model, a hollow mark one
@@ -433,11 +442,11 @@ def plot_pareto(phone, runtimes, spans, required_span):
         1, len(panels), figsize=(4 * len(panels), 3.8), sharey=True, layout="constrained"
     )
     for panel, (label, costs) in zip(axes, panels.items(), strict=True):
-        beaten = dominated(costs, phone["Test Perplexity"])
+        beaten = dominated(costs, phone["Perplexity Typing"])
         for name, cost in costs.items():
             style = helpers.STYLES.get(name, {"color": "black", "marker": "D"})
             enough = spans.get(name, 0) >= required_span
-            point = cost, phone.loc[name, "Test Perplexity"]
+            point = cost, phone.loc[name, "Perplexity Typing"]
             panel.plot(
                 *point,
                 marker=style["marker"],
@@ -458,7 +467,7 @@ def plot_pareto(phone, runtimes, spans, required_span):
             f"{label.partition(' (')[0]}: not dominated {', '.join(best)}; of these remember "
             f"{required_span} characters: {', '.join(enough) or 'none'}."
         )
-    axes[0].set_ylabel("test perplexity")
+    axes[0].set_ylabel("perplexity while typing")
     figure.suptitle("Down and left is better. Hollow: forgets too early. Crossed: dominated.")
     return figure
 
