@@ -383,7 +383,7 @@ def compare_runtimes(models, test_X, chars, folder="exported"):
             streams[name, f"ONNX Runtime, {kind}"] = Session(path)
     for (name, runtime), times in keystroke_times(streams, indices).items():
         rows[name][f"{runtime} (ms)"] = float(np.median(times))
-    print(f"In {folder.resolve()}: {', '.join(sorted(p.name for p in folder.glob('*.onnx')))}")
+    print(f"In {folder}: {', '.join(sorted(p.name for p in folder.glob('*.onnx')))}")
     return pd.DataFrame(rows.values())
 
 
