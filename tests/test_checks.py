@@ -368,7 +368,7 @@ WRONG_TRAINING = [
     ("validation-missing", [("val_loss = " + VALIDATE, "val_loss = train_loss")]),
     ("untrained-returned", [("models[name] = model", "models[name] = model_class(vocab_size)")]),
     ("best-weights", [("best_epoch = best.restore()", "best_epoch = epochs")]),
-    ("best-weights", [("            best.update(val_loss)\n", ""),
+    ("best-weights", [("best.update(val_loss)\n", "pass\n"),
                       ("best_epoch = best.restore()",
                        "best.update(1.0); best_epoch = best.restore()")]),
     ("raised", [("epoch_times = [], [], []", "epoch_times = [], []")]),
