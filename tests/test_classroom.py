@@ -1,6 +1,7 @@
 """Nothing is lost in a session: interrupts, divergence, cells run twice, shadowed names."""
 
 import copy
+import json
 import math
 import os
 import signal
@@ -185,3 +186,20 @@ def test_a_students_variables_may_shadow_the_loops_and_the_text():
     status = notebook.cells[place + 1]
     assert status.outputs[0].text.endswith(PASSED)
     assert "a run on another text has no place" in printed_by(notebook, "study")
+
+
+@pytest.mark.parametrize("ran", [[], ["setup"], ["setup", "data", "requirements"]])
+def test_after_a_restart_each_cell_runs_or_names_what_is_missing(ran):
+    cells = json.loads(SOLUTION.read_text(encoding="utf-8"))["cells"]
+    sources = {c["id"]: "".join(c["source"]) for c in cells if c["cell_type"] == "code"}
+    before = {"__name__": "__main__", "display": print}
+    for cell_id in ran:
+        exec(sources[cell_id], before)
+    missing = {}
+    for cell_id in [cell_id for cell_id in sources if cell_id not in ran]:
+        try:
+            exec(compile(sources[cell_id], cell_id, "exec"), dict(before))
+        except NameError as error:  # anything else is a message that misleads
+            missing[cell_id] = error.name
+    assert missing["train"] == "train_and_compare_models"
+    assert missing["samples"] == "models"
