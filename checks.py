@@ -174,6 +174,7 @@ _CHECKS = {
     "recommendation": _Check(10, 7, "recommendation and evidence"),
 }
 
+POINTS = {name: check.points for name, check in _CHECKS.items()}  # of a check that passes
 PARAGRAPH_POINTS = 10  # for the paragraph of TODO 10, which a person reads
 
 _latest = {}  # the last result of each check in this session, for summary() and hint()
@@ -294,6 +295,7 @@ def _nothing_changes():
             torch.random.fork_rng(),
             warnings.catch_warnings(),
             contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),  # nbgrader gives 0 for a word on it
         ):
             warnings.simplefilter("ignore")
             torch.manual_seed(0)
@@ -1244,7 +1246,11 @@ def long_context(spans):
 
 @_check
 def recommendation(recommendation, evidence, performance_table, spans, requirements):
-    """Return the CheckResult of TODO 10: the recommendation against the student's own numbers."""
+    """Return the CheckResult of TODO 10: the recommendation against the student's own numbers.
+
+    In quick mode, which submissions are graded in, the run measures nothing that the student saw:
+    of the numbers in ``evidence`` only the parameters are compared.
+    """
     if recommendation is None and evidence is None:
         raise _NotAttempted
     if recommendation not in MODELS:
@@ -1289,11 +1295,14 @@ def recommendation(recommendation, evidence, performance_table, spans, requireme
                 f"evidence names {column!r}: expected columns of performance_table, or "
                 "'Memory Span'.",
             )
-        if not math.isclose(number, table.loc[recommendation, column], rel_tol=0.01):
+        comparable = column == "Parameters" or not helpers.QUICK
+        if comparable and not math.isclose(number, table.loc[recommendation, column], rel_tol=0.01):
             raise _Broken(
                 "evidence-mismatch",
                 f"evidence[{column!r}] is {number:g}, but the {recommendation} has "
                 f"{table.loc[recommendation, column]:g} there.",
             )
+    if helpers.QUICK:
+        return "Quick mode: the numbers in evidence are for a person to judge, with the paragraph."
     found = "" if meets.any() else " No model meets the requirements in this run: say so."
     return f"Supported by your numbers.{found} Now make sure that your paragraph says why."

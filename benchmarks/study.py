@@ -3,19 +3,17 @@
     python -m benchmarks.study                    all of it, or what is left of it
     python -m benchmarks.study --wikitext FILE    the same on WikiText-2's validation split
     python -m benchmarks.study seeds spans        these parts only
-    python -m benchmarks.study --dask ADDRESS     on a Dask cluster; --ray ADDRESS on one of Ray
+    python -m benchmarks.study --backend dask --address ADDRESS    on a Dask cluster; or ray
 
 Writes runs.csv, blocks.csv, spans.csv and last_step.csv into data/study/, a row per run with the
 settings that it ran with, and settings.json. A file is put in place whole, after each run, so that
 a study that was stopped, or killed, goes on where it was. seconds.csv says how long the runs took,
-beside whatever else ran on the machine. The workers of a cluster need this checkout on PYTHONPATH.
-What the runs say, and the figures, is written by benchmarks/report.py when none is missing.
+beside whatever else ran on the machine. What the runs say, and the figures, is written by
+benchmarks/report.py when none is missing.
 """
 
 import argparse
-import contextlib
 import inspect
-import itertools
 import json
 import os
 import sys
@@ -31,7 +29,7 @@ import torch
 import helpers
 from benchmarks import jobs, report
 from conclusions import fingerprint
-from threads import usable_cpus
+from tools import workers
 
 FOLDER = report.FOLDER
 
@@ -157,7 +155,7 @@ class Study:
             start = time.monotonic()
             corpus = {job: getattr(job, "corpus", "sample") for job in wanted}
             work = (joblib.delayed(jobs.work)(job, self.corpora[corpus[job]]) for job in wanted)
-            for count, (job, measured, seconds) in enumerate(_as_completed(work), 1):
+            for count, (job, measured, seconds) in enumerate(workers.as_completed(work), 1):
                 self.add(job, measured, seconds)
                 left = (time.monotonic() - start) / count * (len(wanted) - count) / 60
                 print(
@@ -166,43 +164,12 @@ class Study:
                 )
 
 
-def _as_completed(work):
-    """Yield the results of joblib's delayed calls, each as soon as the backend hands it over."""
-    backend, _ = joblib.parallel.get_active_backend()
-    if backend.supports_return_generator:
-        yield from joblib.Parallel(return_as="generator_unordered")(work)
-    else:  # Ray's hands over the results of a call together: give it what runs at once
-        while some := list(itertools.islice(work, joblib.effective_n_jobs(-1))):
-            yield from joblib.Parallel(n_jobs=-1)(some)
-
-
-@contextlib.contextmanager
-def workers(dask=None, ray=None):
-    """Let joblib run on this machine's cores, or on the Dask or Ray cluster at an address."""
-    if dask:
-        from dask.distributed import Client
-
-        with Client(dask), joblib.parallel_config("dask"):
-            yield
-    elif ray:
-        import ray as ray_cluster
-        from ray.util.joblib import register_ray
-
-        register_ray()
-        with ray_cluster.init(address=ray, include_dashboard=False), joblib.parallel_config("ray"):
-            yield
-    else:
-        with joblib.parallel_config("loky", n_jobs=usable_cpus(), inner_max_num_threads=1):
-            yield
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(jobs.PARTS))
     parser.add_argument("--wikitext", metavar="FILE", help="WikiText-2's validation split as text")
     parser.add_argument("--folder", type=Path, default=FOLDER)
-    parser.add_argument("--dask", metavar="ADDRESS", help="of a Dask cluster's scheduler")
-    parser.add_argument("--ray", metavar="ADDRESS", help="of a Ray cluster, or local")
+    workers.add_arguments(parser)
     arguments = parser.parse_args()
     if unknown := [part for part in arguments.parts if part not in jobs.PARTS]:
         parser.error(f"no part {unknown[0]!r}: expected {', '.join(jobs.PARTS)}")
@@ -217,7 +184,7 @@ def main():
         study = Study(arguments.folder, corpora)
     except ValueError as error:
         sys.exit(str(error))
-    with workers(arguments.dask, arguments.ray):
+    with workers.workers(arguments.backend, arguments.address):
         study.run(parts)
     if not study.missing([part for part in jobs.PARTS if part != "wikitext"]):
         docs = report.DOCS if arguments.folder == FOLDER else arguments.folder
