@@ -120,7 +120,7 @@ class CheckResult:
         sign = {"passed": "✔", "failed": "✘", "not attempted": "○"}[self.status]
         rule = f" [{self.rule}]" if self.rule else ""
         more = f'\n  For a hint: checks.hint("{self.check}")' if self.status == "failed" else ""
-        return f"{sign} {_title(self.check)}: {self.status}{rule}. {self.message}{more}"
+        return f"{sign} {title(self.check)}: {self.status}{rule}. {self.message}{more}"
 
     def _repr_html_(self):
         # The sign and the word carry the meaning; colour only repeats it, on any theme.
@@ -181,7 +181,8 @@ _latest = {}  # the last result of each check in this session, for summary() and
 _hinted = {}  # the number of hints given for a check and symptom
 
 
-def _title(check):
+def title(check):
+    """Return what a check is about, for people: "TODO 1, CharRNN"."""
     return f"TODO {_CHECKS[check].number}, {_CHECKS[check].what}"
 
 
@@ -241,7 +242,7 @@ def hint(check, step=None):
         step = _hinted[check, symptom] = min(_hinted.get((check, symptom), 0) + 1, len(texts))
     if step not in range(1, len(texts) + 1):
         raise ValueError(f"step={step!r}: there are hints 1 to {len(texts)} for {check!r}")
-    print(f"{_title(check)}: {symptom}")
+    print(f"{title(check)}: {symptom}")
     print(textwrap.fill(f"Hint {step} of {len(texts)}: {texts[step - 1]}", 80))
 
 

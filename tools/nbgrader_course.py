@@ -13,18 +13,16 @@ there replaces whatever a submission brings of the same name when nbgrader grade
 """
 
 import argparse
-import json
-import re
 import shutil
 import sys
 from pathlib import Path
 
 import checks
+from tools import solution
 from tools.bundle import supplies
-from tools.make_exercise import ROOT, SOLUTION, make_exercise, render
+from tools.make_exercise import ROOT, make_exercise, render
 
 ASSIGNMENT = "rnn-lstm-gru"
-CHECK = re.compile(rf"^checks\.({'|'.join(checks.POINTS)})\(.*\)$", re.MULTILINE)
 CONFIG = '''\
 """nbgrader's settings for the exercise on RNN, LSTM and GRU."""
 
@@ -42,25 +40,17 @@ c.Execute.extra_arguments = [
 '''
 
 
-def answer_ids(solution):
-    """Return the ids of the code cells that students fill in."""
-    return {
-        cell["id"]
-        for cell in solution["cells"]
-        if cell["cell_type"] == "code" and "# BEGIN SOLUTION" in "".join(cell["source"])
-    }
-
-
-def nbgrader_notebook(solution):
-    """Return the exercise for the solution notebook, a dict, with nbgrader's metadata."""
-    notebook, answers = make_exercise(solution), answer_ids(solution)
+def nbgrader_notebook():
+    """Return the exercise, a dict, with nbgrader's metadata."""
+    key = solution.read()
+    notebook, answers = make_exercise(key), solution.answer_ids(key)
     for cell in notebook["cells"]:
         if cell["cell_type"] != "code":
             continue
         source = "".join(cell["source"])
         graded = {"grade": False, "locked": True, "solution": False}
-        if check := CHECK.search(source):
-            graded |= {"grade": True, "points": checks.POINTS[check[1]]}
+        if check := solution.check_of(cell):
+            graded |= {"grade": True, "points": checks.POINTS[check]}
             source = f"{source}.points"
         elif cell["id"] == "recommendation":
             graded |= {"grade": True, "locked": False, "solution": True}
@@ -81,7 +71,7 @@ def write(folder):
     """Write the course into a folder and return the assignment's source folder."""
     source = folder / "source" / ASSIGNMENT
     source.mkdir(parents=True, exist_ok=True)
-    notebook = nbgrader_notebook(json.loads(SOLUTION.read_text(encoding="utf-8")))
+    notebook = nbgrader_notebook()
     (source / "exercise.ipynb").write_text(render(notebook), encoding="utf-8", newline="\n")
     for name in supplies():
         (source / name).parent.mkdir(parents=True, exist_ok=True)

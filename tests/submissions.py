@@ -1,0 +1,164 @@
+"""Submissions to grade: what a class hands in, and what nobody should."""
+
+import copy
+import json
+
+import nbformat
+
+import checks
+from tools import solution
+from tools.make_exercise import todo_number
+
+SOURCES = {cell["id"]: "".join(cell["source"]) for cell in solution.read()["cells"]}
+ANSWERS = solution.answer_ids(solution.read())
+HALF = (1, 3, 5, 7, 9)  # so many TODOs filled in
+
+# A student's name: the cell, what the solution says there, what the student wrote, and the rule
+# that the check finds broken (None: the check is not reached).
+WRONG = {
+    "first-timestep": ("char-rnn", "[:, -1, :]", "[:, 0, :]", {"char_rnn": "final-timestep"}),
+    "softmax": (
+        "char-lstm",
+        "self.output(self.dropout(rnn_out))",
+        "self.output(self.dropout(rnn_out)).softmax(-1)",
+        {"char_lstm": "raw-logits"},
+    ),
+    "wrong-layer": (
+        "char-gru",
+        "nn.GRU(",
+        "nn.RNN(",
+        {
+            "char_gru": "layer-type",
+            "parameters": "counts-wrong",
+            "samples": "identical-samples",
+        },
+    ),
+    "syntax-error": ("parameter-counts", "= {name", "= {{name", {"parameters": None}),
+    "one-more": (
+        "parameter-counts",
+        "_size)) for",
+        "_size)) + 1 for",
+        {"parameters": "counts-wrong"},
+    ),
+    "last-weights": (
+        "train-and-compare",
+        "best.restore()",
+        "best.best_epoch",
+        {"training": "best-weights"},
+    ),
+    "one-temperature": ("samples", "(0.5, 1.0)", "(0.5,)", {"samples": "samples-missing"}),
+    "no-labels": (
+        "tradeoff",
+        "tradeoff_figure =",
+        "axes.set_xlabel('')\ntradeoff_figure =",
+        {"figures": "axes-unlabelled"},
+    ),
+    "lower-case": (
+        "recommendation",
+        '= "GRU"',
+        '= "gru"',
+        {"recommendation": "recommendation-unknown"},
+    ),
+    "no-check": (
+        "char-gru",
+        "self.dropout(self.embedding(x))",
+        "self.embedding(x)",
+        {"char_gru": "dropout-missing"},
+    ),
+}
+
+# The same for code that does more than answer: how grading it ends, and the points it keeps.
+LATER = [name for name, check in checks._CHECKS.items() if check.number >= 6]
+AFTER = 90 - sum(checks.POINTS[name] for name in LATER)
+HOSTILE = {
+    "endless-loop": ("samples", "while True:\n    pass", "stopped", AFTER),
+    "memory-hog": ("samples", "hog = [torch.ones(10**8) for _ in range(99)]", "stopped", AFTER),
+    "os-exit": ("samples", "import os\nos._exit(3)", "stopped", AFTER),
+    "sys-exit": ("samples", "import sys\nsys.exit()", "graded", 83),
+    "children": (
+        "guess",
+        "import subprocess\n"
+        "subprocess.Popen(['sleep', '1000'], start_new_session=True)\n"
+        "subprocess.Popen('sleep 1000 & sleep 1000 &', shell=True)",
+        "graded",
+        90,
+    ),
+    "deletes-files": ("guess", "import shutil\nshutil.rmtree('.', True)", "graded", 90),
+    "noise-on-stderr": ("guess", "import sys\nprint('here', file=sys.stderr)", "graded", 90),
+}
+BROKEN = {
+    "not-json": "this is no notebook",
+    "empty": "",
+    "a-list": "[]",
+    "cut-off": None,  # the first half of a notebook
+}
+
+
+def fill(base, numbers):
+    """Return a copy of a notebook with the TODOs of these numbers filled in."""
+    notebook = copy.deepcopy(base)
+    for cell in notebook.cells:
+        if cell.id in ANSWERS and (todo_number(cell) or 5) in numbers:  # the guess is part of B
+            cell.source = SOURCES[cell.id]
+    return notebook
+
+
+def change(notebook, cell_id, old, new):
+    """Put something else into a cell of a notebook; an ``old`` of None stands for all of it."""
+    (cell,) = (cell for cell in notebook.cells if cell.id == cell_id)
+    assert old is None or old in cell.source, (cell_id, old)
+    cell.source = new if old is None else cell.source.replace(old, new)
+    return notebook
+
+
+def points(broken):
+    """Return the points of the full solution when these checks are not passed."""
+    return sum(worth for check, worth in checks.POINTS.items() if check not in broken)
+
+
+def a_class(base):
+    """Return 17 notebooks made from an exercise, by the names of their students.
+
+    Each comes with the rules that its checks find broken: (notebook, {check: rule or None}).
+    """
+    todo = {name: check.number for name, check in checks._CHECKS.items()}
+    made = {"unfilled": (fill(base, ()), dict.fromkeys(todo))}
+    made["full"] = (fill(base, range(11)), {})
+    for k in HALF:
+        missing = {name: None for name, number in todo.items() if number > k}
+        made[f"half-{k}"] = (fill(base, range(1, k + 1)), missing)
+    for name, (cell_id, old, new, broken) in WRONG.items():
+        made[name] = (change(fill(base, range(11)), cell_id, old, new), broken)
+    cells = made["no-check"][0].cells
+    cells[:] = [cell for cell in cells if cell.id != "check-char-gru"]
+    return made
+
+
+def write_all(folder, base):
+    """Write 30 submissions below a folder; return (verdict, points) by their names."""
+    folder.mkdir()
+    expected, notebooks = {}, {}
+    for name, (notebook, broken) in a_class(base).items():
+        notebooks[name], expected[name] = notebook, ("graded", points(broken))
+    for name, (cell_id, source, verdict, kept) in HOSTILE.items():
+        notebooks[name] = change(fill(base, range(11)), cell_id, None, source)
+        expected[name] = (verdict, kept)
+    notebooks["without-ids"] = fill(base, range(11))
+    notebooks["without-ids"].nbformat_minor = 4
+    for cell in notebooks["without-ids"].cells:
+        del cell["id"]
+    expected["without-ids"] = ("graded", 90)
+    for name, notebook in notebooks.items():
+        (folder / name).mkdir()
+        nbformat.write(notebook, folder / name / "exercise.ipynb")
+    (folder / "no-check" / "checks.py").write_text("raise SystemExit('my own checks')")
+    half = json.dumps(notebooks["full"])
+    for name, text in BROKEN.items():
+        (folder / name).mkdir()
+        text = half[: len(half) // 2] if text is None else text
+        (folder / name / "exercise.ipynb").write_text(text, encoding="utf-8")
+        expected[name] = ("not graded", 0)
+    (folder / "deleted").mkdir()
+    (folder / "deleted" / "exercise.ipynb").symlink_to(folder / "gone.ipynb")
+    expected["deleted"] = ("not graded", 0)
+    return {f"{name}/exercise": outcome for name, outcome in expected.items()}

@@ -1,0 +1,227 @@
+"""Grading many submissions: each in its own process, none at the cost of another."""
+
+import csv
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import joblib
+import nbformat
+import psutil
+import pytest
+
+import checks
+from tests import submissions
+from tools import grade, sandbox, submission
+from tools.make_exercise import EXERCISE, ROOT
+
+BASE = nbformat.read(EXERCISE, as_version=4)
+
+
+def leftovers():
+    """Return the processes of sandboxes that still run, and the sleepers of a submission."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            command = process.cmdline()
+        except psutil.Error:
+            continue
+        if any("run_cells.py" in word for word in command) or command == ["sleep", "1000"]:
+            found.append(process)
+    return found
+
+
+def run(source, seconds=20, megabytes=500):
+    return sandbox.run([("cell", source, None)], seconds, megabytes)
+
+
+def test_cells_are_run_and_reported():
+    facts, ended, core_seconds, peak_mb = run("1 / 0")
+    assert facts[:2] == [{"cell": "cell"}, {"error": "ZeroDivisionError: division by zero"}]
+    assert ended is None and facts[-1]["left"] == 0
+    assert core_seconds > 0 and peak_mb > 10
+
+
+@pytest.mark.parametrize(
+    ("source", "limits", "reason"),
+    [
+        ("while True: pass", {"seconds": 3}, "more than 3 s of processor time"),
+        ("import time; time.sleep(1000)", {"seconds": 1.5}, "not done after 6.0 s"),
+        ("hog = b'x' * 10**9", {"megabytes": 300}, "more than 300 MB of memory"),
+        ("import os; os._exit(3)", {}, "with exit status 3,"),
+    ],
+)
+def test_what_does_not_end_well_is_ended(source, limits, reason):
+    facts, ended, *_ = run(source, **limits)
+    assert reason in ended and facts[-1] == {"cell": "cell"}
+    assert not leftovers()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="starts programs of Unix")
+@pytest.mark.parametrize("isolated", [True, False])
+def test_nothing_that_a_submission_starts_outlives_it(isolated, monkeypatch):
+    if not isolated:
+        monkeypatch.setattr(sandbox, "isolation", lambda: [])
+    elif not sandbox.isolation():
+        pytest.skip("this system does not let us shut a process off")
+    source = (
+        "import subprocess\n"
+        "subprocess.Popen(['sleep', '1000'], start_new_session=True)\n"
+        "subprocess.Popen('sleep 1000 &', shell=True)\n"
+    )
+    facts, ended, *_ = run(source)
+    assert ended is None and not leftovers()
+    assert facts[-1]["left"] >= 1
+
+
+def test_a_submission_has_no_network_where_the_system_allows_it():
+    if not sandbox.isolation():
+        pytest.skip("this system does not let us shut a process off")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        source = f"import socket; socket.create_connection({server.getsockname()!r}, timeout=2)"
+        facts, *_ = run(source)
+    assert "OSError" in facts[1]["error"] or "Error" in facts[1]["error"], facts
+
+
+def test_a_submission_that_deletes_its_folder_leaves_ours_alone():
+    run("import shutil; shutil.rmtree('.', ignore_errors=True)")
+    assert (ROOT / "helpers.py").exists() and (ROOT / "data" / "sample.txt").exists()
+
+
+def test_only_answers_and_added_cells_are_the_students():
+    notebook = submissions.fill(BASE, range(11))
+    submissions.change(notebook, "check-char-rnn", None, "forged = 12")
+    submissions.change(notebook, "data", None, 'CORPUS = "wikitext-2"')
+    place = [cell.id for cell in notebook.cells].index("char-rnn")
+    notebook.cells.insert(place + 1, nbformat.v4.new_code_cell("mine = 1"))
+    notebook.cells = [cell for cell in notebook.cells if cell.id != "check-char-lstm"]
+    cells = submission.merge(notebook)
+    ids = [cell_id for cell_id, *_ in cells]
+    sources = {cell_id: source for cell_id, source, _ in cells}
+    ours, answers = submission.exercise()
+    assert [i for i in ids if i != "a cell of your own"] == [i for i, *_ in ours]
+    assert cells[ids.index("char-rnn") + 1] == ("a cell of your own", "mine = 1", None)
+    assert all(sources[i] == source for i, source, _ in ours if i not in answers)
+    assert "nn.RNN(" in sources["char-rnn"]
+    assert {check for *_, check in cells} - {None} == set(checks.POINTS)
+
+
+def test_a_notebook_whose_cells_lost_their_ids_is_understood():
+    notebook = submissions.fill(BASE, range(11))
+    expected = submission.merge(notebook)
+    for cell in notebook.cells:
+        del cell["id"]
+    merged = [cell for cell in submission.merge(notebook) if cell[0] != "a cell of your own"]
+    assert [c for c in merged if c[0] != "guess"] == [c for c in expected if c[0] != "guess"]
+
+
+@pytest.fixture
+def unreadable(tmp_path):
+    """A folder of submissions that need no time: none of them is a notebook."""
+    folder = tmp_path / "submissions"
+    for name, text in submissions.BROKEN.items():
+        (folder / name).mkdir(parents=True)
+        (folder / name / "exercise.ipynb").write_text(text or '{"cells": [', encoding="utf-8")
+    return folder
+
+
+def test_what_is_not_a_notebook_is_said_and_the_next_run_grades_only_what_changed(
+    unreadable, tmp_path, capsys
+):
+    with joblib.parallel_config("sequential"):
+        rows = grade.grade_all(unreadable, tmp_path / "grades")
+        assert {row["verdict"] for row in rows} == {"not graded"}
+        assert all("not a notebook" in row["detail"] for row in rows)
+        assert (tmp_path / "grades" / "a-list" / "exercise.html").exists()
+        assert capsys.readouterr().out.count("\n") == 4
+        (unreadable / "empty" / "exercise.ipynb").write_text("{", encoding="utf-8")
+        again = grade.grade_all(unreadable, tmp_path / "grades")
+    assert capsys.readouterr().out == "empty/exercise: not graded, 0 points\n"
+    assert [row["submission"] for row in again] == [row["submission"] for row in rows]
+
+
+def test_a_grader_that_fails_on_one_submission_goes_on_and_tries_it_again(
+    tmp_path, monkeypatch, capsys
+):
+    def broken(*arguments):
+        raise RuntimeError("no room on the disk")
+
+    (tmp_path / "one.ipynb").write_text(nbformat.writes(BASE), encoding="utf-8")
+    with joblib.parallel_config("sequential"):
+        monkeypatch.setattr(sandbox, "run", broken)
+        (row,) = grade.grade_all(tmp_path, tmp_path / "grades")
+        assert row["verdict"] == "grader failed" and "no room" in row["detail"]
+        grade.grade_all(tmp_path, tmp_path / "grades")
+    assert capsys.readouterr().out.count("grader failed") == 2
+
+
+def test_a_page_escapes_what_the_student_wrote():
+    notebook = submissions.fill(BASE, ())
+    (cell,) = (cell for cell in notebook.cells if cell.id == "performance-table")
+    cell.outputs = [nbformat.v4.new_output("stream", text="<script>alert(1)</script>")]
+    row = {"submission": "<b>", "verdict": "graded", "detail": "", "points": 0}
+    facts = [{"cell": "samples"}, {"error": "NameError: <i>"}]
+    page = submission._page(row | checks.POINTS, facts, {}, submission._shown(notebook))
+    assert "<script>" not in page and "<b>" not in page and "<i>" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_a_folder_without_notebooks_is_named(tmp_path):
+    command = [sys.executable, "-m", "tools.grade", str(tmp_path), str(tmp_path / "grades")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and f"{tmp_path} holds no notebook" in done.stderr
+
+
+# --- a class on a cluster, one of whose workers is killed -------------------------------------
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """Yield the address of a Dask cluster with two workers, and the workers' processes."""
+    file = tmp_path / "scheduler.json"
+    dask = [sys.executable, "-m", "dask"]
+    scheduler = [*dask, "scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
+    worker = [*dask, "worker", "--scheduler-file", str(file), "--no-nanny", "--nthreads", "1"]
+    worker += ["--no-dashboard", "--local-directory", str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment}
+    processes = [subprocess.Popen(scheduler, **quiet)]
+    try:
+        while not file.exists():
+            assert processes[0].poll() is None
+            time.sleep(0.1)
+        processes += [subprocess.Popen(worker, **quiet) for _ in range(2)]
+        yield json.loads(file.read_text(encoding="utf-8"))["address"], processes[1:]
+    finally:
+        for process in reversed(processes):
+            process.kill()
+            process.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="some submissions start programs of Unix")
+def test_thirty_submissions_are_graded_once_although_a_worker_is_killed(cluster, tmp_path):
+    address, (_, killed) = cluster
+    expected = submissions.write_all(tmp_path / "class", BASE)
+    assert len(expected) == 30
+    grades = tmp_path / "grades"
+    command = [sys.executable, "-m", "tools.grade", str(tmp_path / "class"), str(grades)]
+    command += ["--backend", "dask", "--address", address]
+    lines = []
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            lines.append(line)
+            if len(lines) == 15:
+                killed.send_signal(signal.SIGKILL)
+    assert process.returncode == 0, lines
+    print(*lines)
+    with (grades / "grades.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {r["submission"]: (r["verdict"], int(r["points"])) for r in rows} == expected
+    assert len(rows) == 30 and len([line for line in lines if "/exercise:" in line]) == 30
+    assert len(list(grades.rglob("*.html"))) == 30
+    assert not leftovers()
