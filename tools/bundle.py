@@ -2,9 +2,11 @@
 
     python -m tools.bundle    write exported/exercise.zip
 
-The archive unpacks into one folder, ``rnn-lstm-gru``. The same files always give the same bytes.
+The archive unpacks into one folder, ``rnn-lstm-gru``. Its README.md is what ours says to students.
+The same files always give the same bytes.
 """
 
+import re
 import sys
 import zipfile
 
@@ -23,15 +25,31 @@ def supplies():
     return sorted(path.relative_to(ROOT) for path in found if path.is_file())
 
 
+def instructions():
+    """Return the parts of README.md that students need: title, set-up, advice, troubleshooting."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    title = text.split("\n")[0]
+    lines = re.findall(r"^(?:python3|py) -m venv .*exercise\.ipynb$", text, re.MULTILINE)
+    setup = "\n\n".join(f"```\n{line}\n```" for line in lines)
+    sections = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
+    parts = [title, f"Set up and open, on Linux or macOS, and on Windows:\n\n{setup}"]
+    parts += [re.search(r"^Python 3\.11 to.*?(?=^## )", text, re.MULTILINE | re.DOTALL)[0]]
+    parts += [sections["For students"], f"## Troubleshooting\n{sections['Troubleshooting']}"]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
 def write(path=BUNDLE):
     """Write the archive and return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    names = [EXERCISE.relative_to(ROOT), *supplies()]
+    contents = {name.as_posix(): (ROOT / name).read_bytes() for name in names}
+    contents["README.md"] = instructions().encode()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in [EXERCISE.relative_to(ROOT), *supplies()]:
-            entry = zipfile.ZipInfo(f"rnn-lstm-gru/{name.as_posix()}")  # dated 1980, as all are
+        for name, content in contents.items():
+            entry = zipfile.ZipInfo(f"rnn-lstm-gru/{name}")  # dated 1980, as all are
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
-            archive.writestr(entry, (ROOT / name).read_bytes())
+            archive.writestr(entry, content)
     return path
 
 

@@ -7,7 +7,8 @@ Between ``# BEGIN SOLUTION`` and ``# END SOLUTION`` only the ``# STUB:`` lines s
 prefix (in a Markdown cell the three are HTML comments). Cells tagged ``solution-only`` are dropped.
 A code cell whose first line is ``# TODO n`` opens a TODO, which lasts until the next Markdown cell;
 what the solution printed and drew there is folded below it as "What you should see", except for
-cells tagged ``no-preview``. Plain JSON on purpose: no library's version can change the result.
+cells tagged ``no-preview``. A cell that draws has its figure in words in the metadata ``alt``.
+Plain JSON on purpose: no library's version can change the result.
 """
 
 import argparse
@@ -76,12 +77,13 @@ def _preview(cells):
     """Return the Markdown cell that folds away what the cells of one TODO showed, or None."""
     parts, attachments = [], {}
     shown = [cell for cell in cells if "no-preview" not in _tags(cell)]
-    for output in (output for cell in shown for output in cell["outputs"]):
+    for metadata, output in ((c["metadata"], output) for c in shown for output in c["outputs"]):
         data = output.get("data", {})
         if "image/png" in data:
             name = f"figure-{len(attachments) + 1}.png"
             attachments[name] = {"image/png": "".join(data["image/png"]).replace("\n", "")}
-            parts.append(f"![the figure that the solution draws here](attachment:{name})")
+            alt = metadata.get("alt", "the figure that the solution draws here")
+            parts.append(f"![{alt}](attachment:{name})")
         else:
             text = "".join(output.get("text", data.get("text/plain", ""))).rstrip()
             parts.append(f"```text\n{text}\n```" if text else "")

@@ -1,11 +1,12 @@
-"""Put the measured figures into README.md, so that nobody types them.
+"""Put the measured figures into README.md and docs/instructors.md, so that nobody types them.
 
-    python -m tools.make_readme           write README.md and docs/results.png
+    python -m tools.make_readme           write both, and docs/results.png
     python -m tools.make_readme --check   write nothing; exit 1 when they differ
 
 What stands between ``<!-- results -->`` and ``<!-- /results -->`` comes from the executed solution,
-and so does what is marked ``phone``; ``speed`` comes from benchmarks/speed.csv, ``study`` from
-data/study/, ``reliability`` from docs/reliability.csv.
+and so does what is marked ``phone``, ``timings`` and ``marked``; ``speed`` and ``grading`` come
+from the files of that name in benchmarks/, ``study`` from data/study/, ``reliability`` from
+docs/reliability.csv.
 """
 
 import argparse
@@ -18,11 +19,16 @@ from pathlib import Path
 
 import pandas as pd
 
+import checks
 import conclusions
+from tools import solution
+from tools.make_exercise import FOLDED, todo_number
 from tools.reliability import RESULTS
 
 ROOT = Path(__file__).resolve().parent.parent
 README, PICTURE = ROOT / "README.md", ROOT / "docs" / "results.png"
+INSTRUCTORS = ROOT / "docs" / "instructors.md"
+GRADING = ROOT / "benchmarks" / "grading.csv"
 
 # What the README says, the measure in speed.csv, and how the number reads.
 SPEED = [
@@ -181,24 +187,82 @@ def reliability():
     return _markdown(rows)
 
 
+def grading():
+    """Return one paragraph on what grading a submission costs."""
+    machine, *lines = GRADING.read_text(encoding="utf-8").splitlines()
+    rows = list(csv.DictReader(lines))
+    seconds = [float(row["core_seconds"]) for row in rows]
+    mean = sum(seconds) / len(seconds)
+    return (
+        f"A class of {len(rows)} took {mean:.1f} core-seconds a submission (the longest "
+        f"{max(seconds):.1f}) and at most {max(int(row['peak_mb']) for row in rows)} MB; at that "
+        f"rate 100,000 would take {mean * 100_000 / 3_600:,.0f} core-hours. "
+        f"`python -m benchmarks.grading`, machine: {machine.removeprefix('# ')}."
+    )
+
+
+def timings():
+    """Return the Markdown of each TODO: its points, its minutes and the seconds of computing."""
+    headings, computing, todo = {}, {}, None
+    points = {check.number: check.points for check in checks._CHECKS.values()}
+    for cell in solution.read()["cells"]:
+        if FOLDED in cell["metadata"]:  # from here on everything is optional
+            break
+        source = "".join(cell["source"])
+        if heading := re.search(r"^### TODO (\d+) · (.*) \((\d+) min", source, re.MULTILINE):
+            headings[int(heading[1])] = heading.groups()
+        todo = todo_number(cell) or todo
+        for output in cell.get("outputs", ()) if todo else ():
+            text = "".join(output.get("text", ""))
+            seconds = re.findall(r"characters \((\d+) s\)", text)
+            if cell["id"] == "train":
+                epochs = re.findall(r"epoch +(\d+)/\1 .*?(\S+) s  \(", text)
+                means = _shown(_outputs()["performance-table"])[7][1:]
+                seconds = [int(n) * float(m) for (n, _), m in zip(epochs, means, strict=True)]
+            if seconds:
+                computing[todo] = f"{sum(map(float, seconds)):.0f}"
+    rows = [["TODO", "what", "minutes", "computing (s)", "points"]]
+    for number, (_, what, minutes) in headings.items():
+        rows.append([str(number), what, minutes, computing.get(number, ""), str(points[number])])
+    rows.append(["10", "the paragraph", "", "", str(checks.PARAGRAPH_POINTS)])
+    return _markdown(rows)
+
+
+def marked():
+    """Return the solution's marked examples of the paragraph, as quotations."""
+    text = "".join(_outputs()["marked-examples"][0]["text"]).strip()
+    examples = [example.split("\n  ", 1) for example in text.split("\n\n")]
+    return "\n\n".join(f"**{marks}**\n\n> {paragraph}" for marks, paragraph in examples)
+
+
+def _filled(path, blocks):
+    """Return the text of a file with what stands between the marks of each block renewed."""
+    text = path.read_text(encoding="utf-8")
+    for name, content in blocks.items():
+        block = f"<!-- {name} -->\n{content}\n<!-- /{name} -->"
+        pattern = f"<!-- {name} -->.*<!-- /{name} -->"
+        text = re.sub(pattern, lambda _, block=block: block, text, flags=re.S)
+    return text
+
+
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--check", action="store_true", help="exit 1 when something differs")
     check = parser.parse_args(arguments).check
     markdown, png = results()
-    old = new = README.read_text(encoding="utf-8")
     blocks = {"results": markdown, "speed": speed(), "study": study(), "phone": phone()}
-    blocks["reliability"] = reliability()
-    for name, content in blocks.items():
-        block = f"<!-- {name} -->\n{content}\n<!-- /{name} -->"
-        pattern = f"<!-- {name} -->.*<!-- /{name} -->"
-        new = re.sub(pattern, lambda _, block=block: block, new, flags=re.S)
-    if not check:
-        PICTURE.parent.mkdir(exist_ok=True)
-        PICTURE.write_bytes(png)
-        README.write_text(new, encoding="utf-8", newline="\n")
-    elif new != old or not PICTURE.exists() or PICTURE.read_bytes() != png:
-        sys.exit("README.md differs from what was measured: run python -m tools.make_readme")
+    blocks |= {"reliability": reliability(), "grading": grading()}
+    new = {
+        README: _filled(README, blocks).encode(),
+        INSTRUCTORS: _filled(INSTRUCTORS, {"timings": timings(), "marked": marked()}).encode(),
+        PICTURE: png,
+    }
+    for path, content in new.items():
+        if not check:
+            path.write_bytes(content)
+        elif not path.exists() or path.read_bytes() != content:
+            name = path.relative_to(ROOT).as_posix()
+            sys.exit(f"{name} differs from what was measured: run python -m tools.make_readme")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,82 @@
+"""What instructors hand out: the bundle before, the solution as one page after."""
+
+import json
+import re
+import zipfile
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+from nbclient import NotebookClient
+
+import checks
+from tools import bundle, handout
+from tools.make_exercise import ROOT, SOLUTION
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    path = handout.write(tmp_path_factory.mktemp("handout") / "solution.html")
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+def test_the_page_needs_nothing_from_elsewhere(page):
+    loaded = [tag.get("src") for tag in page("img")] + [tag.get("href") for tag in page("link")]
+    assert all(address.startswith("data:") for address in loaded) and not page("script")
+    assert not re.search(r"url\(['\"]?http|@import", "".join(tag.text for tag in page("style")))
+
+
+def test_every_figure_is_described_in_words(page):
+    outputs = [
+        output
+        for cell in json.loads(SOLUTION.read_text(encoding="utf-8"))["cells"]
+        for output in cell.get("outputs", [])
+        if "image/png" in output.get("data", {})
+    ]
+    described = [image["alt"] for image in page("img")]
+    assert len(described) == len(outputs) >= 6
+    assert all(len(text) > 60 for text in described) and len(set(described)) == len(described)
+
+
+def test_the_page_holds_the_solution_and_its_outputs(page):
+    text = page.get_text()
+    assert "nn.LSTM(" in text and "Test Perplexity" in text and "10 of 10" in text
+
+
+def test_a_figure_without_words_is_refused(tmp_path, monkeypatch):
+    notebook = nbformat.read(SOLUTION, as_version=4)
+    (cell,) = (cell for cell in notebook.cells if cell.id == "tradeoff")
+    del cell.metadata["alt"]
+    monkeypatch.setattr(handout, "SOLUTION", tmp_path / "solution.ipynb")
+    nbformat.write(notebook, handout.SOLUTION)
+    with pytest.raises(ValueError, match=r"'tradeoff' draws a figure: describe it"):
+        handout.write(tmp_path / "solution.html")
+
+
+def test_the_bundle_works_where_it_is_unpacked_and_has_no_answers(tmp_path):
+    with zipfile.ZipFile(bundle.write(tmp_path / "exercise.zip")) as archive:
+        archive.extractall(tmp_path)
+    folder = tmp_path / "rnn-lstm-gru"
+    assert not list(folder.rglob("solution*")) and not (folder / "tests").exists()
+    notebook = nbformat.read(folder / "exercise.ipynb", as_version=4)
+    where = {"metadata": {"path": str(folder)}}
+    NotebookClient(notebook, timeout=300, kernel_name="python3", resources=where).execute()
+
+
+def test_the_bundles_instructions_set_up_both_kinds_of_system(tmp_path):
+    text = bundle.instructions()
+    assert "python3 -m venv" in text and "py -m venv" in text and "epochs=5" in text
+    assert "No module named 'helpers'" in text and "requirements-dev" not in text
+
+
+def test_the_same_files_give_the_same_bundle(tmp_path):
+    first, second = (bundle.write(tmp_path / name).read_bytes() for name in ("a.zip", "b.zip"))
+    assert first == second
+
+
+def test_the_instructors_page_names_rules_that_exist():
+    text = (ROOT / "docs" / "instructors.md").read_text(encoding="utf-8")
+    table = re.search(r"\| rule \|\n(.*?)\n\n", text, re.DOTALL)[1]
+    last_column = [line.split("|")[-2] for line in table.split("\n")[1:]]
+    rules = [rule for cell in last_column for rule in re.findall(r"`(.*?)`", cell)]
+    assert len(rules) >= 18 and set(rules) <= set(checks.RULES)
