@@ -41,6 +41,7 @@ def test_every_figure_is_described_in_words(page):
 def test_the_page_holds_the_solution_and_its_outputs(page):
     text = page.get_text()
     assert "nn.LSTM(" in text and "Test Perplexity" in text and "10 of 10" in text
+    assert "BEGIN SOLUTION" not in text and "STUB" not in text
 
 
 def test_a_figure_without_words_is_refused(tmp_path, monkeypatch):

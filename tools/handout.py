@@ -2,7 +2,8 @@
 
     python -m tools.handout    write exported/solution.html
 
-The page is a single file without scripts: it needs no network and no Jupyter.
+The page is a single file without scripts, which needs no network and no Jupyter, and without the
+marks that make_exercise reads.
 """
 
 import sys
@@ -11,7 +12,7 @@ import nbformat
 from bs4 import BeautifulSoup
 from nbconvert import HTMLExporter
 
-from tools.make_exercise import ROOT, SOLUTION
+from tools.make_exercise import MARKER, ROOT, SOLUTION
 
 HANDOUT = ROOT / "exported" / "solution.html"
 
@@ -22,6 +23,8 @@ def write(path=HANDOUT):
     Raises ValueError for a figure whose cell has no text in its metadata ``alt``.
     """
     notebook = nbformat.read(SOLUTION, as_version=4)
+    for cell in notebook.cells:
+        cell.source = "\n".join(line for line in cell.source.split("\n") if not MARKER.match(line))
     exporter = HTMLExporter(template_name="lab", embed_images=True)
     html, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": SOLUTION.stem}})
     page = BeautifulSoup(html, "html.parser")
