@@ -170,6 +170,24 @@ def test_a_page_escapes_what_the_student_wrote():
     assert "&lt;script&gt;" in page
 
 
+@pytest.mark.parametrize(
+    ("fact", "verdict"),
+    [
+        ({"error": "half of a pair: \ud800"}, "stopped"),
+        ({"check": "char_rnn", "points": "all of them"}, "grader failed"),
+        ({"check": "char_rnn", "points": 12, "status": "failed", "rule": "mine"}, "grader failed"),
+    ],
+)
+def test_whatever_a_submission_reports_the_others_are_graded(fact, verdict, tmp_path, monkeypatch):
+    (tmp_path / "one.ipynb").write_text(nbformat.writes(BASE), encoding="utf-8")
+    facts = [{"cell": "samples"}, fact]
+    monkeypatch.setattr(sandbox, "run", lambda *limits: (facts, "ended", 1.0, 1.0))
+    with joblib.parallel_config("sequential"):
+        (row,) = grade.grade_all(tmp_path, tmp_path / "grades")
+    assert row["verdict"] == verdict
+    assert (tmp_path / "grades" / "one.html").exists()
+
+
 def test_a_folder_without_notebooks_is_named(tmp_path):
     command = [sys.executable, "-m", "tools.grade", str(tmp_path), str(tmp_path / "grades")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

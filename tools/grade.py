@@ -30,6 +30,7 @@ from tools.make_exercise import ROOT
 
 SECONDS = 60  # of processor time for a submission; of the clock, four times as many
 MEGABYTES = 1_000
+CSV = {"encoding": "utf-8", "errors": "backslashreplace", "newline": ""}  # any text is written
 COLUMNS = (
     ["submission", "verdict", "points", *checks.POINTS]
     + ["detail", "core_seconds", "peak_mb", "fingerprint"]
@@ -57,7 +58,7 @@ def grade_all(folder, grades, seconds=SECONDS, megabytes=MEGABYTES):
     table = grades / "grades.csv"
     found, rows, fingerprints = notebooks(folder), {}, {}
     if table.exists():
-        with table.open(encoding="utf-8", newline="") as file:
+        with table.open(**CSV) as file:
             rows = {row["submission"]: row for row in csv.DictReader(file)}
     rows = {name: row for name, row in rows.items() if name in found}
 
@@ -70,13 +71,13 @@ def grade_all(folder, grades, seconds=SECONDS, megabytes=MEGABYTES):
                 yield joblib.delayed(submission.grade)(name, *read, seconds, megabytes)
 
     _write(table, rows)
-    with table.open("a", encoding="utf-8", newline="") as file:
+    with table.open("a", **CSV) as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         for row, page in workers.as_completed(new()):
             name = row["submission"]
             path = grades / f"{name}.html"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(page, encoding="utf-8", newline="\n")
+            path.write_text(page, encoding="utf-8", errors="backslashreplace", newline="\n")
             failed = row["verdict"] == "grader failed"  # tried again next time
             rows[name] = row | {"fingerprint": "" if failed else fingerprints[name]}
             writer.writerow(rows[name])
@@ -89,7 +90,7 @@ def grade_all(folder, grades, seconds=SECONDS, megabytes=MEGABYTES):
 def _write(path, rows):
     """Write all rows in one step, in the order of the submissions."""
     part = path.with_suffix(".part")
-    with part.open("w", encoding="utf-8", newline="") as file:
+    with part.open("w", **CSV) as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows[name] for name in sorted(rows))

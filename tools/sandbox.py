@@ -71,8 +71,8 @@ def run(cells, seconds, megabytes):
             _end(process, marker)
         report.seek(0)
         complaints.seek(0)
-        lines = report.read().decode("utf-8", "replace").split("\n")
-        facts = [json.loads(line) for line in lines if line.endswith("}")]
+        *lines, _ = report.read().decode("ascii", "replace").split("\n")  # the last may be cut off
+        facts = [json.loads(line) for line in lines]
         if not facts:
             raise RuntimeError(complaints.read().decode("utf-8", "replace")[-500:] or str(ended))
     if ended is None and "left" not in facts[-1]:

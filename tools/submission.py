@@ -75,26 +75,30 @@ def read(path):
     except OSError as error:
         return None, None, f"cannot be read: {error.strerror}"
     except Exception as error:  # nbformat raises whatever the file makes it stumble over
-        return None, None, f"not a notebook: {str(error).strip().splitlines()[0][:200]}"
+        said = str(error).strip().split("\n")[0][:200]
+        return None, None, f"not a notebook: {said or type(error).__name__}"
 
 
 def grade(name, cells, shown, unreadable, seconds, megabytes):
     """Return its row of grades.csv, a dict, and its page of feedback; ``read`` gives the rest."""
-    facts, core_seconds, peak_mb = [], 0.0, 0.0
-    if unreadable:
-        verdict, detail = "not graded", unreadable
-    else:
-        try:
-            facts, ended, core_seconds, peak_mb = sandbox.run(cells, seconds, megabytes)
-            verdict, detail = _verdict(facts, ended)
-        except Exception as error:  # one submission never stops the others
-            verdict, detail = "grader failed", f"{type(error).__name__}: {error}"
+    facts, verdict, usage = [], ("not graded", unreadable), (0.0, 0.0)
+    try:
+        if not unreadable:
+            facts, ended, *usage = sandbox.run(cells, seconds, megabytes)
+            verdict = _verdict(facts, ended)
+        return _result(name, verdict, facts, shown or {}, *usage)
+    except Exception as error:  # one submission never stops the others
+        failed = ("grader failed", f"{type(error).__name__}: {error}")
+        return _result(name, failed, [], {}, 0.0, 0.0)
+
+
+def _result(name, verdict, facts, shown, core_seconds, peak_mb):
     found = {fact["check"]: fact for fact in facts if "check" in fact}
     points = {check: found[check]["points"] if check in found else 0 for check in checks.POINTS}
-    row = {"submission": name, "verdict": verdict, "points": sum(points.values())}
-    row |= points | {"detail": detail, "core_seconds": round(core_seconds, 1)}
-    row |= {"peak_mb": round(peak_mb)}
-    return row, _page(row, facts, found, shown or {})
+    row = {"submission": name, "verdict": verdict[0], "points": sum(points.values())}
+    row |= points | {"detail": verdict[1]}
+    row |= {"core_seconds": round(core_seconds, 1), "peak_mb": round(peak_mb)}
+    return row, _page(row, facts, found, shown)
 
 
 def _verdict(facts, ended):
