@@ -88,7 +88,8 @@ def settings(corpora):
             name: {"characters": len(text), "sha256": fingerprint(text)}
             for name, text in corpora.items()
         },
-        "versions": {"torch": torch.__version__, "numpy": np.__version__},
+        # Of torch the release, not the build (+cpu or +cu130), which its package index decides.
+        "versions": {"torch": torch.__version__.partition("+")[0], "numpy": np.__version__},
     }
 
 

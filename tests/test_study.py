@@ -12,6 +12,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from scipy import stats
 
 import helpers
@@ -49,8 +50,11 @@ def test_span_rates_are_the_best_of_the_pilot():
         assert best["rate"] == rate, name
 
 
-def test_nothing_is_missing(tmp_path, sample):
+def test_nothing_is_missing(tmp_path, sample, monkeypatch):
     shutil.copytree(study.FOLDER, tmp_path / "study")
+    versions = json.loads((study.FOLDER / "settings.json").read_text())["versions"]
+    for package in (torch, np):  # also where others are installed
+        monkeypatch.setattr(package, "__version__", versions[package.__name__])
     assert study.Study(tmp_path / "study", {"sample": sample[0]}).missing(jobs.PARTS) == []
 
 

@@ -15,7 +15,8 @@ RESULTS = ROOT / "docs" / "reliability.csv"
 TESTS = {
     "the dataset hub and its faults": "test_wikitext",
     "texts": "test_any_text",
-    "interrupts, divergence, cells run again": "test_classroom",
+    "interrupts, divergence, restarts, cells run again": "test_classroom",
+    "submissions that misbehave": "test_grade",
 }
 
 
