@@ -87,6 +87,24 @@ def test_a_submission_has_no_network_where_the_system_allows_it():
     assert "OSError" in facts[1]["error"] or "Error" in facts[1]["error"], facts
 
 
+def test_a_submission_sees_nothing_of_the_graders_environment(monkeypatch):
+    monkeypatch.setenv("API_TOKEN", "secret")
+    facts, *_ = run("import os; raise RuntimeError(sorted(os.environ))")
+    assert "API_TOKEN" not in facts[1]["error"] and "EXERCISE_QUICK" in facts[1]["error"]
+
+
+def test_the_memory_of_what_a_submission_starts_counts():
+    source = (
+        "import subprocess, sys\n"
+        "code = 'import time; b = bytearray(b\"x\" * 10**8); time.sleep(60)'\n"
+        "family = [subprocess.Popen([sys.executable, '-c', code]) for _ in range(4)]\n"
+        "family[0].wait()\n"
+    )
+    _, ended, *_ = run(source, megabytes=350)
+    assert "more than 350 MB of memory" in ended
+    assert not leftovers()
+
+
 def test_a_submission_that_deletes_its_folder_leaves_ours_alone():
     run("import shutil; shutil.rmtree('.', ignore_errors=True)")
     assert (ROOT / "helpers.py").exists() and (ROOT / "data" / "sample.txt").exists()

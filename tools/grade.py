@@ -91,7 +91,7 @@ def _write(path, rows):
     """Write all rows in one step, in the order of the submissions."""
     part = path.with_suffix(".part")
     with part.open("w", **CSV) as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows[name] for name in sorted(rows))
     os.replace(part, path)
