@@ -49,14 +49,14 @@ WRONG = {
     "one-temperature": ("samples", "(0.5, 1.0)", "(0.5,)", {"samples": "samples-missing"}),
     "no-labels": (
         "tradeoff",
-        "tradeoff_figure =",
-        "axes.set_xlabel('')\ntradeoff_figure =",
+        "axes.margins(0.2)",
+        "axes.set_xlabel('')",
         {"figures": "axes-unlabelled"},
     ),
     "lower-case": (
         "recommendation",
-        '= "GRU"',
-        '= "gru"',
+        'evidence["Memory Span"] = spans[recommendation]',
+        'recommendation = "gru"',
         {"recommendation": "recommendation-unknown"},
     ),
     "no-check": (

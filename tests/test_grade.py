@@ -260,4 +260,7 @@ def test_thirty_submissions_are_graded_once_although_a_worker_is_killed(cluster,
     assert {r["submission"]: (r["verdict"], int(r["points"])) for r in rows} == expected
     assert len(rows) == 30 and len([line for line in lines if "/exercise:" in line]) == 30
     assert len(list(grades.rglob("*.html"))) == 30
+    for name, (*_, broken) in submissions.WRONG.items():
+        page = (grades / name / "exercise.html").read_text(encoding="utf-8")
+        assert all(f"<td>{rule}: " in page for rule in broken.values() if rule), name
     assert not leftovers()
