@@ -10,7 +10,7 @@ from tools import solution
 from tools.make_exercise import todo_number
 
 SOURCES = {cell["id"]: "".join(cell["source"]) for cell in solution.read()["cells"]}
-ANSWERS = solution.answer_ids(solution.read())
+ANSWERS = solution.answer_ids()
 HALF = (1, 3, 5, 7, 9)  # so many TODOs filled in
 
 # A student's name: the cell, what the solution says there, what the student wrote, and the rule

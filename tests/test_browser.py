@@ -116,8 +116,8 @@ WHAT_A_CELL_SHOWS = f"""id => {{
 def read(page, cell_id, expected):
     """Wait until a cell in sight shows a text, and return all that it shows."""
     show(page, cell_id)
-    page.wait_for_function(f"([id, text]) => ({WHAT_A_CELL_SHOWS})(id).includes(text)",
-                           arg=[cell_id, expected])  # fmt: skip
+    shows = f"([id, text]) => ({WHAT_A_CELL_SHOWS})(id).includes(text)"
+    page.wait_for_function(shows, arg=[cell_id, expected])
     return page.evaluate(WHAT_A_CELL_SHOWS, cell_id)
 
 

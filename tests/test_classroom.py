@@ -1,7 +1,6 @@
 """Nothing is lost in a session: interrupts, divergence, cells run twice, shadowed names."""
 
 import copy
-import json
 import math
 import os
 import signal
@@ -14,6 +13,7 @@ from nbclient import NotebookClient
 
 import helpers
 from conclusions import Requirements, compare_guess, key_takeaways, requirements_table
+from tools import solution
 from tools.make_exercise import ROOT, SOLUTION
 
 
@@ -190,7 +190,7 @@ def test_a_students_variables_may_shadow_the_loops_and_the_text():
 
 @pytest.mark.parametrize("ran", [[], ["setup"], ["setup", "data", "requirements"]])
 def test_after_a_restart_each_cell_runs_or_names_what_is_missing(ran):
-    cells = json.loads(SOLUTION.read_text(encoding="utf-8"))["cells"]
+    cells = solution.read()["cells"]
     sources = {c["id"]: "".join(c["source"]) for c in cells if c["cell_type"] == "code"}
     before = {"__name__": "__main__", "display": print}
     for cell_id in ran:

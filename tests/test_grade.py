@@ -84,7 +84,7 @@ def test_a_submission_has_no_network_where_the_system_allows_it():
     with socket.create_server(("127.0.0.1", 0)) as server:
         source = f"import socket; socket.create_connection({server.getsockname()!r}, timeout=2)"
         facts, *_ = run(source)
-    assert "OSError" in facts[1]["error"] or "Error" in facts[1]["error"], facts
+    assert "Error" in facts[1]["error"], facts
 
 
 def test_a_submission_sees_nothing_of_the_graders_environment(monkeypatch):

@@ -1,6 +1,5 @@
 """What instructors hand out: the bundle before, the solution as one page after."""
 
-import json
 import re
 import zipfile
 
@@ -10,7 +9,7 @@ from bs4 import BeautifulSoup
 from nbclient import NotebookClient
 
 import checks
-from tools import bundle, handout
+from tools import bundle, handout, solution
 from tools.make_exercise import ROOT, SOLUTION
 
 
@@ -29,7 +28,7 @@ def test_the_page_needs_nothing_from_elsewhere(page):
 def test_every_figure_is_described_in_words(page):
     outputs = [
         output
-        for cell in json.loads(SOLUTION.read_text(encoding="utf-8"))["cells"]
+        for cell in solution.read()["cells"]
         for output in cell.get("outputs", [])
         if "image/png" in output.get("data", {})
     ]

@@ -7,11 +7,13 @@ The same files always give the same bytes.
 """
 
 import re
+import shutil
 import sys
 import zipfile
 
 from tools.make_exercise import EXERCISE, ROOT
 
+NAME = "rnn-lstm-gru"  # of the folder, and of the assignment in nbgrader
 BUNDLE = ROOT / "exported" / "exercise.zip"
 
 
@@ -23,6 +25,13 @@ def supplies():
     found = [*ROOT.glob("*.py"), *(ROOT / "data").rglob("*"), *ROOT.glob("LICENSE*")]
     found += [ROOT / "requirements.txt", ROOT / "requirements-onnx.txt"]
     return sorted(path.relative_to(ROOT) for path in found if path.is_file())
+
+
+def copy_supplies(folder):
+    """Copy the supplies into a folder that exists."""
+    for name in supplies():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, folder / name)
 
 
 def instructions():
@@ -46,7 +55,7 @@ def write(path=BUNDLE):
     contents["README.md"] = instructions().encode()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in contents.items():
-            entry = zipfile.ZipInfo(f"rnn-lstm-gru/{name}")  # dated 1980, as all are
+            entry = zipfile.ZipInfo(f"{NAME}/{name}")  # dated 1980, as all are
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, content)

@@ -12,7 +12,6 @@ docs/reliability.csv.
 import argparse
 import base64
 import csv
-import json
 import re
 import sys
 from pathlib import Path
@@ -22,7 +21,7 @@ import pandas as pd
 import checks
 import conclusions
 from tools import solution
-from tools.make_exercise import FOLDED, todo_number
+from tools.make_exercise import todo_number
 from tools.reliability import RESULTS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -72,7 +71,7 @@ SPEED = [
 
 def _outputs():
     """Return the outputs of the solution's code cells by the cells' ids."""
-    cells = json.loads((ROOT / "solution.ipynb").read_text(encoding="utf-8"))["cells"]
+    cells = solution.read()["cells"]
     return {cell["id"]: cell["outputs"] for cell in cells if cell["cell_type"] == "code"}
 
 
@@ -205,9 +204,7 @@ def timings():
     """Return the Markdown of each TODO: its points, its minutes and the seconds of computing."""
     headings, computing, todo = {}, {}, None
     points = {check.number: check.points for check in checks._CHECKS.values()}
-    for cell in solution.read()["cells"]:
-        if FOLDED in cell["metadata"]:  # from here on everything is optional
-            break
+    for cell in solution.required_cells():
         source = "".join(cell["source"])
         if heading := re.search(r"^### TODO (\d+) · (.*) \((\d+) min", source, re.MULTILINE):
             headings[int(heading[1])] = heading.groups()

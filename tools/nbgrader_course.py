@@ -13,16 +13,15 @@ there replaces whatever a submission brings of the same name when nbgrader grade
 """
 
 import argparse
-import shutil
 import sys
 from pathlib import Path
 
 import checks
 from tools import solution
-from tools.bundle import supplies
-from tools.make_exercise import ROOT, make_exercise, render
+from tools.bundle import NAME, copy_supplies
+from tools.make_exercise import make_exercise, render
 
-ASSIGNMENT = "rnn-lstm-gru"
+ASSIGNMENT = NAME
 CONFIG = '''\
 """nbgrader's settings for the exercise on RNN, LSTM and GRU."""
 
@@ -42,8 +41,7 @@ c.Execute.extra_arguments = [
 
 def nbgrader_notebook():
     """Return the exercise, a dict, with nbgrader's metadata."""
-    key = solution.read()
-    notebook, answers = make_exercise(key), solution.answer_ids(key)
+    notebook, answers = make_exercise(solution.read()), solution.answer_ids()
     for cell in notebook["cells"]:
         if cell["cell_type"] != "code":
             continue
@@ -73,9 +71,7 @@ def write(folder):
     source.mkdir(parents=True, exist_ok=True)
     notebook = nbgrader_notebook()
     (source / "exercise.ipynb").write_text(render(notebook), encoding="utf-8", newline="\n")
-    for name in supplies():
-        (source / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / name, source / name)
+    copy_supplies(source)
     config = folder / "nbgrader_config.py"
     if not config.exists():
         config.write_text(CONFIG, encoding="utf-8", newline="\n")

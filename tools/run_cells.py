@@ -4,10 +4,11 @@
 
 CELLS is a JSON list of [id, source, the check that the cell runs or null]. To stdout goes a JSON
 object per line: each cell as it begins, the error that it ended in, what its check found; last the
-recommendation and what the run left and cost. What the cells themselves print goes nowhere. This
+recommendation and how many processes are left. What the cells themselves print goes nowhere. This
 process runs a student's code: it may end at any line, and the lines so far count.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -28,6 +29,7 @@ def main(path):
         print(json.dumps(facts), file=report, flush=True)
 
     shell = _shell()
+    _limit_files()
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)
@@ -47,13 +49,9 @@ def main(path):
                 message=found.message,
                 points=found.points,
             )
-    answer = {name: str(shell.user_ns.get(name)) for name in ("recommendation", "evidence")}
-    process = psutil.Process()
-    tell(
-        paragraph=str(shell.user_ns.get("paragraph")),
-        **answer,
-        left=len(process.children(recursive=True)),
-    )
+    names = ("recommendation", "evidence", "paragraph")
+    answer = {name: str(shell.user_ns.get(name)) for name in names}
+    tell(**answer, left=len(psutil.Process().children(recursive=True)))
     os._exit(0)  # whatever threads or exit handlers the student left
 
 
@@ -62,13 +60,14 @@ def _shell():
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
-    try:
+    return InteractiveShell.instance(config=Config(HistoryManager={"enabled": False}))
+
+
+def _limit_files():
+    with contextlib.suppress(ImportError):  # Windows has no such limit
         import resource
 
         resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
-    except ImportError:  # Windows has no such limit
-        pass
-    return InteractiveShell.instance(config=Config(HistoryManager={"enabled": False}))
 
 
 if __name__ == "__main__":

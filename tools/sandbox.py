@@ -7,7 +7,6 @@ starts outlives it. It is no jail: the process may read and write what the user 
 import functools
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,8 +17,7 @@ from pathlib import Path
 import psutil
 
 from tools import run_cells
-from tools.bundle import supplies
-from tools.make_exercise import ROOT
+from tools.bundle import copy_supplies
 
 POLL = 0.2  # seconds between two looks at what a submission uses
 # What a submission sees of the grader's environment: no tokens, which it could put into its page.
@@ -53,9 +51,7 @@ def run(cells, seconds, megabytes):
         tempfile.TemporaryFile() as report,
         tempfile.TemporaryFile() as complaints,
     ):
-        for name in supplies():
-            (Path(folder) / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, Path(folder) / name)
+        copy_supplies(Path(folder))
         path = Path(folder) / "cells.json"
         path.write_text(json.dumps(cells), encoding="utf-8")
         marker = str(uuid.uuid4())

@@ -1,5 +1,6 @@
 """The student's part of solution.ipynb, for tests, benchmarks and grading."""
 
+import itertools
 import json
 import re
 
@@ -12,15 +13,18 @@ def read():
     return json.loads(SOLUTION.read_text(encoding="utf-8"))
 
 
-def answer_ids(solution):
+def required_cells():
+    """Return the cells before the first section that is folded away, thus optional."""
+    return list(itertools.takewhile(lambda cell: FOLDED not in cell["metadata"], read()["cells"]))
+
+
+def answer_ids():
     """Return the ids of the code cells that students fill in, outside the optional sections."""
-    ids = set()
-    for cell in solution["cells"]:
-        if FOLDED in cell["metadata"]:  # from here on everything is optional
-            break
-        if cell["cell_type"] == "code" and "# BEGIN SOLUTION" in "".join(cell["source"]):
-            ids.add(cell["id"])
-    return ids
+    return {
+        cell["id"]
+        for cell in required_cells()
+        if cell["cell_type"] == "code" and "# BEGIN SOLUTION" in "".join(cell["source"])
+    }
 
 
 def check_of(cell):

@@ -21,11 +21,10 @@ SHOWN = ("performance-table", "memory-spans", "check-recommendation")  # for mar
 @functools.cache
 def exercise():
     """Return the exercise's code cells as (id, source, check), and the ids of the answers."""
-    key = solution.read()
-    cells = [c for c in make_exercise(key)["cells"] if c["cell_type"] == "code"]
+    cells = [c for c in make_exercise(solution.read())["cells"] if c["cell_type"] == "code"]
     return (
         [(c["id"], "".join(c["source"]), solution.check_of(c)) for c in cells],
-        solution.answer_ids(key),
+        solution.answer_ids(),
     )
 
 
