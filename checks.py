@@ -1158,7 +1158,8 @@ def _rule_table_stale(name, row, model, measured, test_X, test_y):
                 f"{column} of the {name} is {row[column]:.6g} in the table, but {value:.6g} for "
                 "the models and metrics at hand: make the table anew from models and metrics.",
             )
-    X, y = test_X[: helpers.WINDOWS], test_y[: helpers.WINDOWS]
+    windows = helpers.budget().windows
+    X, y = test_X[:windows], test_y[:windows]
     every = max(1, len(X) // _WINDOWS)
     device = next(model.parameters()).device
     with torch.no_grad():
@@ -1296,14 +1297,14 @@ def recommendation(recommendation, evidence, performance_table, spans, requireme
                 f"evidence names {column!r}: expected columns of performance_table, or "
                 "'Memory Span'.",
             )
-        comparable = column == "Parameters" or not helpers.QUICK
+        comparable = column == "Parameters" or not helpers.quick()
         if comparable and not math.isclose(number, table.loc[recommendation, column], rel_tol=0.01):
             raise _Broken(
                 "evidence-mismatch",
                 f"evidence[{column!r}] is {number:g}, but the {recommendation} has "
                 f"{table.loc[recommendation, column]:g} there.",
             )
-    if helpers.QUICK:
+    if helpers.quick():
         return "Quick mode: the numbers in evidence are for a person to judge, with the paragraph."
     found = "" if meets.any() else " No model meets the requirements in this run: say so."
     return f"Supported by your numbers.{found} Now make sure that your paragraph says why."

@@ -14,11 +14,13 @@ import copy
 import math
 import os
 import platform
+import re
 import statistics
 import sys
 import time
 from collections import deque
 from pathlib import Path
+from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -30,21 +32,43 @@ from torch.nn.utils import clip_grad_norm_
 
 from threads import Threads
 
-QUICK = os.environ.get("EXERCISE_QUICK") == "1"
-
 SEED = 42
-EPOCHS = 2 if QUICK else 20
 MAX_GRADIENT_NORM = 0.5
-WINDOWS = 64 if QUICK else None  # how many an epoch or an evaluation looks at; None: all
+# Nats per character above which a training has diverged. Guessing costs the logarithm of the
+# vocabulary, 4.3 for the sample's 73 characters and 13.9 for all 1,114,112 of Unicode. Of 36 runs
+# at rates from 0.01 to 1e30, those that came back below guessing had no batch above 24.
+DIVERGED = 50.0
 # Each model at its own best rate on validation loss, from one grid: benchmarks/study.py.
 LEARNING_RATES = {"RNN": 2e-3, "LSTM": 4e-3, "GRU": 2e-3}
 # The rates at which each reaches its longest memory span: benchmarks/study.py too.
 SPAN_RATES = {"RNN": 2e-3, "LSTM": 4e-3, "GRU": 4e-3}
 LONGEST_LAG = 128  # where memory_span stops, in characters
-SPAN_BATCHES = 50 if QUICK else 2_000  # what memory_span spends on one lag before it gives up
 
 DATA = Path(__file__).parent / "data"
 _THREADS = Threads()
+
+
+class Budget(NamedTuple):
+    """How much the notebooks train and measure."""
+
+    epochs: int = 20
+    windows: int | None = None  # how many an epoch or an evaluation looks at; None: all
+    span_batches: int = 2_000  # what memory_span spends on one lag before it gives up
+
+
+def quick():
+    """Return whether the environment variable EXERCISE_QUICK is 1 now."""
+    return os.environ.get("EXERCISE_QUICK") == "1"
+
+
+def budget():
+    """Return the Budget: all of it, or in quick mode that of a few seconds."""
+    return Budget(epochs=2, windows=64, span_batches=50) if quick() else Budget()
+
+
+def diverged(loss):
+    """Return whether a loss, in nats per character, is that of a training that has diverged."""
+    return not loss <= DIVERGED  # nor is NaN
 
 
 def describe_machine():
@@ -78,7 +102,9 @@ def load_text(corpus="sample", max_chars=60_000):
     """Return the first ``max_chars`` printable characters of a corpus as one string.
 
     ``corpus`` is ``"sample"`` (bundled, no network), ``"wikitext-2"`` (needs a network once) or the
-    path of a UTF-8 text file. Rows are joined by a space; ``max_chars=None`` takes them all.
+    path of a UTF-8 text file. Rows, which any kind of line end ends, are joined by a space, and
+    every other character of white space becomes one; what else cannot be printed is left out, and
+    one line says how much that was. ``max_chars=None`` takes all rows.
 
     Raises ValueError for an unknown name, an empty text, a file that is not UTF-8 or a bad
     ``max_chars``; FileNotFoundError for a path that does not exist; ConnectionError when WikiText-2
@@ -93,25 +119,30 @@ def load_text(corpus="sample", max_chars=60_000):
     else:
         path = DATA / "sample.txt" if corpus == "sample" else _existing_file(corpus)
         try:
-            rows = path.read_text(encoding="utf-8-sig").removesuffix("\n").split("\n")
+            rows = path.read_text(encoding="utf-8-sig").splitlines()
         except UnicodeDecodeError as error:
             raise ValueError(
                 f"{path} is not UTF-8 text (byte {error.start}: {error.reason}). "
                 "Save it as UTF-8, or use CORPUS = 'sample'."
             ) from error
 
-    pieces, length = [], 0
+    pieces, length, left_out = [], 0, 0
     for row in rows:
-        piece = "".join(character for character in row if character.isprintable()) + " "
+        piece = re.sub(r"\s", " ", row)  # what str.isspace calls white space
+        if not piece.isprintable():
+            piece = "".join(filter(str.isprintable, piece))
+            left_out += len(row) - len(piece)
         pieces.append(piece)
-        length += len(piece)
+        length += len(piece) + 1  # the space after it
         if max_chars is not None and length > max_chars:
             break
-    text = "".join(pieces)[:-1][:max_chars]
+    text = " ".join(pieces)[:max_chars]
     if not text.strip():
         raise ValueError(
             f"corpus {str(corpus)!r} holds no printable text: choose another, or CORPUS = 'sample'."
         )
+    if left_out:
+        print(f"Left out of corpus {str(corpus)!r}: {left_out:,} characters that cannot be printed.")
     return text
 
 
@@ -214,7 +245,7 @@ def one_pass(X, y, seed):
     generator = torch.Generator().manual_seed(seed)
     offset = int(torch.randint(min(seq_len, len(X)), (1,), generator=generator))
     starts = torch.arange(offset, len(X), seq_len)
-    starts = starts[torch.randperm(len(starts), generator=generator)][:WINDOWS]
+    starts = starts[torch.randperm(len(starts), generator=generator)][: budget().windows]
     return X[starts], y[starts]  # (windows, seq_len), (windows,)
 
 
@@ -284,7 +315,7 @@ def train_epoch(model, X, y, optimizer, criterion, batch_size=32):
     The loss is taken at every timestep. Batches come in the order given; the last one may be
     smaller. Gradients are clipped to a norm of 0.5. The first epoch of an optimizer runs one
     untimed batch, without learning from it, so that no model pays in its seconds for the start of
-    the process. A loss that is not a finite number ends the epoch, and the mean is then infinite.
+    the process. A loss that has diverged ends the epoch, and the mean is then infinite.
 
     Raises ValueError when the model returns the wrong shapes.
     """
@@ -306,7 +337,7 @@ def train_epoch(model, X, y, optimizer, criterion, batch_size=32):
         loss, count = _loss_on_batch(
             model, batch_X.to(device), batch_y.to(device), criterion, every_step=True
         )
-        if not math.isfinite(loss.item()):
+        if diverged(loss.item()):
             total_loss, total_count = math.inf, 1
             break
         loss.backward()
@@ -329,7 +360,7 @@ def evaluate_model(model, X, y, criterion, batch_size=500, every_step=False):
         raise ValueError("X holds no windows: prepare_sequences makes some from a text.")
     device = _device_of(model)
     model.eval()
-    X, y = X[:WINDOWS], y[:WINDOWS]
+    X, y = X[: budget().windows], y[: budget().windows]
     total_loss, total_count = 0.0, 0
     for batch_X, batch_y in zip(X.split(batch_size), y.split(batch_size), strict=True):
         loss, count = _loss_on_batch(
@@ -344,8 +375,8 @@ class BestWeights:
     """Remembers the weights of the epoch with the lowest validation loss.
 
     ``update(val_loss)`` after each epoch; ``restore()`` after the last one puts the best weights
-    back and returns the number of their epoch, counted from 1; without any, those that the model
-    began with, and 0. (Early stopping without the stopping: Prechelt, "Early Stopping - But
+    back and returns the number of their epoch, counted from 1; where all have diverged, those that
+    the model began with, and 0. (Early stopping without the stopping: Prechelt, "Early Stopping - But
     When?", 1998.)
     """
 
@@ -360,19 +391,19 @@ class BestWeights:
 
     def update(self, val_loss):
         self.epoch += 1
-        if val_loss < self.best_loss:
+        if val_loss < self.best_loss and not diverged(val_loss):
             self.best_loss, self.best_epoch = val_loss, self.epoch
             self._keep()
 
     def restore(self):
         self.model.load_state_dict(self.weights)
         if self.best_epoch == 0:
-            print("No epoch had a finite validation loss: the weights are those of the start.")
+            print("No epoch ended without diverging: the weights are those of the start.")
         return self.best_epoch
 
 
 class Diverged(ArithmeticError):
-    """A loss that is no longer a finite number."""
+    """A loss above DIVERGED, or one that is no longer a number."""
 
 
 class Stoppable:
@@ -409,7 +440,7 @@ class Stoppable:
 def report_epoch(name, epochs, train_losses, val_losses, epoch_times):
     """Print one line of progress after the first epoch and every fifth, with the time left.
 
-    Raises Diverged when the last loss is not a finite number, ValueError when a list is empty.
+    Raises Diverged when one of the last losses has diverged, ValueError when a list is empty.
     """
     done = len(epoch_times)
     if not (train_losses and val_losses and epoch_times):
@@ -417,8 +448,12 @@ def report_epoch(name, epochs, train_losses, val_losses, epoch_times):
             f"report_epoch got {len(train_losses)} training losses, {len(val_losses)} validation "
             f"losses and {done} times: append the epoch's numbers to all three lists first."
         )
-    if not math.isfinite(train_losses[-1] + val_losses[-1]):
-        raise Diverged(f"the loss is no longer a finite number in epoch {done}")
+    if bad := [loss for loss in (train_losses[-1], val_losses[-1]) if diverged(loss)]:
+        raise Diverged(
+            f"the loss has diverged in epoch {done}: {bad[0]:.3g} nats per character, where guessing "
+            f"costs the logarithm of the vocabulary (4.3 for 73 characters), is above the limit of "
+            f"{DIVERGED:.0f}"
+        )
     if done == 1 or done % 5 == 0 or done == epochs:
         left = (epochs - done) * statistics.mean(epoch_times)
         print(
@@ -522,24 +557,34 @@ def create_performance_table(metrics, models_dict, test_X, test_y):
     return pd.DataFrame(rows)
 
 
-def memory_span(model_class, text, learning_rate, load=4, hidden_dim=128, num_layers=1, seed=SEED):
+def memory_span(
+    model_class,
+    text,
+    learning_rate,
+    load=4,
+    hidden_dim=128,
+    num_layers=1,
+    seed=SEED,
+    batches=None,
+    longest_lag=LONGEST_LAG,
+):
     """Return the longest lag, in characters, over which a model class can be taught to remember.
 
     The model reads ``load`` symbols drawn from 8, then a lag of real text, then a query "which was
     the j-th?", and answers on the final timestep (chance: 1 in 8). Training starts at lag 1. Each
-    time the accuracy over the last 20 batches of 64 passes 0.95, the lag doubles, up to 128; lags
-    are drawn from the upper half of their range. A lag that is not passed within its budget of
-    batches ends the measurement; 0 means that not even lag 1 was learned. Every batch is new, so
-    the accuracy is one on unseen data. Raises ValueError for a text no longer than the longest lag.
-    A delayed-recall task in the line of Hochreiter and
-    Schmidhuber, "Long Short-Term Memory" (1997).
+    time the accuracy over the last 20 batches of 64 passes 0.95, the lag doubles, up to
+    ``longest_lag``; lags are drawn from the upper half of their range. A lag that is not passed
+    within ``batches`` (2,000 unless given) ends the measurement; 0 means that not even lag 1 was
+    learned. Every batch is new, so the accuracy is one on unseen data. Raises ValueError for a text
+    no longer than the longest lag. A delayed-recall task in the line of Hochreiter and Schmidhuber,
+    "Long Short-Term Memory" (1997).
     """
     name = getattr(model_class, "__name__", str(model_class))
     chars, char2idx, _ = build_vocabulary(text)
     encoded = encode(text, char2idx)
-    if len(encoded) <= LONGEST_LAG:
+    if len(encoded) <= longest_lag:
         raise ValueError(
-            f"the text has {len(encoded)} characters: lags of up to {LONGEST_LAG} need more."
+            f"the text has {len(encoded)} characters: lags of up to {longest_lag} need more."
         )
     symbols, queries = len(chars), len(chars) + 8  # the indices after those of the text
     torch.manual_seed(seed)
@@ -549,10 +594,10 @@ def memory_span(model_class, text, learning_rate, load=4, hidden_dim=128, num_la
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     span, start = 0, time.perf_counter()
     print(f"{name}: remembers {load} symbols over", end="", flush=True)
-    while span < LONGEST_LAG:
+    while span < longest_lag:
         level = max(1, 2 * span)
         recent = deque(maxlen=20)
-        for _ in range(SPAN_BATCHES):
+        for _ in range(batches or budget().span_batches):
             _THREADS.adapt()
             lag = int(torch.randint(level // 2 + 1, level + 1, (1,)))
             shown = torch.randint(8, (64, load))  # (b, load)
@@ -650,13 +695,20 @@ def show_table(table):
     digits |= {"MACs per Keystroke": ",.0f", "State (bytes)": ",.0f"}
     digits |= {"Top-1 (%)": ".1f", "Top-3 (%)": ".1f"}
     digits |= {"Logits Differ, fp32": ".0e", "Logits Differ, int8": ".0e"}
+
+    def as_text(measure, value):
+        if math.isnan(value):
+            return ""
+        usual = ".3f" if abs(value) < 1e6 else ".1e"  # of a training that has diverged
+        return format(value, digits.get(measure, usual))
+
     shown = table.set_index("Model").T
-    return shown.apply(
-        lambda row: row.map(
-            lambda value: "" if math.isnan(value) else format(value, digits.get(row.name, ".3f"))
-        ),
-        axis=1,
-    )
+    return shown.apply(lambda row: row.map(lambda value: as_text(row.name, value)), axis=1)
+
+
+def _without_diverged(losses):
+    """Return losses to draw: NaN in place of those that would leave the others no room."""
+    return [math.nan if diverged(loss) else loss for loss in losses]
 
 
 def plot_learning_curves(metrics):
@@ -672,7 +724,8 @@ def plot_learning_curves(metrics):
     for axes, key, title, unit in per_epoch:
         for name, measured in metrics.items():
             epochs = range(1, len(measured[key]) + 1)
-            axes.plot(epochs, measured[key], label=name, markersize=4, **STYLES.get(name, {}))
+            values = measured[key] if key == "epoch_times" else _without_diverged(measured[key])
+            axes.plot(epochs, values, label=name, markersize=4, **STYLES.get(name, {}))
         axes.set(title=title, xlabel="epoch", ylabel=unit)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend()
@@ -681,10 +734,10 @@ def plot_learning_curves(metrics):
 
     summary = panels[1, 1]
     for name, measured in metrics.items():
-        if not (finite := [loss for loss in measured["val_losses"] if math.isfinite(loss)]):
+        if not (losses := [loss for loss in measured["val_losses"] if not diverged(loss)]):
             summary.bar(name, 0)
             continue
-        best = min(finite)
+        best = min(losses)
         bar = summary.bar(name, best, color=STYLES.get(name, {}).get("color"))
         seconds = statistics.mean(measured["epoch_times"])
         text = f"{best:.3f}\nepoch {measured['best_epoch']}\n{seconds:.1f} s/epoch"
@@ -752,9 +805,9 @@ def plot_last_step_protocol(metrics, table):
         rows = recorded[recorded["model"] == name]
         label = f"{name}: {rows['test_perplexity'].iloc[-1]:.2f}"
         panels[0].plot(rows["epoch"], rows["val_loss"], label=label, **style)
-        epochs = range(1, len(measured["val_losses"]) + 1)
+        losses = _without_diverged(measured["val_losses"])
         panels[1].plot(
-            epochs, measured["val_losses"], label=f"{name}: {perplexity[name]:.2f}", **style
+            range(1, len(losses) + 1), losses, label=f"{name}: {perplexity[name]:.2f}", **style
         )
     panels[0].set(title="Last-step protocol (recorded on the sample)")
     panels[1].set(title="This notebook's protocol (your run)")

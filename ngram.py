@@ -66,7 +66,8 @@ def compare_with_counting(performance_table, train_X, train_y, test_X, test_y, v
     counted = time.perf_counter()
     model.probabilities(test_X[0].tolist())
     answered = time.perf_counter()
-    perplexity = model.perplexity(test_X[: helpers.WINDOWS], test_y[: helpers.WINDOWS])
+    windows = helpers.budget().windows
+    perplexity = model.perplexity(test_X[:windows], test_y[:windows])
     row = {
         "Model": f"{model.order}-gram",
         "Parameters": sum(map(len, model.counts.values())),

@@ -105,7 +105,7 @@ def keystroke_times(streams, indices):
 
 def _keystrokes(X):
     """Return 1,000 characters of text and those that warm up, from windows one character apart."""
-    count = TURN + (TURN if helpers.QUICK else 1_000)
+    count = TURN + (TURN if helpers.quick() else 1_000)
     return X[:, 0].repeat(1 + count // len(X))[:count].tolist()  # a short text more than once
 
 
@@ -217,7 +217,7 @@ def phone_table(models, train_X, train_y, test_X, test_y, vocab_size):
     streams = {name: Eager(model) for name, model in models.items()}
     streams[f"{counting.order}-gram"] = Counting(counting)
     times = keystroke_times(streams, _keystrokes(test_X))
-    y = test_y[: helpers.WINDOWS]
+    y = test_y[: helpers.budget().windows]
     rows = []
     for name, model in everyone.items():
         p95, p99 = np.percentile(times[name], [95, 99])

@@ -103,14 +103,15 @@ def run_on_text(run, text):
         _model_class(run.model),
         text,
         run.rate,
-        helpers.EPOCHS,
+        helpers.budget().epochs,
         run.seed,
         run.hidden_dim,
         run.dropout,
         run.seq_len,
         order=1000 * run.seed,
     )
-    test_X, test_y = test_X[: helpers.WINDOWS], test_y[: helpers.WINDOWS]
+    windows = helpers.budget().windows
+    test_X, test_y = test_X[:windows], test_y[:windows]
     blocks = [
         helpers.evaluate_model(model, block_X, block_y, nn.CrossEntropyLoss())
         for block_X, block_y in zip(test_X.split(BLOCK), test_y.split(BLOCK), strict=True)
@@ -165,7 +166,7 @@ def last_step(text):
     classes = {name: _model_class(name) for name in MODELS}
     splits = helpers.prepare_sequences(text, char2idx)
     with contextlib.redirect_stdout(io.StringIO()):
-        table = protocols.last_step_protocol(classes, splits, len(chars), helpers.EPOCHS)
+        table = protocols.last_step_protocol(classes, splits, len(chars), helpers.budget().epochs)
     return table[["model", "epoch", "train_loss", "val_loss", "test_perplexity"]].round(4)
 
 

@@ -118,7 +118,7 @@ def summary(found):
     rows = []
     for name, corpus, runs in found:
         for model, of_model in runs.groupby("model", sort=False):
-            last = int((of_model["best_epoch"] == helpers.EPOCHS).sum())
+            last = int((of_model["best_epoch"] == helpers.budget().epochs).sum())
             for measure, values in _measures(of_model["test_loss"]).items():
                 mean, low, high = _interval(values)
                 rows.append(

@@ -76,12 +76,12 @@ def settings(corpora):
     default = inspect.signature
     return {
         "protocol": {
-            "epochs": helpers.EPOCHS,
-            "windows": helpers.WINDOWS,
+            "epochs": helpers.budget().epochs,
+            "windows": helpers.budget().windows,
             "batch_size": default(helpers.train_epoch).parameters["batch_size"].default,
             "max_gradient_norm": helpers.MAX_GRADIENT_NORM,
             "longest_lag": helpers.LONGEST_LAG,
-            "span_batches": helpers.SPAN_BATCHES,
+            "span_batches": helpers.budget().span_batches,
         },
         "learning_rates": helpers.LEARNING_RATES,
         "corpora": {

@@ -1,17 +1,38 @@
-"""Quick mode for every notebook that the tests run, and the solution's models for all tests."""
+"""How long a test runs, where what it starts may write, and the solution's models for all tests."""
 
+import atexit
 import os
+import shutil
+import tempfile
 
-import matplotlib
 import pandas as pd
 import pytest
 
-import helpers
-from tools.solution import run_todos
-
-matplotlib.use("Agg")
-# helpers is imported above, at full length; the kernels of the notebooks inherit this.
+# The two notebooks that nbval runs follow the environment; every other test says what it needs.
 os.environ.setdefault("EXERCISE_QUICK", "1")
+os.environ["MPLBACKEND"] = "agg"
+# Settings, and what Jupyter and others write, are of these tests: a user's own change nothing, and
+# a home that cannot be written to does no harm.
+HOME = tempfile.mkdtemp(prefix="tests-")
+atexit.register(shutil.rmtree, HOME, ignore_errors=True)
+for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR",
+             "MPLCONFIGDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):  # fmt: skip
+    os.environ[name] = os.path.join(HOME, name.lower())
+
+import helpers  # noqa: E402
+from tools.solution import run_todos  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def full_length(monkeypatch):
+    """Every test runs at full length, whatever EXERCISE_QUICK is, unless it asks for ``quick``."""
+    monkeypatch.setenv("EXERCISE_QUICK", "0")
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Quick mode, in this process and in those that it starts."""
+    monkeypatch.setenv("EXERCISE_QUICK", "1")
 
 
 @pytest.fixture(scope="session")

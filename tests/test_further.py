@@ -5,7 +5,6 @@ import itertools
 import pytest
 import torch
 
-import helpers
 from further import AttentionRNN, fit_and_score, mackey_glass
 
 
@@ -45,8 +44,7 @@ def test_attention_reaches_the_first_output_directly(model):
     assert not torch.allclose(model(x)[0], model(changed)[0])
 
 
-def test_a_model_is_scored_beside_counting(namespace, monkeypatch, capsys):
-    monkeypatch.setattr(helpers, "WINDOWS", 8)
+def test_a_model_is_scored_beside_counting(namespace, capsys):
     perplexity = fit_and_score(
         namespace["CharRNN"], "the quick brown fox " * 50, 2e-3, epochs=1, hidden_dim=8, seq_len=10
     )

@@ -53,7 +53,7 @@ def test_a_figure_without_words_is_refused(tmp_path, monkeypatch):
         handout.write(tmp_path / "solution.html")
 
 
-def test_the_bundle_works_where_it_is_unpacked_and_has_no_answers(tmp_path):
+def test_the_bundle_works_where_it_is_unpacked_and_has_no_answers(tmp_path, quick):
     with zipfile.ZipFile(bundle.write(tmp_path / "exercise.zip")) as archive:
         archive.extractall(tmp_path)
     folder = tmp_path / "rnn-lstm-gru"

@@ -1,6 +1,7 @@
 """helpers.py: contracts, bad input, and the faults that the original exercise had."""
 
 import math
+import sys
 import time
 
 import matplotlib.pyplot as plt
@@ -53,8 +54,45 @@ def test_max_chars_cuts_and_none_takes_all():
 def test_a_file_is_read_row_by_row(tmp_path):
     path = tmp_path / "text.txt"
     path.write_bytes("\ufeffone\r\ntwo\tthree\n\nvier \u4e94\n".encode())
-    assert helpers.load_text(path) == "one twothree  vier \u4e94"
+    assert helpers.load_text(path) == "one two three  vier \u4e94"
     assert helpers.load_text(str(path), max_chars=5) == "one t"
+
+
+# Unicode's property White_Space, from PropList.txt of its Character Database, less the space.
+WHITE_SPACE = [*range(0x09, 0x0E), 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B)]
+WHITE_SPACE += [0x2028, 0x2029, 0x202F, 0x205F, 0x3000]
+
+
+@pytest.mark.parametrize("code", WHITE_SPACE, ids="U+{:04X}".format)
+def test_white_space_of_any_kind_becomes_one_space(code, tmp_path, capsys):
+    path = tmp_path / "text.txt"
+    path.write_bytes(f"Mme{chr(code)}Durand".encode())
+    assert helpers.load_text(path) == "Mme Durand"
+    path.write_bytes(f"no{chr(code)} {chr(code)}{chr(code)}end".encode())
+    assert helpers.load_text(path) == "no    end"
+    assert capsys.readouterr().out == ""
+
+
+def test_what_python_calls_white_space_is_never_left_out(tmp_path):
+    path = tmp_path / "text.txt"
+    for code in filter(lambda code: chr(code).isspace(), range(sys.maxunicode)):
+        path.write_bytes(f"a{chr(code)}b".encode())
+        assert helpers.load_text(path) == "a b", hex(code)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\x0b", "\x0c", "\x85", "\u2028", "\u2029"])
+def test_a_line_end_of_any_kind_ends_a_row(end, tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_bytes(f"one{end}two{end}".encode())
+    assert helpers.load_text(path) == "one two"
+
+
+def test_what_cannot_be_printed_is_left_out_and_counted(tmp_path, capsys):
+    path = tmp_path / "text.txt"
+    path.write_bytes("zero\u200bwidth\x00 and \x1b[1mbold\n\x07bell".encode())
+    assert helpers.load_text(path) == "zerowidth and [1mbold bell"
+    printed = capsys.readouterr().out
+    assert "4 characters that cannot be printed" in printed and printed.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -258,7 +296,7 @@ def test_no_windows_are_refused(tiny):
 def test_best_weights_come_back(tiny):
     model, *_ = tiny
     best = helpers.BestWeights(model)
-    for loss, value in [(2.0, 1.0), (1.0, 2.0), (float("nan"), 3.0), (1.5, 4.0)]:
+    for loss, value in [(2.0, 1.0), (1.0, 2.0), (math.nan, 3.0), (1.5, 4.0)]:
         with torch.no_grad():
             model.output.bias.fill_(value)
         best.update(loss)
@@ -266,13 +304,14 @@ def test_best_weights_come_back(tiny):
     assert model.output.bias.eq(2.0).all()
 
 
-def test_without_a_finite_loss_the_weights_of_the_start_come_back(tiny, capsys):
+@pytest.mark.parametrize("loss", [math.nan, 5.7e30])
+def test_when_all_epochs_diverge_the_weights_of_the_start_come_back(tiny, capsys, loss):
     model, *_ = tiny
     start = model.output.bias.clone()
     best = helpers.BestWeights(model)
     with torch.no_grad():
         model.output.bias.fill_(math.nan)
-    best.update(float("nan"))
+    best.update(loss)
     assert best.restore() == 0 and torch.equal(model.output.bias, start)
     assert "those of the start" in capsys.readouterr().out
 
@@ -280,14 +319,14 @@ def test_without_a_finite_loss_the_weights_of_the_start_come_back(tiny, capsys):
 # --- what ends a training early --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_a_loss_that_is_not_finite_ends_the_epoch_and_is_infinite(tiny, value):
+@pytest.mark.parametrize("value", [math.nan, math.inf, 1e30, 50.5])
+def test_a_loss_that_has_diverged_ends_the_epoch_and_is_infinite(tiny, value):
     model, (X, y, *_), *_ = tiny
     before, calls = model.output.bias.clone(), []
 
     def criterion(logits, targets):
         calls.append(1)
-        return logits.sum() * value
+        return logits.sum() * 0 + value
 
     optimizer = torch.optim.Adam(model.parameters())
     loss, seconds = helpers.train_epoch(model, X, y, optimizer, criterion)
@@ -295,7 +334,12 @@ def test_a_loss_that_is_not_finite_ends_the_epoch_and_is_infinite(tiny, value):
     assert len(calls) == 2  # the untimed batch and the first
 
 
-@pytest.mark.parametrize("losses", [(math.inf, 2.0), (2.0, math.nan)])
+def test_guessing_is_no_divergence_in_any_alphabet():
+    assert not helpers.diverged(math.log(sys.maxunicode + 1))
+    assert not helpers.diverged(-1.0) and helpers.diverged(10 * math.log(200))
+
+
+@pytest.mark.parametrize("losses", [(math.inf, 2.0), (2.0, math.nan), (2.0, 5.7e30)])
 def test_divergence_ends_one_models_epochs_with_a_sentence(losses, capsys):
     reached = []
     with helpers.Stoppable("LSTM") as run:
@@ -305,7 +349,8 @@ def test_divergence_ends_one_models_epochs_with_a_sentence(losses, capsys):
             helpers.report_epoch("LSTM", 3, [train_loss], [val_loss], [0.1] * (epoch + 1))
     printed = capsys.readouterr().out.splitlines()
     assert reached == [0, 1] and not run.interrupted
-    assert printed[-1].startswith("LSTM: the loss is no longer a finite number in epoch 2.")
+    assert printed[-1].startswith("LSTM: the loss has diverged in epoch 2: ")
+    assert "above the limit of 50" in printed[-1] and "logarithm of the vocabulary" in printed[-1]
     assert "smaller learning rate than 0.004" in printed[-1]
 
 
@@ -323,17 +368,18 @@ def test_any_other_error_gets_out():
 def test_what_ended_early_stands_in_table_and_plot(tiny, metrics):
     model, splits, *_ = tiny
     metrics["RNN"] |= {"train_losses": [], "val_losses": [], "epoch_times": [], "best_epoch": 0}
-    metrics["LSTM"] |= {"train_losses": [2.0, math.inf], "val_losses": [2.1, math.nan]}
+    metrics["LSTM"] |= {"train_losses": [2.0, math.inf], "val_losses": [2.1, 5.7e30]}
     table = helpers.create_performance_table(
         metrics, {name: model for name in metrics}, *splits[4:]
     ).set_index("Model")
     assert math.isnan(table.loc["RNN", "Final Train Loss"])
     assert table.loc["LSTM", "Final Train Loss"] == math.inf
     shown = helpers.show_table(table.reset_index())
-    assert shown.loc["Final Train Loss", "LSTM"] == "inf"
+    assert list(shown["LSTM"][["Final Train Loss", "Final Val Loss"]]) == ["inf", "5.7e+30"]
     figure = helpers.plot_learning_curves(metrics)
     figure.canvas.draw()
     assert len(figure.axes[3].patches) == 3
+    assert all(axes.get_ylim()[1] < 5 for axes in figure.axes)  # room for the others
 
 
 # --- evaluation ------------------------------------------------------------------------------
@@ -391,9 +437,8 @@ def test_table_without_metrics_for_a_model_is_refused(tiny, metrics):
         helpers.create_performance_table(metrics, {"GRU": model}, *splits[4:])
 
 
-def test_lstm_passes_lag_1_of_the_memory_task(namespace, sample, capsys, monkeypatch):
-    monkeypatch.setattr(helpers, "LONGEST_LAG", 2)
-    span = helpers.memory_span(namespace["CharLSTM"], sample[0], 4e-3, load=1)
+def test_lstm_passes_lag_1_of_the_memory_task(namespace, sample, capsys):
+    span = helpers.memory_span(namespace["CharLSTM"], sample[0], 4e-3, load=1, longest_lag=2)
     assert span == 2
     assert "CharLSTM" in capsys.readouterr().out
 
@@ -403,13 +448,12 @@ def test_memory_span_needs_a_text_longer_than_the_lags(namespace):
         helpers.memory_span(namespace["CharGRU"], "abcdefghijklmnopqrstuvwxyz", 4e-3)
 
 
-def test_a_model_that_forgets_has_no_memory_span(namespace, sample, monkeypatch):
+def test_a_model_that_forgets_has_no_memory_span(namespace, sample):
     class Forgetful(namespace["CharGRU"]):
         def forward(self, x, hidden=None, return_sequences=False):
             return super().forward(x[:, -1:], None, return_sequences)
 
-    monkeypatch.setattr(helpers, "SPAN_BATCHES", 60)
-    assert helpers.memory_span(Forgetful, sample[0], 4e-3, load=1) == 0
+    assert helpers.memory_span(Forgetful, sample[0], 4e-3, load=1, batches=60) == 0
 
 
 # --- reports and plots -----------------------------------------------------------------------

@@ -49,7 +49,7 @@ def test_todos_are_numbered_without_a_gap():
 
 
 @pytest.mark.parametrize("k", [0, *TODOS])
-def test_exercise_with_the_first_todos_filled_in_runs(k):
+def test_exercise_with_the_first_todos_filled_in_runs(k, quick):
     notebook, status = run_filled(k)
     assert status == {
         name: "passed" if check.number <= k else "not attempted"

@@ -150,7 +150,7 @@ def test_what_to_install_is_said_in_one_line(models, splits, monkeypatch, capsys
 
 
 def test_the_table_has_a_row_for_each_model_and_for_counting(models, splits, sample, monkeypatch):
-    monkeypatch.setattr(helpers, "QUICK", True)
+    monkeypatch.setattr(phone, "TURN", 10)
     table = phone.phone_table(models, *splits, len(sample[1])).set_index("Model")
     assert list(table.index) == ["RNN", "LSTM", "GRU", "5-gram"]
     assert (table["Keystroke (ms)"] <= table["p95 (ms)"]).all()
@@ -174,8 +174,7 @@ def test_a_prediction_while_typing_is_that_of_a_stream(models, splits):
         assert torch.allclose(predicted[:1], of_first_window.log_softmax(dim=1), atol=1e-4)
 
 
-def test_accuracy_counts_the_right_character_among_the_first(splits, monkeypatch):
-    monkeypatch.setattr(helpers, "QUICK", True)
+def test_accuracy_counts_the_right_character_among_the_first():
     y = torch.tensor([0, 2, 3] * 100)  # counted was 0 1 2 3: of these, 2 after 0 is a surprise
     X = torch.cat([torch.tensor([0, 1, 2, 3]), y[:-1]]).unfold(0, 4, 1)
     table = phone.phone_table(

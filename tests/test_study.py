@@ -73,9 +73,8 @@ def test_reports_are_those_of_the_runs():
 
 
 def test_it_trains_as_the_notebook_does(namespace, monkeypatch):
-    monkeypatch.setattr(helpers, "WINDOWS", 8)
     monkeypatch.setitem(namespace["train_and_compare_models"].__globals__, "SEED", 3)
-    text = helpers.load_text("sample", max_chars=5_000)
+    text = helpers.load_text("sample", max_chars=2_000)
     chars, char2idx, _ = helpers.build_vocabulary(text)
     splits = helpers.prepare_sequences(text, char2idx)
     models, metrics = namespace["train_and_compare_models"](*splits[:4], len(chars), epochs=2)
@@ -88,22 +87,15 @@ def test_it_trains_as_the_notebook_does(namespace, monkeypatch):
             assert (one - other).abs().max() < 1e-4
 
 
-@pytest.fixture
-def quick_folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(helpers, "EPOCHS", 1)
-    monkeypatch.setattr(helpers, "WINDOWS", 4)
-    return tmp_path / "study"
-
-
-def test_other_settings_are_refused_and_nothing_is_lost(quick_folder, monkeypatch, sample):
-    study.Study(quick_folder, {"sample": sample[0]})
-    before = (quick_folder / "settings.json").read_bytes()
+def test_other_settings_are_refused_and_nothing_is_lost(tmp_path, monkeypatch, sample):
+    study.Study(tmp_path, {"sample": sample[0]})
+    before = (tmp_path / "settings.json").read_bytes()
     with pytest.raises(ValueError, match=r"measured with corpora .* choose another --folder"):
-        study.Study(quick_folder, {"sample": sample[0][:1000]})
-    monkeypatch.setattr(helpers, "EPOCHS", 2)
+        study.Study(tmp_path, {"sample": sample[0][:1000]})
+    monkeypatch.setenv("EXERCISE_QUICK", "1")
     with pytest.raises(ValueError, match=r"measured with protocol .* choose another --folder"):
-        study.Study(quick_folder, {"sample": sample[0]})
-    assert (quick_folder / "settings.json").read_bytes() == before
+        study.Study(tmp_path, {"sample": sample[0]})
+    assert (tmp_path / "settings.json").read_bytes() == before
 
 
 def test_a_grid_of_rates_grows_until_the_best_lies_inside():
