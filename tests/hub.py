@@ -150,11 +150,16 @@ def stalls(hub, path):
     return True
 
 
-def trickles(hub, path):
-    body = hub.server.body
-    hub.answer(body, sent=0)
-    for start in range(0, len(body), 1 + len(body) // 6):
-        hub.wfile.write(body[start : start + 1 + len(body) // 6])
-        hub.wfile.flush()
-        time.sleep(2)
-    return True
+def trickles(pause):
+    """Return the fault of a body that comes in six pieces, with seconds between them."""
+
+    def answer(hub, path):
+        body = hub.server.body
+        hub.answer(body, sent=0)
+        for start in range(0, len(body), 1 + len(body) // 6):
+            hub.wfile.write(body[start : start + 1 + len(body) // 6])
+            hub.wfile.flush()
+            time.sleep(pause)
+        return True
+
+    return answer

@@ -160,12 +160,14 @@ def test_windows_share_the_memory_of_the_encoded_text(sample):
 def test_ten_million_characters_are_prepared_in_a_moment(sample):
     # Against encoding the same text, in one run: preparing must cost next to nothing beside it.
     text = (sample[0] * 167)[:10_000_000]
-    start = time.perf_counter()
-    helpers.encode(text, sample[2])
-    encoding = time.perf_counter() - start
-    start = time.perf_counter()
-    splits = helpers.prepare_sequences(text, sample[2])
-    assert time.perf_counter() - start < 4 * encoding
+    clock, ratios = time.process_time, []
+    for _ in range(3):
+        start = clock()
+        helpers.encode(text, sample[2])
+        encoded = clock()
+        splits = helpers.prepare_sequences(text, sample[2])
+        ratios.append((clock() - encoded) / (encoded - start))
+    assert min(ratios) < 4
     assert splits[0].untyped_storage().nbytes() <= 12 * len(text)
 
 

@@ -34,7 +34,7 @@ wikitext.STALL_SECONDS = float(sys.argv[1])
 start = time.monotonic()
 try: result = {"text": helpers.load_text("wikitext-2", max_chars=None)}
 except (ConnectionError, ValueError) as error: result = {"error": str(error)}
-result["seconds"] = time.monotonic() - start
+result |= {"seconds": time.monotonic() - start, "imported": "datasets" in sys.modules}
 with open(sys.argv[2], "w", encoding="utf-8") as file: json.dump(result, file)
 """
 
@@ -49,7 +49,9 @@ def environment(endpoint, home, **more):
 def load(endpoint, home, tmp_path, stall=wikitext.STALL_SECONDS, prefix=(), **more):
     """Return what load_text("wikitext-2") did in a process of its own.
 
-    "text" or "error", "seconds" without the start of the process, and "stdout".
+    "text" or "error", "seconds" without the start of the process, whether datasets was "imported",
+    and "stdout". What the limits of time are worth is seen where the hub is silent for longer than
+    this waits for the process.
     """
     result = tmp_path / "result.json"
     done = subprocess.run(
@@ -97,23 +99,23 @@ def test_only_the_text_is_kept(fetched):
     assert kept.suffix == ".txt" and wikitext.REVISION in kept.name
 
 
-def test_a_fetched_text_loads_within_a_second_without_a_network(fetched, tmp_path):
+def test_a_fetched_text_is_read_from_disk_without_a_network(fetched, tmp_path):
     outcome = load(NOWHERE, fetched[0], tmp_path)
-    assert outcome["text"] == SAMPLE and outcome["seconds"] < 1 and outcome["stdout"] == ""
+    assert outcome["text"] == SAMPLE and outcome["stdout"] == "" and not outcome["imported"]
 
 
-def test_a_fetched_text_loads_within_a_second_with_a_network_that_is_not_asked(fetched, tmp_path):
+def test_a_fetched_text_is_read_from_disk_and_the_hub_is_not_asked(fetched, tmp_path):
     with running_hub(never_answers) as hub:
         outcome = load(hub.endpoint, fetched[0], tmp_path)
-    assert outcome["text"] == SAMPLE and outcome["seconds"] < 1 and not hub.asked
+    assert outcome["text"] == SAMPLE and not outcome["imported"] and not hub.asked
 
 
-# --- faults at first contact: five seconds ---------------------------------------------------
+# --- faults at first contact ------------------------------------------------------------------
 
 
 def test_refused(tmp_path):
     outcome = load(NOWHERE, tmp_path, tmp_path)
-    assert is_one_sentence_with_the_remedy(outcome) and outcome["seconds"] < 5
+    assert is_one_sentence_with_the_remedy(outcome) and not outcome["imported"]
     assert outcome["error"].startswith("the dataset hub cannot be reached")
 
 
@@ -124,11 +126,11 @@ def test_refused(tmp_path):
 def test_no_answer_at_first_contact(fault, cause, tmp_path):
     with running_hub(fault) as hub:
         outcome = load(hub.endpoint, tmp_path, tmp_path)
-    assert is_one_sentence_with_the_remedy(outcome) and outcome["seconds"] < 5
+    assert is_one_sentence_with_the_remedy(outcome) and not outcome["imported"]
     assert cause in outcome["error"] and len(hub.asked) == 1
 
 
-# --- faults of the transfer: sixty seconds ---------------------------------------------------
+# --- faults of the transfer ------------------------------------------------------------------
 
 
 def test_a_minute_is_the_limit():
@@ -139,22 +141,23 @@ def test_a_minute_is_the_limit():
 def test_a_transfer_that_stalls_is_stopped(fault, tmp_path):
     with running_hub(of_the_text(fault)) as hub:
         outcome = load(hub.endpoint, tmp_path, tmp_path, stall=8)
-    assert is_one_sentence_with_the_remedy(outcome) and outcome["seconds"] < 30
+    assert is_one_sentence_with_the_remedy(outcome)
     assert "stalled for 8" in outcome["error"]
     assert not list((tmp_path / "wikitext-2").iterdir())
 
 
-def test_a_slow_transfer_that_goes_on_is_not_stopped(tmp_path):
-    with running_hub(of_the_text(trickles)) as hub:
-        outcome = load(hub.endpoint, tmp_path, tmp_path, stall=8)
-    assert outcome["text"] == SAMPLE and outcome["seconds"] > 10
+def test_a_slow_transfer_that_goes_on_is_not_stopped(fetched, tmp_path):
+    stall = 4 * fetched[1]["seconds"]  # what this machine takes to start, and some
+    with running_hub(of_the_text(trickles(pause=stall / 5))) as hub:
+        outcome = load(hub.endpoint, tmp_path, tmp_path, stall)
+    assert outcome["text"] == SAMPLE and outcome["seconds"] > stall
 
 
 @pytest.mark.parametrize("fault", [broken_for_ever, cut_off])
-def test_a_transfer_that_breaks_ends_within_a_minute(fault, tmp_path):
+def test_a_transfer_that_breaks_ends(fault, tmp_path):
     with running_hub(of_the_text(fault)) as hub:
         outcome = load(hub.endpoint, tmp_path, tmp_path)
-    assert is_one_sentence_with_the_remedy(outcome) and outcome["seconds"] < 63
+    assert is_one_sentence_with_the_remedy(outcome)
 
 
 def test_a_transfer_that_breaks_once_is_taken_up_again(tmp_path):
