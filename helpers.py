@@ -142,7 +142,9 @@ def load_text(corpus="sample", max_chars=60_000):
             f"corpus {str(corpus)!r} holds no printable text: choose another, or CORPUS = 'sample'."
         )
     if left_out:
-        print(f"Left out of corpus {str(corpus)!r}: {left_out:,} characters that cannot be printed.")
+        print(
+            f"Left out of corpus {str(corpus)!r}: {left_out:,} characters that cannot be printed."
+        )
     return text
 
 
@@ -376,8 +378,8 @@ class BestWeights:
 
     ``update(val_loss)`` after each epoch; ``restore()`` after the last one puts the best weights
     back and returns the number of their epoch, counted from 1; where all have diverged, those that
-    the model began with, and 0. (Early stopping without the stopping: Prechelt, "Early Stopping - But
-    When?", 1998.)
+    the model began with, and 0. (Early stopping without the stopping: Prechelt, "Early Stopping -
+    But When?", 1998.)
     """
 
     def __init__(self, model):
@@ -450,9 +452,9 @@ def report_epoch(name, epochs, train_losses, val_losses, epoch_times):
         )
     if bad := [loss for loss in (train_losses[-1], val_losses[-1]) if diverged(loss)]:
         raise Diverged(
-            f"the loss has diverged in epoch {done}: {bad[0]:.3g} nats per character, where guessing "
-            f"costs the logarithm of the vocabulary (4.3 for 73 characters), is above the limit of "
-            f"{DIVERGED:.0f}"
+            f"the loss has diverged in epoch {done}: {bad[0]:.3g} nats per character, above the "
+            f"limit of {DIVERGED:.0f} (guessing costs the logarithm of the vocabulary, 4.3 for 73 "
+            "characters)"
         )
     if done == 1 or done % 5 == 0 or done == epochs:
         left = (epochs - done) * statistics.mean(epoch_times)

@@ -40,7 +40,7 @@ def run(source, seconds=20, megabytes=500):
 
 
 def test_cells_are_run_and_reported():
-    facts, ended, core_seconds, peak_mb = run("1 / 0")
+    facts, ended, core_seconds, _ = run("1 / 0")
     assert facts[:2] == [{"cell": "cell"}, {"error": "ZeroDivisionError: division by zero"}]
     assert ended is None and facts[-1]["left"] == 0
     assert core_seconds > 0

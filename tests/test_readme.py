@@ -1,6 +1,12 @@
-"""The README's figures are the solution's, and its two commands are the ones that CI runs."""
+"""The README's figures are the solution's, and its commands do what it says."""
 
+import os
 import re
+import subprocess
+import sys
+import time
+
+import pytest
 
 from tools import make_readme, unpinned
 
@@ -19,6 +25,51 @@ def test_there_are_two_commands_each_with_its_windows_twin():
     assert len(posix) == len(windows) == 2
     for one, other in zip(posix, windows, strict=True):
         assert other == one.replace("python3 ", "py ").replace(".venv/bin/", ".venv\\Scripts\\")
+
+
+def in_this_environment(command):
+    """Return a command of the README as one of the Python that runs the tests."""
+    return [sys.executable, "-m", *command.rpartition(".venv/bin/")[2].split()]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a browser is found in another way elsewhere")
+@pytest.mark.parametrize("browser", [True, False], ids=["with a browser", "without"])
+def test_the_first_command_opens_the_exercise_or_says_where(browser, tmp_path):
+    opened, log, runtime = (tmp_path / name for name in ("opened", "log", "runtime"))
+    recorder = f"{sys.executable} -c 'import sys; open(sys.argv[1], \"w\").write(sys.argv[2])'"
+    environment = os.environ | {
+        "JUPYTER_RUNTIME_DIR": str(runtime),
+        "BROWSER": f"{recorder} {opened} %s" if browser else "/nowhere/to/be/found",
+    }
+    environment.pop("DISPLAY", None)
+    command = in_this_environment(re.search(r"^python3 .*exercise\.ipynb$", README, re.M)[0])
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            command, cwd=make_readme.ROOT, env=environment, stdout=output, stderr=output
+        ) as server,
+    ):
+        try:
+            address = r"http://localhost:\d+/lab/tree/exercise\.ipynb\?token=\w+"
+            while not (said := re.search(address, log.read_text(encoding="utf-8"))):
+                assert server.poll() is None, log.read_text(encoding="utf-8")
+                time.sleep(0.1)
+            while browser and not (opened.exists() and opened.read_text()):
+                time.sleep(0.1)
+        finally:
+            server.kill()
+    if browser:
+        (page,) = runtime.glob("jpserver-*-open.html")
+        assert opened.read_text() == page.as_uri()
+        assert said[0] in page.read_text(encoding="utf-8")
+
+
+def test_the_line_that_runs_the_whole_solution_writes_a_page(tmp_path, quick):
+    (line,) = re.findall(r"^\.venv/bin/jupyter nbconvert .*$", README, re.M)
+    assert " --output-dir exported " in line
+    command = in_this_environment(line.replace("exported", str(tmp_path)))
+    subprocess.run(command, cwd=make_readme.ROOT, check=True, capture_output=True)
+    assert "key takeaways" in (tmp_path / "solution.html").read_text(encoding="utf-8").lower()
 
 
 def test_the_newest_versions_are_tried_of_every_package_that_is_pinned():
