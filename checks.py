@@ -937,6 +937,9 @@ def training(train_and_compare_models):
     for name, model in models.items():
         if not isinstance(model, nn.Module):
             raise _Broken("models-missing", f"models[{name!r}] is {_describe(model)}.")
+    # Before what it may have led to: a training that diverges ends early.
+    if bad := sorted(rate for rate in steps.rates if not 1e-5 <= rate <= 5e-2):
+        raise _Broken("learning-rate", f"learning rate {bad[0]:g}: expected 1e-5 to 5e-2.")
     _rules_of_the_metrics(metrics)
     owners = {}
     for name, model in models.items():
@@ -1000,8 +1003,6 @@ def _rules_of_the_steps(models, steps):
                 f"{len(list(model.parameters())) - len(moved)} parameters of models[{name!r}] were "
                 "never stepped on: give the optimizer model.parameters().",
             )
-    if bad := sorted(rate for rate in steps.rates if not 1e-5 <= rate <= 5e-2):
-        raise _Broken("learning-rate", f"learning rate {bad[0]:g}: expected 1e-5 to 5e-2.")
     if steps.saw_marker:
         raise _Broken(
             "trains-on-validation",

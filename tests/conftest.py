@@ -23,10 +23,12 @@ import helpers  # noqa: E402
 from tools.solution import run_todos  # noqa: E402
 
 
-@pytest.fixture(autouse=True)
-def full_length(monkeypatch):
+@pytest.fixture(autouse=True, scope="module")
+def full_length():
     """Every test runs at full length, whatever EXERCISE_QUICK is, unless it asks for ``quick``."""
-    monkeypatch.setenv("EXERCISE_QUICK", "0")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EXERCISE_QUICK", "0")
+        yield
 
 
 @pytest.fixture
