@@ -11,6 +11,7 @@ epochs and batches. That proves that they work and measures nothing.
 
 import contextlib
 import copy
+import functools
 import math
 import os
 import platform
@@ -25,12 +26,11 @@ from typing import NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import psutil
 import torch
 from matplotlib.ticker import MaxNLocator
 from torch import nn
 from torch.nn.utils import clip_grad_norm_
-
-from threads import Threads
 
 SEED = 42
 MAX_GRADIENT_NORM = 0.5
@@ -38,14 +38,13 @@ MAX_GRADIENT_NORM = 0.5
 # vocabulary, 4.3 for the sample's 73 characters and 13.9 for all 1,114,112 of Unicode. Of 36 runs
 # at rates from 0.01 to 1e30, those that came back below guessing had no batch above 24.
 DIVERGED = 50.0
-# Each model at its own best rate on validation loss, from one grid: benchmarks/study.py.
+# Each model at its own best rate on validation loss, from one grid: benchmarks/study/.
 LEARNING_RATES = {"RNN": 2e-3, "LSTM": 4e-3, "GRU": 2e-3}
-# The rates at which each reaches its longest memory span: benchmarks/study.py too.
+# The rates at which each reaches its longest memory span: benchmarks/study/ too.
 SPAN_RATES = {"RNN": 2e-3, "LSTM": 4e-3, "GRU": 4e-3}
 LONGEST_LAG = 128  # where memory_span stops, in characters
 
 DATA = Path(__file__).parent / "data"
-_THREADS = Threads()
 
 
 class Budget(NamedTuple):
@@ -71,6 +70,19 @@ def diverged(loss):
     return not loss <= DIVERGED  # nor is NaN
 
 
+def waits_for(todo, *values):
+    """Return True, after saying so in one line, when a value is missing because of a TODO."""
+    missing = any(value is None for value in values)
+    if missing:
+        print(f"Waiting for TODO {todo}.")
+    return missing
+
+
+# ---------------------------------------------------------------------------------------------
+# The machine
+# ---------------------------------------------------------------------------------------------
+
+
 def describe_machine():
     """Return one line that names what the measurements of this session depend on."""
     processor = platform.processor() or platform.machine()
@@ -78,19 +90,73 @@ def describe_machine():
         names = [r for r in cpuinfo.read_text(errors="replace").split("\n") if "model name" in r]
         processor = names[0].partition(":")[2].strip() if names else processor
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
-    threads = f"{_THREADS.most} thread" + "s" * (_THREADS.most > 1)
+    count = min(torch.get_num_threads(), usable_cpus())
+    used = f"{count} thread" + "s" * (count > 1)
     return (
-        f"{processor}, {os.cpu_count()} cores, {threads}{gpu}, {platform.system()}, "
+        f"{processor}, {os.cpu_count()} cores, {used}{gpu}, {platform.system()}, "
         f"Python {platform.python_version()}, torch {torch.__version__}"
     )
 
 
-def waits_for(todo, *values):
-    """Return True, after saying so in one line, when a value is missing because of a TODO."""
-    missing = any(value is None for value in values)
-    if missing:
-        print(f"Waiting for TODO {todo}.")
-    return missing
+def usable_cpus(groups=Path("/proc/self/cgroup"), mounted=Path("/sys/fs/cgroup")):
+    """Return how many CPUs this process may use, at least 1.
+
+    On Linux that is the least of its affinity and the quotas of its control groups and of those
+    above them, a part of a CPU counting as one (the kernel's documentation of cgroup v1, "CFS
+    Bandwidth Control", and of cgroup v2, "CPU"); elsewhere the number of CPUs.
+    """
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    for line in groups.read_text().splitlines() if groups.exists() else ():
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        group = (mounted / "cpu" if controllers else mounted) / path.lstrip("/")
+        for folder in (group, *group.parents):
+            try:
+                if controllers:  # version 1
+                    quota = (folder / "cpu.cfs_quota_us").read_text()
+                    period = (folder / "cpu.cfs_period_us").read_text()
+                else:
+                    quota, period = (folder / "cpu.max").read_text().split()
+                if int(quota) > 0:  # -1: no quota in version 1
+                    cpus = min(cpus, math.ceil(int(quota) / int(period)))
+            except (OSError, ValueError):
+                continue  # no such file, or "max": no quota in version 2
+    return cpus
+
+
+class Threads:
+    """Keeps the number of PyTorch's threads at what other processes leave of the machine.
+
+    ``adapt()`` looks at most once a second. ``most`` is the number when nobody else computes.
+    """
+
+    def __init__(self):
+        self.most = min(torch.get_num_threads(), usable_cpus())
+        self.process = psutil.Process()
+        self.busy_elsewhere()  # starts the count
+        torch.set_num_threads(self.most)
+
+    def busy_elsewhere(self):
+        """Return how many CPUs other processes kept busy since the last call, on average."""
+        self.looked = time.monotonic()
+        return psutil.cpu_percent() / 100 * psutil.cpu_count() - self.process.cpu_percent() / 100
+
+    def adapt(self):
+        if time.monotonic() - self.looked >= 1:
+            free = round(psutil.cpu_count() - self.busy_elsewhere())
+            torch.set_num_threads(max(1, min(free, self.most)))
+
+
+@functools.cache
+def threads():
+    """Return this process's Threads. Before the first training nothing is counted and nothing set.
+
+    PyTorch starts a thread per core of the host. Where the process may use fewer of them, or where
+    a second training runs, the threads wait for each other in loops that keep busy the very cores
+    they wait for, and a training takes many times as long instead of twice: benchmarks/speed/.
+    """
+    return Threads()
 
 
 # ---------------------------------------------------------------------------------------------
@@ -113,7 +179,9 @@ def load_text(corpus="sample", max_chars=60_000):
     if max_chars is not None and (not isinstance(max_chars, int) or max_chars < 1):
         raise ValueError(f"max_chars={max_chars!r}: expected a whole number of at least 1, or None")
     if corpus == "wikitext-2":
-        import wikitext  # imports datasets, which takes seconds: only for those who ask for it
+        from data import (
+            wikitext,  # imports datasets, which takes seconds: only for those who ask for it
+        )
 
         rows = wikitext.load_rows()
     else:
@@ -334,7 +402,7 @@ def train_epoch(model, X, y, optimizer, criterion, batch_size=32):
     _synchronize(device)
     start = time.perf_counter()
     for batch_X, batch_y in zip(X.split(batch_size), y.split(batch_size), strict=True):
-        _THREADS.adapt()
+        threads().adapt()
         optimizer.zero_grad()
         loss, count = _loss_on_batch(
             model, batch_X.to(device), batch_y.to(device), criterion, every_step=True
@@ -600,7 +668,7 @@ def memory_span(
         level = max(1, 2 * span)
         recent = deque(maxlen=20)
         for _ in range(batches or budget().span_batches):
-            _THREADS.adapt()
+            threads().adapt()
             lag = int(torch.randint(level // 2 + 1, level + 1, (1,)))
             shown = torch.randint(8, (64, load))  # (b, load)
             asked = torch.randint(load, (64, 1))  # (b, 1)

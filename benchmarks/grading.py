@@ -1,7 +1,7 @@
 """What grading a class of submissions costs: python -m benchmarks.grading.
 
 Seventeen submissions (nothing filled in, everything, five half-filled, ten with a mistake) graded
-on this machine's cores by tools/grade.py. Writes benchmarks/grading.csv.
+on this machine's cores by course/grade/. Writes benchmarks/grading.csv.
 """
 
 import tempfile
@@ -11,10 +11,11 @@ import nbformat
 import pandas as pd
 
 import helpers
+from course import workers
+from course.grade import __main__ as grade
+from course.make_exercise import EXERCISE
+from course.make_readme import GRADING
 from tests import submissions
-from tools import grade, workers
-from tools.make_exercise import EXERCISE
-from tools.make_readme import GRADING
 
 KEPT = ["submission", "verdict", "points", "core_seconds", "peak_mb"]
 

@@ -11,7 +11,7 @@ import pyarrow
 import pyarrow.parquet
 
 import helpers
-import wikitext
+from data import wikitext
 
 ROWS = (helpers.DATA / "sample.txt").read_text(encoding="utf-8").splitlines()
 PARQUET = f"{wikitext.CONFIGURATION}/train-00000-of-00001.parquet"

@@ -5,9 +5,9 @@ import json
 
 import nbformat
 
-import checks
-from tools import solution
-from tools.make_exercise import todo_number
+from course import solution
+from course.make_exercise import todo_number
+from lab import checks
 
 SOURCES = {cell["id"]: "".join(cell["source"]) for cell in solution.read()["cells"]}
 ANSWERS = solution.answer_ids()
@@ -68,7 +68,7 @@ WRONG = {
 }
 
 # The same for code that does more than answer: how grading it ends, and the points it keeps.
-LATER = [name for name, check in checks._CHECKS.items() if check.number >= 6]
+LATER = [name for name, check in checks.CHECKS.items() if check.number >= 6]
 AFTER = 90 - sum(checks.POINTS[name] for name in LATER)
 HOSTILE = {
     "endless-loop": ("samples", "while True:\n    pass", "stopped", AFTER),
@@ -121,7 +121,7 @@ def a_class(base):
 
     Each comes with the rules that its checks find broken: (notebook, {check: rule or None}).
     """
-    todo = {name: check.number for name, check in checks._CHECKS.items()}
+    todo = {name: check.number for name, check in checks.CHECKS.items()}
     made = {"unfilled": (fill(base, ()), dict.fromkeys(todo))}
     made["full"] = (fill(base, range(11)), {})
     for k in HALF:

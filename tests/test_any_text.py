@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn, optim
 
 import helpers
-from ngram import NGram
+from lab.ngram import NGram
 
 # --- properties ------------------------------------------------------------------------------
 

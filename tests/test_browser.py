@@ -16,9 +16,9 @@ import matplotlib.pyplot as plt
 import pytest
 from playwright.sync_api import sync_playwright
 
+from course import bundle
+from course.make_exercise import ROOT
 from tests import submissions
-from tools import bundle
-from tools.make_exercise import ROOT
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge")
 BROWSER = next(filter(None, map(shutil.which, NAMES)), None)

@@ -11,11 +11,10 @@ import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import nn
 
-import checks
-import conclusions
 import helpers
-import hints
-from tools.make_exercise import SOLUTION, todo_number
+from course.make_exercise import SOLUTION, todo_number
+from lab import checks, conclusions
+from lab.checks import hints
 
 SOURCES = {}
 for cell in json.loads(SOLUTION.read_text(encoding="utf-8"))["cells"]:
@@ -638,12 +637,12 @@ def test_every_rule_has_a_wrong_answer_and_the_bank_is_large(capsys):
     assert len(wrong) >= 70 and right >= 30
 
 
-@pytest.mark.parametrize("check", checks._CHECKS)
+@pytest.mark.parametrize("check", checks.CHECKS)
 def test_hints_lead_from_a_question_to_the_line(check, capsys):
     checks._hinted.clear()
     for symptom in hints.symptoms(check):
         rule = next(iter(hints.symptoms(check)[symptom][0]), None)
-        checks._latest[check] = checks.CheckResult(check, "failed", rule, "", 0, 1)
+        checks.latest[check] = checks.CheckResult(check, "failed", rule, "", 0, 1)
         for step in (1, 2, 3, 3):
             checks.hint(check)
             out = capsys.readouterr().out
@@ -681,7 +680,7 @@ def test_a_failure_says_how_to_get_a_hint():
     assert "hint" not in str(checks.samples(TEXTS, PROMPT))
 
 
-@pytest.mark.parametrize("name", checks._CHECKS)
+@pytest.mark.parametrize("name", checks.CHECKS)
 def test_nothing_filled_in_is_not_attempted(name):
     stub = "class CharX(nn.Module):\n    def __init__(self, vocab_size, embedding_dim=128, " \
         "hidden_dim=256, num_layers=2, dropout=0.3):\n        super().__init__()\n" \
@@ -757,7 +756,7 @@ def test_summary_tells_the_state_of_every_check_and_what_to_do_next(namespace, c
     checks.char_lstm(namespace["CharGRU"])
     checks.long_context(None)
     table = checks.summary()
-    assert list(table["check"]) == [*checks._CHECKS, "paragraph"]
+    assert list(table["check"]) == [*checks.CHECKS, "paragraph"]
     assert table["of"].sum() == 100
     assert f"{table['points'].sum()} of {100 - checks.PARAGRAPH_POINTS}" in capsys.readouterr().out
     table = table.set_index("check")

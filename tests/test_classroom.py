@@ -12,9 +12,9 @@ import pytest
 from nbclient import NotebookClient
 
 import helpers
-from conclusions import Requirements, compare_guess, key_takeaways, requirements_table
-from tools import solution
-from tools.make_exercise import ROOT, SOLUTION
+from course import solution
+from course.make_exercise import ROOT, SOLUTION
+from lab.conclusions import Requirements, compare_guess, key_takeaways, requirements_table
 
 
 @pytest.fixture

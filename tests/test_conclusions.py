@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-import conclusions
+from lab import conclusions
 
 ASKED = conclusions.Requirements(20, 1_400_000, load=4, span=64, perplexity_margin=0.05)
 SPANS = {"RNN": 8, "LSTM": 128, "GRU": 128}

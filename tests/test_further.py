@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from further import AttentionRNN, fit_and_score, mackey_glass
+from lab.further import AttentionRNN, fit_and_score, mackey_glass
 
 
 @pytest.fixture

@@ -14,10 +14,11 @@ import nbformat
 import psutil
 import pytest
 
-import checks
+from course.grade import __main__ as grade
+from course.grade import sandbox, submission
+from course.make_exercise import EXERCISE, ROOT
+from lab import checks
 from tests import submissions
-from tools import grade, sandbox, submission
-from tools.make_exercise import EXERCISE, ROOT
 
 BASE = nbformat.read(EXERCISE, as_version=4)
 
@@ -226,7 +227,7 @@ def test_whatever_a_submission_reports_the_others_are_graded(fact, verdict, tmp_
 
 
 def test_a_folder_without_notebooks_is_named(tmp_path):
-    command = [sys.executable, "-m", "tools.grade", str(tmp_path), str(tmp_path / "grades")]
+    command = [sys.executable, "-m", "course.grade", str(tmp_path), str(tmp_path / "grades")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1 and f"{tmp_path} holds no notebook" in done.stderr
 
@@ -264,7 +265,7 @@ def test_thirty_submissions_are_graded_once_although_a_worker_is_killed(cluster,
     expected = submissions.write_all(tmp_path / "class", BASE)
     assert len(expected) == 30
     grades = tmp_path / "grades"
-    command = [sys.executable, "-m", "tools.grade", str(tmp_path / "class"), str(grades)]
+    command = [sys.executable, "-m", "course.grade", str(tmp_path / "class"), str(grades)]
     command += ["--backend", "dask", "--address", address]
     lines = []
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:

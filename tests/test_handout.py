@@ -8,9 +8,9 @@ import pytest
 from bs4 import BeautifulSoup
 from nbclient import NotebookClient
 
-import checks
-from tools import bundle, handout, solution
-from tools.make_exercise import ROOT, SOLUTION
+from course import bundle, handout, solution
+from course.make_exercise import ROOT, SOLUTION
+from lab import checks
 
 
 @pytest.fixture(scope="module")

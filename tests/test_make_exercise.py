@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from tools import make_exercise
-from tools.make_exercise import EXERCISE, SOLUTION, MarkerError, strip_solutions
+from course import make_exercise
+from course.make_exercise import EXERCISE, SOLUTION, MarkerError, strip_solutions
 
 SOLUTION_CELLS = json.loads(SOLUTION.read_text(encoding="utf-8"))["cells"]
 EXERCISE_CELLS = json.loads(EXERCISE.read_text(encoding="utf-8"))["cells"]

@@ -10,9 +10,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-import checks
+from course import nbgrader as nbgrader_course
+from lab import checks
 from tests import submissions
-from tools import nbgrader_course
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import helpers
-import ngram
-from ngram import NGram
+from lab import ngram
+from lab.ngram import NGram
 
 
 def test_probabilities_are_those_of_witten_and_bell():

@@ -10,8 +10,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-import checks
-from tools.make_exercise import EXERCISE, ROOT, SOLUTION, todo_number
+from course.make_exercise import EXERCISE, ROOT, SOLUTION, todo_number
+from lab import checks
 
 SOLUTION_SOURCES = {
     cell["id"]: "".join(cell["source"])
@@ -45,7 +45,7 @@ def run_filled(k):
 
 
 def test_todos_are_numbered_without_a_gap():
-    assert [check.number for check in checks._CHECKS.values()] == TODOS
+    assert [check.number for check in checks.CHECKS.values()] == TODOS
 
 
 @pytest.mark.parametrize("k", [0, *TODOS])
@@ -53,7 +53,7 @@ def test_exercise_with_the_first_todos_filled_in_runs(k, quick):
     notebook, status = run_filled(k)
     assert status == {
         name: "passed" if check.number <= k else "not attempted"
-        for name, check in checks._CHECKS.items()
+        for name, check in checks.CHECKS.items()
     } | {"paragraph": "read by a person"}
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert not [o for o in outputs if o.get("name") == "stderr"]

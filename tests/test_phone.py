@@ -11,8 +11,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import helpers
-import phone
-from ngram import NGram
+from lab import phone
+from lab.ngram import NGram
 
 
 @pytest.fixture
@@ -143,7 +143,7 @@ def test_what_to_install_is_said_in_one_line(models, splits, monkeypatch, capsys
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert phone.compare_runtimes(models, splits[2], []) is None
     assert capsys.readouterr().out.splitlines() == [
-        "ONNX is optional. To run this part: pip install -r requirements-onnx.txt"
+        "ONNX is optional. To run this part: pip install -r lab/phone/requirements.txt"
     ]
     phone.show_runtimes(None)
     assert capsys.readouterr().out == ""

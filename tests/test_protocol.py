@@ -3,7 +3,7 @@
 import pytest
 
 import helpers
-from ngram import NGram
+from lab.ngram import NGram
 
 
 @pytest.mark.slow

@@ -5,9 +5,10 @@ import json
 
 import pytest
 
-from tools.make_exercise import ROOT, SOLUTION
+from course.make_exercise import ROOT, SOLUTION
 
-SOURCES = {path.name: path.read_text(encoding="utf-8") for path in ROOT.glob("*.py")}
+MODULES = [*ROOT.glob("*.py"), *(ROOT / "lab").rglob("*.py"), *(ROOT / "data").rglob("*.py")]
+SOURCES = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in MODULES}
 SOURCES["solution.ipynb"] = "\n".join(
     "".join(cell["source"])
     for cell in json.loads(SOLUTION.read_text(encoding="utf-8"))["cells"]
@@ -30,6 +31,10 @@ def found_in(source):
             found |= {ast.unparse(node.func)} & UNSAFE_CALLS
             found |= {keyword.arg for keyword in node.keywords} & UNSAFE_ARGUMENTS
     return found
+
+
+def test_all_that_students_get_is_looked_at():
+    assert {"helpers.py", "lab/checks/__init__.py", "data/wikitext.py"} <= SOURCES.keys()
 
 
 @pytest.mark.parametrize("name", SOURCES)

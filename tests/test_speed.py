@@ -1,6 +1,6 @@
 """What keeps the exercise fast stays in force: ratios, side by side, with wide margins.
 
-benchmarks/speed.py measures the figures; these are the bounds below which something has broken.
+benchmarks/speed/ measures the figures; these are the bounds below which something has broken.
 """
 
 import statistics
@@ -12,8 +12,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import helpers
-import phone
-from benchmarks import loop, protocols, scaling, together
+from benchmarks.speed import loop, protocols, scaling, together
+from lab import phone
 
 NAMES = ("RNN", "LSTM", "GRU")
 

@@ -16,8 +16,9 @@ import torch
 from scipy import stats
 
 import helpers
-from benchmarks import jobs, report, study
-from further import fit
+from benchmarks.study import __main__ as study
+from benchmarks.study import jobs, report
+from lab.further import fit
 
 RECORDED = json.loads((study.FOLDER / "settings.json").read_text(encoding="utf-8"))
 
@@ -66,7 +67,9 @@ def test_wikitext_2_has_been_compared():
 def test_reports_are_those_of_the_runs():
     texts, _ = report.make()
     for path, text in texts.items():
-        assert path.read_text(encoding="utf-8") == text, f"python -m benchmarks.report: {path.name}"
+        assert path.read_text(encoding="utf-8") == text, (
+            f"python -m benchmarks.study.report: {path.name}"
+        )
 
 
 # --- how it runs -----------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import psutil
 import pytest
 import torch
 
-import threads
+import helpers
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def cpus(tmp_path, monkeypatch):
             file = tmp_path / "mounted" / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(f"{content}\n")
-        return threads.usable_cpus(tmp_path / "cgroup", tmp_path / "mounted")
+        return helpers.usable_cpus(tmp_path / "cgroup", tmp_path / "mounted")
 
     return usable
 
@@ -56,7 +56,7 @@ def test_quota_of_a_group_or_one_above_it_limits_the_cpus(cpus, line, files, exp
 def test_affinity_limits_the_threads_of_torch():
     code = (
         "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
-        "import helpers, torch; print(torch.get_num_threads())"
+        "import helpers, torch; helpers.threads(); print(torch.get_num_threads())"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "1\n"
 
@@ -70,7 +70,7 @@ def machine(monkeypatch):
         monkeypatch.setattr(psutil, "cpu_count", lambda: cpus)
         monkeypatch.setattr(psutil, "cpu_percent", lambda: 100 * busy / cpus)
         monkeypatch.setattr(psutil.Process, "cpu_percent", lambda self: 100 * own)
-        ours = threads.Threads()
+        ours = helpers.Threads()
         ours.most = most
         ours.looked -= seconds_since
         torch.set_num_threads(most)
@@ -103,5 +103,13 @@ def test_threads_stay_within_a_second_of_the_last_look(machine):
 
 
 def test_threads_are_never_raised_above_those_of_the_user():
-    code = "import torch; torch.set_num_threads(1); import helpers; print(torch.get_num_threads())"
+    code = "import torch; torch.set_num_threads(1)\n"
+    code += "import helpers; helpers.threads(); print(torch.get_num_threads())"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "1\n"
+
+
+def test_an_import_leaves_the_threads_alone():
+    code = "import torch; torch.set_num_threads(7)\n"
+    code += "import helpers; from lab import checks, conclusions, ngram, phone\n"
+    code += "helpers.describe_machine(); print(torch.get_num_threads())"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "7\n"

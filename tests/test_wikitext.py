@@ -23,7 +23,7 @@ from hub import (
 )
 
 import helpers
-import wikitext
+from data import wikitext
 
 SAMPLE = helpers.load_text("sample", max_chars=None)
 NOWHERE = "http://127.0.0.1:9"

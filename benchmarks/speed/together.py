@@ -1,0 +1,58 @@
+"""Two trainings at once on one machine beside one alone.
+
+Each training is a process of its own, as two students' kernels are. Run as
+``python -m benchmarks.speed.together NAME SECONDS THREADS`` it is one of them: it says that it is
+ready, waits for a line, trains for that many seconds and prints the median milliseconds of a step.
+"""
+
+import statistics
+import subprocess
+import sys
+import time
+
+import torch
+
+import helpers
+from course.solution import run_todos
+
+
+def milliseconds_per_step(name, count, seconds, threads="adapted"):
+    """Return the milliseconds of a step of each of ``count`` trainings run at the same time.
+
+    ``threads`` is "adapted" as helpers.py does, or "fixed" at PyTorch's own number.
+    """
+    command = [sys.executable, "-m", "benchmarks.speed.together", name, str(seconds), threads]
+    trainings = [
+        subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for _ in range(count)
+    ]
+    for training in trainings:
+        while training.stdout.readline() not in ("ready\n", ""):
+            pass  # what the setup cell prints
+    for training in trainings:
+        training.stdin.write("go\n")
+        training.stdin.flush()
+    return [float(training.communicate()[0]) for training in trainings]
+
+
+def main(name, seconds, threads):
+    if threads == "fixed":
+        helpers.Threads.adapt = lambda self: None
+    text = helpers.load_text("sample")
+    chars, char2idx, _ = helpers.build_vocabulary(text)
+    X, y = helpers.one_pass(*helpers.prepare_sequences(text, char2idx)[:2], seed=0)
+    batches = list(zip(X.split(32), y.split(32), strict=True))[:-1]
+    model = run_todos(1, 2, 3)[f"Char{name}"](len(chars))
+    optimizer, criterion = torch.optim.Adam(model.parameters(), 2e-3), torch.nn.CrossEntropyLoss()
+    helpers.train_epoch(model, *batches[0], optimizer, criterion)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    times, end = [], time.perf_counter() + seconds
+    while time.perf_counter() < end or not times:
+        batch = batches[len(times) % len(batches)]
+        times.append(helpers.train_epoch(model, *batch, optimizer, criterion)[1])
+    print(statistics.median(times) * 1000)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], float(sys.argv[2]), sys.argv[3])

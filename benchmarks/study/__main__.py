@@ -1,0 +1,196 @@
+"""The study behind the notebook's claims: the comparison over seeds, rates, sizes and loads.
+
+    python -m benchmarks.study                    all of it, or what is left of it
+    python -m benchmarks.study --wikitext FILE    the same on WikiText-2's validation split
+    python -m benchmarks.study seeds spans        these parts only
+    python -m benchmarks.study --backend dask --address ADDRESS    on a Dask cluster; or ray
+
+Writes runs.csv, blocks.csv, spans.csv and last_step.csv into data/study/, a row per run with the
+settings that it ran with, and settings.json. A file is put in place whole, after each run, so that
+a study that was stopped, or killed, goes on where it was. seconds.csv says how long the runs took,
+beside whatever else ran on the machine. What the runs say, and the figures, is written by
+benchmarks/study/report.py when none is missing.
+"""
+
+import argparse
+import inspect
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import joblib
+import numpy as np
+import pandas as pd
+import torch
+
+import helpers
+from benchmarks.study import jobs, report
+from course import workers
+from lab.conclusions import fingerprint
+
+FOLDER = report.FOLDER
+
+
+class Block(NamedTuple):
+    """One stretch of the test text: the columns of blocks.csv that say which."""
+
+    corpus: str
+    model: str
+    seed: int
+    block: int
+
+
+class Timed(NamedTuple):
+    """The one column of seconds.csv that says what ran."""
+
+    job: str
+
+
+def _put(path, text):
+    """Write a file in one step: who is killed meanwhile leaves the old one or the new one."""
+    new = path.with_suffix(".part")
+    new.write_text(text, encoding="utf-8", newline="\n")
+    os.replace(new, path)
+
+
+class Table:
+    """One CSV file: a row per job, first what was run, then what was measured."""
+
+    def __init__(self, path, job_type):
+        self.path, self.rows = path, {}
+        for row in pd.read_csv(path).to_dict("records") if path.exists() else ():
+            job = job_type(**{field: row.pop(field) for field in job_type._fields})
+            self.rows[job] = row
+
+    def add(self, rows):
+        self.rows |= rows
+        table = [job._asdict() | self.rows[job] for job in sorted(self.rows)]
+        _put(self.path, pd.DataFrame(table).to_csv(index=False))
+
+
+def settings(corpora):
+    """Return what the results depend on beside the settings in their rows: for settings.json."""
+    default = inspect.signature
+    return {
+        "protocol": {
+            "epochs": helpers.budget().epochs,
+            "windows": helpers.budget().windows,
+            "batch_size": default(helpers.train_epoch).parameters["batch_size"].default,
+            "max_gradient_norm": helpers.MAX_GRADIENT_NORM,
+            "longest_lag": helpers.LONGEST_LAG,
+            "span_batches": helpers.budget().span_batches,
+        },
+        "learning_rates": helpers.LEARNING_RATES,
+        "corpora": {
+            name: {"characters": len(text), "sha256": fingerprint(text)}
+            for name, text in corpora.items()
+        },
+        # Of torch the release, not the build (+cpu or +cu130), which its package index decides.
+        "versions": {"torch": torch.__version__.partition("+")[0], "numpy": np.__version__},
+    }
+
+
+class Study:
+    """The files of a study in a folder, and the runs that they still lack.
+
+    Raises ValueError when what the folder holds was measured with other settings.
+    """
+
+    def __init__(self, folder, corpora):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.corpora = folder, corpora
+        self.runs = Table(folder / "runs.csv", jobs.Run)
+        self.blocks = Table(folder / "blocks.csv", Block)
+        self.spans = Table(folder / "spans.csv", jobs.Span)
+        self.seconds = Table(folder / "seconds.csv", Timed)
+        self._record_settings(folder / "settings.json")
+
+    def _record_settings(self, path):
+        now = settings(self.corpora)
+        before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else now
+        now["corpora"] = before["corpora"] | now["corpora"]
+        before["corpora"] = now["corpora"] | before["corpora"]
+        for key in ("protocol", "corpora", "versions"):
+            if before[key] != now[key]:
+                raise ValueError(
+                    f"{path} was measured with {key} {before[key]}, now it is {now[key]}: go back "
+                    "to those, or choose another --folder."
+                )
+        command = "python -m benchmarks.study"
+        command += " --wikitext FILE" * ("wikitext-2" in now["corpora"])
+        now |= {"command": command, "machine": helpers.describe_machine()}
+        _put(path, json.dumps(now, indent=1) + "\n")
+
+    def missing(self, parts):
+        """Return the jobs of these parts that are still to be run, the first parts' first."""
+        vocab_size = len(set(self.corpora["sample"]))
+        wanted = [job for part in parts for job in jobs.PARTS[part](vocab_size, self.spans.rows)]
+        done = self.runs.rows.keys() | self.spans.rows.keys()
+        if (self.folder / "last_step.csv").exists():
+            done |= {jobs.LastStep()}
+        return [job for job in dict.fromkeys(wanted) if job not in done]
+
+    def add(self, job, measured, seconds):
+        if isinstance(job, jobs.LastStep):
+            _put(self.folder / "last_step.csv", measured.to_csv(index=False))
+        elif isinstance(job, jobs.Span):
+            self.spans.add({job: measured})
+        else:
+            blocks = measured.pop("blocks")
+            if job in jobs.seeds(None, None)[: len(jobs.MODELS)]:  # the first seed's
+                self.blocks.add(
+                    {
+                        Block(job.corpus, job.model, job.seed, number): {"test_loss": loss}
+                        for number, loss in enumerate(blocks)
+                    }
+                )
+            self.runs.add({job: measured})
+        self.seconds.add({Timed(str(job)): {"seconds": round(seconds, 1)}})
+
+    def run(self, parts):
+        """Run what is missing, on the workers of joblib's current backend."""
+        while wanted := self.missing(parts):
+            start = time.monotonic()
+            corpus = {job: getattr(job, "corpus", "sample") for job in wanted}
+            work = (joblib.delayed(jobs.work)(job, self.corpora[corpus[job]]) for job in wanted)
+            for count, (job, measured, seconds) in enumerate(workers.as_completed(work), 1):
+                self.add(job, measured, seconds)
+                left = (time.monotonic() - start) / count * (len(wanted) - count) / 60
+                print(
+                    f"{job}: {seconds:.0f} s; {len(wanted) - count} left, {left:.0f} min",
+                    flush=True,
+                )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(jobs.PARTS))
+    parser.add_argument("--wikitext", metavar="FILE", help="WikiText-2's validation split as text")
+    parser.add_argument("--folder", type=Path, default=FOLDER)
+    workers.add_arguments(parser)
+    arguments = parser.parse_args()
+    if unknown := [part for part in arguments.parts if part not in jobs.PARTS]:
+        parser.error(f"no part {unknown[0]!r}: expected {', '.join(jobs.PARTS)}")
+    parts = arguments.parts or [part for part in jobs.PARTS if part != "wikitext"]
+    corpora = {"sample": helpers.load_text("sample")}
+    if arguments.wikitext:
+        corpora["wikitext-2"] = helpers.load_text(arguments.wikitext)
+        parts = dict.fromkeys([*parts, "wikitext"])
+    elif "wikitext" in parts:
+        parser.error("the part wikitext needs the text: --wikitext FILE")
+    try:
+        study = Study(arguments.folder, corpora)
+    except ValueError as error:
+        sys.exit(str(error))
+    with workers.workers(arguments.backend, arguments.address):
+        study.run(parts)
+    if not study.missing([part for part in jobs.PARTS if part != "wikitext"]):
+        docs = report.DOCS if arguments.folder == FOLDER else arguments.folder
+        report.main(arguments.folder, docs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""Pack what students get, without the solution.
+
+    python -m course.bundle    write exported/exercise.zip
+
+The archive unpacks into one folder, ``rnn-lstm-gru``. Its README.md is what ours says to students.
+The same files always give the same bytes.
+"""
+
+import re
+import shutil
+import sys
+import zipfile
+
+from course.make_exercise import EXERCISE, ROOT
+
+NAME = "rnn-lstm-gru"  # of the folder, and of the assignment in nbgrader
+BUNDLE = ROOT / "exported" / "exercise.zip"
+
+
+def supplies():
+    """Return the files that the exercise needs beside the notebook, relative to the checkout.
+
+    Those are the modules, data/, the requirements of students and the licences.
+    """
+    found = [*ROOT.glob("*.py"), *(ROOT / "lab").rglob("*"), *(ROOT / "data").rglob("*")]
+    found += [*ROOT.glob("LICENSE*"), ROOT / "requirements.txt"]
+    return sorted(
+        path.relative_to(ROOT)
+        for path in found
+        if path.is_file() and path.parent.name != "__pycache__"
+    )
+
+
+def copy_supplies(folder):
+    """Copy the supplies into a folder that exists."""
+    for name in supplies():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, folder / name)
+
+
+def instructions():
+    """Return the parts of README.md that students need: title, set-up, advice, troubleshooting."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    title = text.split("\n")[0]
+    lines = re.findall(r"^(?:python3|py) -m venv .*exercise\.ipynb$", text, re.MULTILINE)
+    setup = "\n\n".join(f"```\n{line}\n```" for line in lines)
+    sections = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
+    parts = [title, f"Set up and open, on Linux or macOS, and on Windows:\n\n{setup}"]
+    parts += [re.search(r"^Python 3\.11 to.*?(?=^## )", text, re.MULTILINE | re.DOTALL)[0]]
+    parts += [sections["For students"], f"## Troubleshooting\n{sections['Troubleshooting']}"]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def write(path=BUNDLE):
+    """Write the archive and return its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    names = [EXERCISE.relative_to(ROOT), *supplies()]
+    contents = {name.as_posix(): (ROOT / name).read_bytes() for name in names}
+    contents["README.md"] = instructions().encode()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in contents.items():
+            entry = zipfile.ZipInfo(f"{NAME}/{name}")  # dated 1980, as all are
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, content)
+    return path
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        sys.exit(__doc__)
+    print(write())

@@ -1,0 +1,74 @@
+"""Run the cells of one submission and report on them; course/grade/ starts it in a sandbox.
+
+    python run_cells.py CELLS    in a folder with the helpers, the checks and the data
+
+CELLS is a JSON list of [id, source, the check that the cell runs or null]. To stdout goes a JSON
+object per line: each cell as it begins, the error that it ended in, what its check found; last the
+recommendation and how many processes are left. What the cells themselves print goes nowhere. This
+process runs a student's code: it may end at any line, and the lines so far count.
+"""
+
+import contextlib
+import json
+import os
+import sys
+from pathlib import Path
+
+import psutil
+
+LARGEST_FILE = 100_000_000  # bytes that a file may grow to, where the system can limit it
+LONGEST_TEXT = 4_000  # characters of a message or an answer
+
+
+def main(path):
+    cells = json.loads(Path(path).read_text(encoding="utf-8"))
+    report = os.fdopen(os.dup(1), "w", encoding="utf-8")
+
+    def tell(**facts):
+        facts = {key: v[:LONGEST_TEXT] if isinstance(v, str) else v for key, v in facts.items()}
+        print(json.dumps(facts), file=report, flush=True)
+
+    shell = _shell()
+    _limit_files()
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
+    sys.path.insert(0, os.getcwd())
+    for cell_id, source, check in cells:
+        tell(cell=cell_id)
+        result = shell.run_cell(source, store_history=True)
+        error = result.error_before_exec or result.error_in_exec
+        if error:
+            tell(error=f"{type(error).__name__}: {error}")
+        elif check:
+            found = sys.modules["lab.checks"].latest[check]
+            tell(
+                check=check,
+                status=found.status,
+                rule=found.rule,
+                message=found.message,
+                points=found.points,
+            )
+    names = ("recommendation", "evidence", "paragraph")
+    answer = {name: str(shell.user_ns.get(name)) for name in names}
+    tell(**answer, left=len(psutil.Process().children(recursive=True)))
+    os._exit(0)  # whatever threads or exit handlers the student left
+
+
+def _shell():
+    """Return an IPython shell, so that magics, ``display`` and the checks' banners work."""
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    return InteractiveShell.instance(config=Config(HistoryManager={"enabled": False}))
+
+
+def _limit_files():
+    with contextlib.suppress(ImportError):  # Windows has no such limit
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,143 @@
+"""Run the cells of one submission in a process of its own, with limits.
+
+Where Linux allows it, without a network and in a process namespace of its own, so that nothing it
+starts outlives it. It is no jail: the process may read and write what the user who runs it may.
+"""
+
+import functools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from pathlib import Path
+
+import psutil
+
+from course.bundle import copy_supplies
+from course.grade import run_cells
+
+POLL = 0.2  # seconds between two looks at what a submission uses
+# What a submission sees of the grader's environment: no tokens, which it could put into its page.
+ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "PYTHONPATH")
+ENVIRONMENT += ("LD_LIBRARY_PATH", "SYSTEMROOT", "USERPROFILE", "APPDATA", "LOCALAPPDATA")
+
+
+@functools.cache
+def isolation():
+    """Return the command that shuts a process off, or [] where the system does not let us.
+
+    Without a network, in a process namespace that ends with it, and it ends with its parent.
+    """
+    command = ["setpriv", "--pdeathsig", "KILL", "unshare", "--user", "--map-root-user", "--net"]
+    command += ["--pid", "--fork", "--kill-child=KILL", "--mount-proc"]
+    try:
+        works = subprocess.run([*command, "true"], capture_output=True, timeout=10).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        works = False
+    return command if works else []
+
+
+def run(cells, seconds, megabytes):
+    """Run cells in the sandbox; return (what they reported, how it ended, core seconds, peak MB).
+
+    It ended in None when all cells were run, else in one line that says why not. Raises
+    RuntimeError when the sandbox itself does not start.
+    """
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        tempfile.TemporaryFile() as report,
+        tempfile.TemporaryFile() as complaints,
+    ):
+        copy_supplies(Path(folder))
+        path = Path(folder) / "cells.json"
+        path.write_text(json.dumps(cells), encoding="utf-8")
+        marker = str(uuid.uuid4())
+        environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+        environment |= {"EXERCISE_QUICK": "1", "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
+        process = subprocess.Popen(
+            [*isolation(), sys.executable, run_cells.__file__, str(path)],
+            cwd=folder,
+            env=environment | {"HF_HUB_OFFLINE": "1", "GRADED_BY": marker},
+            stdin=subprocess.DEVNULL,
+            stdout=report,
+            stderr=complaints,
+        )
+        try:
+            ended, core_seconds, peak_mb = _watch(process, seconds, megabytes)
+        finally:
+            _end(process, marker)
+        report.seek(0)
+        complaints.seek(0)
+        *lines, _ = report.read().decode("ascii", "replace").split("\n")  # the last may be cut off
+        facts = [json.loads(line) for line in lines]
+        if not facts:
+            raise RuntimeError(complaints.read().decode("utf-8", "replace")[-500:] or str(ended))
+    if ended is None and "left" not in facts[-1]:
+        ended = f"ended its own process, with exit status {process.returncode},"
+    return facts, ended, core_seconds, peak_mb
+
+
+def _watch(process, seconds, megabytes):
+    """Wait for a process; return why it is to be ended or None, its core seconds and peak MB."""
+    start, core_seconds, peak_mb = time.monotonic(), 0.0, 0.0
+    while (whole := _ended(process)) is None:
+        used, memory = _usage(process.pid)
+        core_seconds, peak_mb = max(core_seconds, used), max(peak_mb, memory)
+        if peak_mb > megabytes:
+            return f"took more than {megabytes} MB of memory", core_seconds, peak_mb
+        if core_seconds > seconds:
+            return f"took more than {seconds} s of processor time", core_seconds, peak_mb
+        if time.monotonic() - start > 4 * seconds:
+            return f"was not done after {4 * seconds} s", core_seconds, peak_mb
+        time.sleep(POLL)
+    return None, max(core_seconds, whole), peak_mb
+
+
+def _ended(process):
+    """Return None while a process runs, then the core seconds of it and of all it waited for.
+
+    These are 0 where the system does not tell (Windows).
+    """
+    if not hasattr(os, "wait4"):
+        return None if process.poll() is None else 0.0
+    pid, status, used = os.wait4(process.pid, os.WNOHANG)
+    if not pid:
+        return None
+    process.returncode = os.waitstatus_to_exitcode(status)  # which Popen can no longer ask for
+    return used.ru_utime + used.ru_stime
+
+
+def _usage(pid):
+    """Return the processor time in s and the memory in MB of a process and all it started."""
+    seconds, resident, own = 0.0, [0], [0]
+    try:
+        process = psutil.Process(pid)
+        everyone = [process, *process.children(recursive=True)]
+    except psutil.Error:
+        everyone = []
+    for process in everyone:
+        try:
+            seconds += sum(process.cpu_times()[:4])  # its own and its children's that ended
+            resident.append(process.memory_info().rss)
+            if len(everyone) > 2:  # more than unshare and Python: a family shares memory
+                own.append(process.memory_full_info().uss)
+        except psutil.Error:  # it has ended
+            continue
+    return seconds, max(max(resident), sum(own)) / 1e6
+
+
+def _end(process, marker):
+    """End a process and whatever it has started."""
+    process.kill()
+    process.wait()
+    if isolation():
+        return  # the namespace is gone with it
+    for other in psutil.process_iter():
+        try:
+            if other.environ().get("GRADED_BY") == marker:
+                other.kill()
+        except (psutil.Error, OSError):
+            continue

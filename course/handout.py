@@ -1,0 +1,46 @@
+"""Turn the executed solution into one page to hand out when the exercise is over.
+
+    python -m course.handout    write exported/solution.html
+
+The page is a single file without scripts, which needs no network and no Jupyter, and without the
+marks that make_exercise reads.
+"""
+
+import sys
+
+import nbformat
+from bs4 import BeautifulSoup
+from nbconvert import HTMLExporter
+
+from course.make_exercise import MARKER, ROOT, SOLUTION
+
+HANDOUT = ROOT / "exported" / "solution.html"
+
+
+def write(path=HANDOUT):
+    """Write the page and return its path.
+
+    Raises ValueError for a figure whose cell has no text in its metadata ``alt``.
+    """
+    notebook = nbformat.read(SOLUTION, as_version=4)
+    for cell in notebook.cells:
+        cell.source = "\n".join(line for line in cell.source.split("\n") if not MARKER.match(line))
+    exporter = HTMLExporter(template_name="lab", embed_images=True)
+    html, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": SOLUTION.stem}})
+    page = BeautifulSoup(html, "html.parser")
+    for script in page("script"):  # for formulas, diagrams and widgets, which there are none of
+        script.decompose()
+    for cell in notebook.cells:
+        for image in page.find(id=f"cell-id={cell.id}")("img"):
+            if "alt" not in cell.metadata:
+                raise ValueError(f"cell {cell.id!r} draws a figure: describe it in metadata.alt")
+            image["alt"] = cell.metadata["alt"]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(str(page), encoding="utf-8", newline="\n")
+    return path
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        sys.exit(__doc__)
+    print(write())

@@ -1,0 +1,157 @@
+"""Write exercise.ipynb from solution.ipynb, its one source.
+
+    python -m course.make_exercise           write the file
+    python -m course.make_exercise --check   write nothing; exit 1 when the committed file differs
+
+Between ``# BEGIN SOLUTION`` and ``# END SOLUTION`` only the ``# STUB:`` lines stay, without that
+prefix (in a Markdown cell the three are HTML comments). Cells tagged ``solution-only`` are dropped.
+A code cell whose first line is ``# TODO n`` opens a TODO, which lasts until the next Markdown cell;
+what the solution printed and drew there is folded below it as "What you should see", except for
+cells tagged ``no-preview``. A cell that draws has its figure in words in the metadata ``alt``.
+Plain JSON on purpose: no library's version can change the result.
+"""
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SOLUTION, EXERCISE = ROOT / "solution.ipynb", ROOT / "exercise.ipynb"
+
+MARKER = re.compile(r"^(\s*)(?:#|<!--)\s*(BEGIN SOLUTION|END SOLUTION|STUB:\s?(.*?))\s*(?:-->)?$")
+TODO = re.compile(r"# TODO (\d+)\b")
+FOLDED = "jp-MarkdownHeadingCollapsed"  # a section that JupyterLab and Notebook 7 open folded
+METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+
+class MarkerError(ValueError):
+    """Solution markers that do not pair up; the message names the cell and the line."""
+
+
+def todo_number(cell):
+    """Return the number of the TODO that a code cell opens, or None."""
+    match = TODO.match("".join(cell["source"])) if cell["cell_type"] == "code" else None
+    return int(match[1]) if match else None
+
+
+def strip_solutions(source, cell_id):
+    """Return the source with each solution region replaced by its STUB lines.
+
+    Raises MarkerError for nested or unbalanced markers, and for a region without a stub.
+    """
+    kept, opened, stubs = [], None, 0
+    for number, line in enumerate(source.split("\n"), 1):
+        place = f"cell {cell_id!r}, line {number}"
+        match = MARKER.match(line)
+        marker = match[2].split(":")[0] if match else None
+        if marker == "BEGIN SOLUTION":
+            if opened:
+                raise MarkerError(f"{place}: BEGIN SOLUTION inside the region begun in {opened}")
+            opened, stubs = f"line {number}", 0
+        elif marker == "END SOLUTION":
+            if not opened:
+                raise MarkerError(f"{place}: END SOLUTION without BEGIN SOLUTION")
+            if not stubs:
+                raise MarkerError(f"{place}: the region begun in {opened} has no STUB line")
+            opened = None
+        elif marker == "STUB":
+            if not opened:
+                raise MarkerError(f"{place}: STUB outside a solution region")
+            kept.append((match[1] + match[3]).rstrip())
+            stubs += 1
+        elif not opened:
+            if "BEGIN SOLUTION" in line or "END SOLUTION" in line:
+                raise MarkerError(f"{place}: a marker must stand alone on its line")
+            kept.append(line)
+    if opened:
+        raise MarkerError(f"cell {cell_id!r}: the region begun in {opened} has no END SOLUTION")
+    return "\n".join(kept)
+
+
+def _preview(cells):
+    """Return the Markdown cell that folds away what the cells of one TODO showed, or None."""
+    parts, attachments = [], {}
+    shown = [cell for cell in cells if "no-preview" not in _tags(cell)]
+    for metadata, output in ((c["metadata"], output) for c in shown for output in c["outputs"]):
+        data = output.get("data", {})
+        if "image/png" in data:
+            name = f"figure-{len(attachments) + 1}.png"
+            attachments[name] = {"image/png": "".join(data["image/png"]).replace("\n", "")}
+            alt = metadata.get("alt", "the figure that the solution draws here")
+            parts.append(f"![{alt}](attachment:{name})")
+        else:
+            text = "".join(output.get("text", data.get("text/plain", ""))).rstrip()
+            parts.append(f"```text\n{text}\n```" if text else "")
+    parts = [part for part in parts if part]
+    if not parts:
+        return None
+    fold = ["<details><summary>What you should see (one run of the solution)</summary>"]
+    source = "\n\n".join(fold + parts + ["</details>"])
+    preview = {"cell_type": "markdown", "id": f"{cells[0]['id']}-preview", "metadata": {}}
+    if attachments:
+        preview["attachments"] = attachments
+    return preview | {"source": _lines(source)}
+
+
+def _tags(cell):
+    return cell["metadata"].get("tags", [])
+
+
+def _lines(source):
+    return source.splitlines(keepends=True)
+
+
+def make_exercise(solution):
+    """Return the exercise notebook, a dict, for the solution notebook.
+
+    Raises MarkerError for markers that do not pair up.
+    """
+    cells, todo = [], []
+
+    def close_todo():
+        if todo and (preview := _preview(todo)):
+            cells.append(preview)
+        todo.clear()
+
+    for cell in solution["cells"]:
+        if cell["cell_type"] == "markdown":
+            close_todo()
+        elif todo or todo_number(cell) is not None:
+            todo.append(cell)
+        if "solution-only" in _tags(cell):
+            continue
+        metadata = {"tags": sorted(_tags(cell))} if _tags(cell) else {}
+        if FOLDED in cell["metadata"]:
+            metadata[FOLDED] = cell["metadata"][FOLDED]
+        source = strip_solutions("".join(cell["source"]), cell["id"])
+        made = {"cell_type": cell["cell_type"], "id": cell["id"], "metadata": metadata}
+        if cell["cell_type"] == "code":
+            made |= {"execution_count": None, "outputs": []}
+        cells.append(made | {"source": _lines(source)})
+    close_todo()
+    return {"cells": cells, "metadata": METADATA, "nbformat": 4, "nbformat_minor": 5}
+
+
+def render(notebook):
+    """Return the text of a notebook file, the same on every version of Python."""
+    return json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--check", action="store_true", help="exit 1 when exercise.ipynb differs")
+    check = parser.parse_args(arguments).check
+    text = render(make_exercise(json.loads(SOLUTION.read_text(encoding="utf-8"))))
+    if not check:
+        EXERCISE.write_text(text, encoding="utf-8", newline="\n")
+    elif not EXERCISE.exists() or EXERCISE.read_text(encoding="utf-8") != text:
+        sys.exit("exercise.ipynb differs from solution.ipynb: run python -m course.make_exercise")
+
+
+if __name__ == "__main__":
+    main()

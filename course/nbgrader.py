@@ -1,0 +1,94 @@
+"""Write an nbgrader course folder with this exercise as an assignment.
+
+    python -m course.nbgrader FOLDER
+
+FOLDER gets nbgrader_config.py, unless it has one, and source/rnn-lstm-gru/: the exercise, generated
+from solution.ipynb with nbgrader's metadata, and beside it everything that it needs. What lies
+there replaces whatever a submission brings of the same name when nbgrader grades.
+
+- A TODO cell is a solution cell; nbgrader leaves its stub as it is.
+- A check cell is an autograded test, locked; its last expression is the points.
+- The cell with the recommendation is graded by a person as well, for the paragraph.
+- All other code cells may be edited (``epochs=5``, another CORPUS), but grading puts ours back.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from course import solution
+from course.bundle import NAME, copy_supplies
+from course.make_exercise import make_exercise, render
+from lab import checks
+
+ASSIGNMENT = NAME
+CONFIG = '''\
+"""nbgrader's settings for the exercise on RNN, LSTM and GRU."""
+
+c = get_config()  # noqa: F821: nbgrader defines it
+c.CourseDirectory.course_id = "recurrent-networks"
+c.ClearSolutions.enabled = False  # the notebook has stubs of its own
+c.OverwriteCells.add_missing_cells = True  # a check that a student deleted is run all the same
+c.LockCells.lock_readonly_cells = False  # students may change epochs or CORPUS; grading resets them
+c.Execute.timeout = 300  # seconds that a cell may take
+# Graded in quick mode, in seconds: a few windows and epochs, whatever the student trained.
+c.Execute.extra_arguments = [
+    "--HistoryManager.hist_file=:memory:",
+    "--IPKernelApp.exec_lines=import os; os.environ['EXERCISE_QUICK'] = '1'",
+]
+'''
+
+
+def nbgrader_notebook():
+    """Return the exercise, a dict, with nbgrader's metadata."""
+    notebook, answers = make_exercise(solution.read()), solution.answer_ids()
+    for cell in notebook["cells"]:
+        if cell["cell_type"] != "code":
+            continue
+        source = "".join(cell["source"])
+        graded = {"grade": False, "locked": True, "solution": False}
+        if check := solution.check_of(cell):
+            graded |= {"grade": True, "points": checks.POINTS[check]}
+            source = f"{source}.points"
+        elif cell["id"] == "recommendation":
+            graded |= {"grade": True, "locked": False, "solution": True}
+            graded |= {"points": checks.PARAGRAPH_POINTS}
+        elif cell["id"] in answers:
+            graded |= {"locked": False, "solution": True}
+        cell["source"] = source.splitlines(keepends=True)
+        cell["metadata"]["nbgrader"] = graded | {
+            "cell_type": "code",
+            "grade_id": cell["id"],
+            "schema_version": 3,
+            "task": False,
+        }
+    return notebook
+
+
+def write(folder):
+    """Write the course into a folder and return the assignment's source folder."""
+    source = folder / "source" / ASSIGNMENT
+    source.mkdir(parents=True, exist_ok=True)
+    notebook = nbgrader_notebook()
+    (source / "exercise.ipynb").write_text(render(notebook), encoding="utf-8", newline="\n")
+    copy_supplies(source)
+    config = folder / "nbgrader_config.py"
+    if not config.exists():
+        config.write_text(CONFIG, encoding="utf-8", newline="\n")
+    elif config.read_text(encoding="utf-8") != CONFIG:
+        print(f"{config} exists and was left alone; this exercise needs:\n\n{CONFIG}")
+    return source
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
+    try:
+        print(write(folder))
+    except OSError as error:
+        sys.exit(f"{error}: choose a folder that can be written to.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""The student's part of solution.ipynb, for tests, benchmarks and grading."""
+
+import itertools
+import json
+import re
+
+from course.make_exercise import FOLDED, SOLUTION, todo_number
+from lab import checks
+
+
+def read():
+    """Return solution.ipynb as a dict."""
+    return json.loads(SOLUTION.read_text(encoding="utf-8"))
+
+
+def required_cells():
+    """Return the cells before the first section that is folded away, thus optional."""
+    return list(itertools.takewhile(lambda cell: FOLDED not in cell["metadata"], read()["cells"]))
+
+
+def answer_ids():
+    """Return the ids of the code cells that students fill in, outside the optional sections."""
+    return {
+        cell["id"]
+        for cell in required_cells()
+        if cell["cell_type"] == "code" and "# BEGIN SOLUTION" in "".join(cell["source"])
+    }
+
+
+def check_of(cell):
+    """Return the name of the check that a cell ends with, or None."""
+    match = re.search(r"^checks\.(\w+)\(.*\)\Z", "".join(cell["source"]), re.MULTILINE)
+    return match[1] if match and match[1] in checks.POINTS else None
+
+
+def run_todos(*numbers):
+    """Return the names that the setup cell and the TODO cells with these numbers define.
+
+    For TODO 1 to 3 these are the model classes, for TODO 5 train_and_compare_models too.
+    """
+    namespace = {"__name__": "solution"}
+    for cell in read()["cells"]:
+        if cell["id"] == "setup" or todo_number(cell) in numbers:
+            source = "".join(cell["source"])
+            exec(compile(source, cell["id"], "exec"), namespace)
+    return namespace
