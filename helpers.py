@@ -19,7 +19,6 @@ import re
 import statistics
 import sys
 import time
-from collections import deque
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,9 +39,6 @@ MAX_GRADIENT_NORM = 0.5
 DIVERGED = 50.0
 # Each model at its own best rate on validation loss, from one grid: benchmarks/study/.
 LEARNING_RATES = {"RNN": 2e-3, "LSTM": 4e-3, "GRU": 2e-3}
-# The rates at which each reaches its longest memory span: benchmarks/study/ too.
-SPAN_RATES = {"RNN": 2e-3, "LSTM": 4e-3, "GRU": 4e-3}
-LONGEST_LAG = 128  # where memory_span stops, in characters
 
 DATA = Path(__file__).parent / "data"
 
@@ -336,7 +332,7 @@ def _device_of(model):
     raise ValueError(f"{type(model).__name__} has no parameters: create its layers in __init__.")
 
 
-def _forward(model, X, every_step=False, hidden=None):
+def call_model(model, X, every_step=False, hidden=None):
     """Return ``(logits, hidden)`` of a model on one batch, from a zero state unless given one.
 
     Raises ValueError when the model does not return what its contract promises.
@@ -364,7 +360,7 @@ def _loss_on_batch(model, X, y, criterion, every_step):
     With ``every_step`` each timestep predicts its next character; otherwise only the last one does.
     """
     targets = torch.cat([X[:, 1:], y[:, None]], dim=1) if every_step else y  # (b, t) or (b,)
-    logits, _ = _forward(model, X, every_step)  # (b, t, v) or (b, v)
+    logits, _ = call_model(model, X, every_step)  # (b, t, v) or (b, v)
     if logits.shape[-1] <= int(targets.max()):
         raise ValueError(
             f"{type(model).__name__} scores {logits.shape[-1]} characters, but the text has one "
@@ -567,7 +563,7 @@ def generate_text(model, prompt, char2idx, idx2char, length=200, temperature=0.8
     x = encode(prompt, char2idx)[None].to(device)  # (1, len(prompt))
     hidden, text = None, prompt
     for _ in range(length):
-        logits, hidden = _forward(model, x, hidden=hidden)  # (1, vocab_size)
+        logits, hidden = call_model(model, x, hidden=hidden)  # (1, vocab_size)
         probabilities = torch.softmax(logits[0].float().cpu() / temperature, dim=0)
         index = torch.multinomial(probabilities, 1, generator=generator)  # (1,)
         text += idx2char[int(index)]
@@ -625,93 +621,6 @@ def create_performance_table(metrics, models_dict, test_X, test_y):
             }
         )
     return pd.DataFrame(rows)
-
-
-def memory_span(
-    model_class,
-    text,
-    learning_rate,
-    load=4,
-    hidden_dim=128,
-    num_layers=1,
-    seed=SEED,
-    batches=None,
-    longest_lag=LONGEST_LAG,
-):
-    """Return the longest lag, in characters, over which a model class can be taught to remember.
-
-    The model reads ``load`` symbols drawn from 8, then a lag of real text, then a query "which was
-    the j-th?", and answers on the final timestep (chance: 1 in 8). Training starts at lag 1. Each
-    time the accuracy over the last 20 batches of 64 passes 0.95, the lag doubles, up to
-    ``longest_lag``; lags are drawn from the upper half of their range. A lag that is not passed
-    within ``batches`` (2,000 unless given) ends the measurement; 0 means that not even lag 1 was
-    learned. Every batch is new, so the accuracy is one on unseen data. Raises ValueError for a text
-    no longer than the longest lag. A delayed-recall task in the line of Hochreiter and Schmidhuber,
-    "Long Short-Term Memory" (1997).
-    """
-    name = getattr(model_class, "__name__", str(model_class))
-    chars, char2idx, _ = build_vocabulary(text)
-    encoded = encode(text, char2idx)
-    if len(encoded) <= longest_lag:
-        raise ValueError(
-            f"the text has {len(encoded)} characters: lags of up to {longest_lag} need more."
-        )
-    symbols, queries = len(chars), len(chars) + 8  # the indices after those of the text
-    torch.manual_seed(seed)
-    model = model_class(
-        queries + load, embedding_dim=128, hidden_dim=hidden_dim, num_layers=num_layers, dropout=0.0
-    ).train()
-    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
-    span, start = 0, time.perf_counter()
-    print(f"{name}: remembers {load} symbols over", end="", flush=True)
-    while span < longest_lag:
-        level = max(1, 2 * span)
-        recent = deque(maxlen=20)
-        for _ in range(batches or budget().span_batches):
-            threads().adapt()
-            lag = int(torch.randint(level // 2 + 1, level + 1, (1,)))
-            shown = torch.randint(8, (64, load))  # (b, load)
-            asked = torch.randint(load, (64, 1))  # (b, 1)
-            places = torch.randint(len(encoded) - lag, (64, 1)) + torch.arange(lag)  # (b, lag)
-            x = torch.cat([symbols + shown, encoded[places], queries + asked], dim=1)
-            logits, _ = _forward(model, x)  # (b, vocab_size)
-            logits = logits[:, symbols:queries]  # (b, 8)
-            answers = shown.gather(1, asked).squeeze(1)  # (b,)
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(logits, answers).backward()
-            clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
-            optimizer.step()
-            recent.append((logits.argmax(dim=1) == answers).float().mean().item())
-            if len(recent) == 20 and statistics.mean(recent) > 0.95:
-                break
-        else:
-            break
-        span = level
-        print(f" {span}", end="", flush=True)
-    print(f" characters ({time.perf_counter() - start:.0f} s)", flush=True)
-    return span
-
-
-def gradient_reach(model, X, y):
-    """Return how much the final prediction depends on each earlier character, a list of numbers.
-
-    Entry k - 1 is the norm of the gradient of the final timestep's loss with respect to the
-    embedding of the character k steps back, relative to that of the last character (k = 1): the
-    mean over the windows ``X`` (windows, seq_len), with dropout off. It shows what the trained
-    model uses, not what it could learn to use. (Pascanu, Mikolov and Bengio, "On the difficulty of
-    training recurrent neural networks", 2013.) Raises ValueError for a model without nn.Embedding.
-    """
-    model = copy.deepcopy(model).cpu().eval()  # a GPU gives gradients in training mode only
-    embeddings = [module for module in model.modules() if isinstance(module, nn.Embedding)]
-    if not embeddings:
-        raise ValueError(f"{type(model).__name__} has no nn.Embedding to look back to.")
-    embedded = []
-    embeddings[0].register_forward_hook(lambda module, args, output: embedded.append(output))
-    logits, _ = _forward(model, X)  # (b, vocab_size)
-    loss = nn.functional.cross_entropy(logits, y, reduction="sum")
-    (gradient,) = torch.autograd.grad(loss, embedded)  # (b, t, embedding_dim)
-    norms = gradient.norm(dim=2).mean(dim=0).flip(0)  # (t,), the last character first
-    return (norms / norms[0]).tolist()
 
 
 # ---------------------------------------------------------------------------------------------
@@ -776,7 +685,7 @@ def show_table(table):
     return shown.apply(lambda row: row.map(lambda value: as_text(row.name, value)), axis=1)
 
 
-def _without_diverged(losses):
+def without_diverged(losses):
     """Return losses to draw: NaN in place of those that would leave the others no room."""
     return [math.nan if diverged(loss) else loss for loss in losses]
 
@@ -794,7 +703,7 @@ def plot_learning_curves(metrics):
     for axes, key, title, unit in per_epoch:
         for name, measured in metrics.items():
             epochs = range(1, len(measured[key]) + 1)
-            values = measured[key] if key == "epoch_times" else _without_diverged(measured[key])
+            values = measured[key] if key == "epoch_times" else without_diverged(measured[key])
             axes.plot(epochs, values, label=name, markersize=4, **STYLES.get(name, {}))
         axes.set(title=title, xlabel="epoch", ylabel=unit)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -814,76 +723,4 @@ def plot_learning_curves(metrics):
         summary.bar_label(bar, [text], padding=2)
     summary.set(title="Best validation loss", xlabel="model", ylabel="nats per character")
     summary.margins(y=0.3)
-    return figure
-
-
-def plot_memory_spans(spans, required):
-    """Return a figure of the memory span of each model class beside the span required."""
-    if waits_for("9: spans", spans):
-        return None
-    figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
-    for name, span in spans.items():
-        bar = axes.bar(name, span, color=STYLES.get(name, {}).get("color"))
-        axes.bar_label(bar, [f"{span}+" if span == LONGEST_LAG else str(span)])
-    axes.axhline(required, color="black", linestyle="--", label=f"required: {required}")
-    axes.set_yscale("log", base=2)
-    axes.set_ylim(0.5, 2 * max(required, *spans.values()))
-    axes.yaxis.set_major_formatter("{x:.0f}")
-    axes.set(
-        title="How far each model can be taught to remember",
-        xlabel="model",
-        ylabel="memory span (characters)",
-    )
-    axes.legend()
-    return figure
-
-
-def plot_gradient_reach(models, X, y, windows=64):
-    """Return a figure: gradient_reach of each model, on windows spread over ``X`` and ``y``."""
-    if waits_for("5: train the models", models):
-        return None
-    every = max(1, len(X) // windows)
-    X, y = X[::every][:windows], y[::every][:windows]
-    figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
-    for name, model in models.items():
-        reach = gradient_reach(model, X, y)
-        style = STYLES.get(name, {}) | {"markersize": 4}
-        axes.plot(range(1, len(reach) + 1), reach, label=name, **style)
-    axes.set_yscale("log")
-    axes.set(
-        title="What the trained models use, not what they could",
-        xlabel="characters back (1: the last one)",
-        ylabel="gradient, relative to the last",
-    )
-    axes.legend()
-    axes.grid(alpha=0.3)
-    return figure
-
-
-def plot_last_step_protocol(metrics, table):
-    """Return a figure: validation loss and test perplexity under the last-step protocol and ours.
-
-    The last-step curves are those of data/study/last_step.csv, measured on the bundled sample.
-    """
-    if waits_for("7: performance_table", metrics, table):
-        return None
-    recorded = pd.read_csv(DATA / "study" / "last_step.csv")
-    perplexity = table.set_index("Model")["Test Perplexity"]
-    figure, panels = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
-    for name, measured in metrics.items():
-        style = STYLES.get(name, {}) | {"markersize": 4}
-        rows = recorded[recorded["model"] == name]
-        label = f"{name}: {rows['test_perplexity'].iloc[-1]:.2f}"
-        panels[0].plot(rows["epoch"], rows["val_loss"], label=label, **style)
-        losses = _without_diverged(measured["val_losses"])
-        panels[1].plot(
-            range(1, len(losses) + 1), losses, label=f"{name}: {perplexity[name]:.2f}", **style
-        )
-    panels[0].set(title="Last-step protocol (recorded on the sample)")
-    panels[1].set(title="This notebook's protocol (your run)")
-    for axes in panels:
-        axes.set(xlabel="epoch", ylabel="validation loss (nats per character)")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.legend(title="test perplexity")
-        axes.grid(alpha=0.3)
     return figure

@@ -21,7 +21,8 @@ import pandas as pd
 from course import solution
 from course.make_exercise import todo_number
 from course.reliability import RESULTS
-from lab import checks, conclusions
+from lab import checks
+from lab import study as the_study
 
 ROOT = Path(__file__).resolve().parent.parent
 README, PICTURE = ROOT / "README.md", ROOT / "docs" / "results.png"
@@ -153,7 +154,7 @@ def speed():
 def study():
     """Return the Markdown of the study's comparison by the notebook's protocol."""
     names = ["RNN", "LSTM", "GRU"]
-    summary = pd.read_csv(conclusions.STUDY / "summary.csv")
+    summary = pd.read_csv(the_study.STUDY / "summary.csv")
     summary = summary[summary["comparison"] == "as in the notebook"]
     seeds = summary["seeds"].iloc[0]
     lines = [f"| {seeds} seeds | RNN | LSTM | GRU |", "|---|---:|---:|---:|"]
@@ -164,10 +165,10 @@ def study():
     for (corpus, measure), rows in summary.groupby(["corpus", "measure"], sort=False):
         cells = {r.model: f"{r.mean:.2f} ({r.low:.2f} to {r.high:.2f})" for r in rows.itertuples()}
         add(f"{measure}, {corpus}: mean (95 % interval)", cells)
-    spans = conclusions.study_spans().loc[128, 1].map(conclusions.value_range)
+    spans = the_study.spans().loc[128, 1].map(the_study.value_range)
     for load in sorted(spans.index.unique("load")):
         add(f"memory span, {load} symbol{'s' * (load > 1)} (characters)", spans[load])
-    row = conclusions.study_differences().loc["GRU against LSTM"]
+    row = the_study.differences().loc["GRU against LSTM"]
     sentence = (
         f"GRU against LSTM on the sample: {row['perplexity']} in perplexity (95 %: "
         f"{row['95 % over seeds']} over seeds, {row['95 % over the test text']} over the test "

@@ -13,7 +13,7 @@ from torch import nn
 
 import helpers
 from course.make_exercise import SOLUTION, todo_number
-from lab import checks, conclusions
+from lab import checks, goal, memory
 from lab.checks import hints
 
 SOURCES = {}
@@ -587,7 +587,7 @@ MEASURED = pd.DataFrame(
     {"Model": ["RNN", "LSTM", "GRU"], "Parameters": [258_505, 949_705, 719_305],
      "Test Perplexity": [7.137, 6.629, 6.620], "Inference Speed (ms)": [2.0, 2.5, 5.4]}
 )  # fmt: skip
-ASKED = conclusions.Requirements(20, 1_400_000, load=4, span=64, perplexity_margin=0.05)
+ASKED = goal.Requirements(20, 1_400_000, load=4, span=64, perplexity_margin=0.05)
 GOOD = {"Parameters": 719_305, "Test Perplexity": 6.62}
 
 # rule, recommendation, evidence, spans, what is asked otherwise than by ASKED
@@ -767,4 +767,4 @@ def test_summary_tells_the_state_of_every_check_and_what_to_do_next(namespace, c
 
 
 def test_helpers_and_checks_agree_on_the_protocol():
-    assert set(helpers.LEARNING_RATES) == set(helpers.SPAN_RATES) == set(checks.MODELS)
+    assert set(helpers.LEARNING_RATES) == set(memory.SPAN_RATES) == set(checks.MODELS)

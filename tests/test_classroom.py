@@ -14,7 +14,9 @@ from nbclient import NotebookClient
 import helpers
 from course import solution
 from course.make_exercise import ROOT, SOLUTION
-from lab.conclusions import Requirements, compare_guess, key_takeaways, requirements_table
+from lab import memory, study
+from lab.goal import Requirements, requirements_table
+from lab.takeaways import compare_guess, key_takeaways
 
 
 @pytest.fixture
@@ -42,8 +44,8 @@ def rest_of_the_notebook(models, metrics, test):
     spans = dict.fromkeys(models, 128)
     helpers.show_table(table)
     helpers.plot_learning_curves(metrics).canvas.draw()
-    helpers.plot_last_step_protocol(metrics, table)
-    helpers.plot_gradient_reach(models, *test)
+    study.plot_last_step_protocol(metrics, table)
+    memory.plot_gradient_reach(models, *test)
     requirements_table(table, spans, Requirements(20, 1_400_000, 4, 64, 0.05))
     compare_guess({"speed": "RNN"}, table, spans)
     key_takeaways(table, spans, 64)

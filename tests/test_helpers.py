@@ -14,25 +14,6 @@ from torch import nn
 import helpers
 
 
-@pytest.fixture
-def tiny(namespace):
-    """A small trained-free GRU with its splits: (model, splits, char2idx, idx2char)."""
-    text = "the quick brown fox jumps over the lazy dog. " * 20
-    chars, char2idx, idx2char = helpers.build_vocabulary(text)
-    torch.manual_seed(0)
-    model = namespace["CharGRU"](len(chars), 8, 16, 2, 0.3)
-    return model, helpers.prepare_sequences(text, char2idx, seq_len=20), char2idx, idx2char
-
-
-@pytest.fixture
-def metrics():
-    measured = {
-        "train_losses": [2.0, 1.5], "val_losses": [2.1, 1.6], "epoch_times": [0.5, 0.4],
-        "best_epoch": 2,
-    }  # fmt: skip
-    return {name: dict(measured) for name in ("RNN", "LSTM", "GRU")}
-
-
 @pytest.fixture(autouse=True)
 def closed_figures():
     yield
@@ -439,25 +420,6 @@ def test_table_without_metrics_for_a_model_is_refused(tiny, metrics):
         helpers.create_performance_table(metrics, {"GRU": model}, *splits[4:])
 
 
-def test_lstm_passes_lag_1_of_the_memory_task(namespace, sample, capsys):
-    span = helpers.memory_span(namespace["CharLSTM"], sample[0], 4e-3, load=1, longest_lag=2)
-    assert span == 2
-    assert "CharLSTM" in capsys.readouterr().out
-
-
-def test_memory_span_needs_a_text_longer_than_the_lags(namespace):
-    with pytest.raises(ValueError, match=r"26 characters.*128"):
-        helpers.memory_span(namespace["CharGRU"], "abcdefghijklmnopqrstuvwxyz", 4e-3)
-
-
-def test_a_model_that_forgets_has_no_memory_span(namespace, sample):
-    class Forgetful(namespace["CharGRU"]):
-        def forward(self, x, hidden=None, return_sequences=False):
-            return super().forward(x[:, -1:], None, return_sequences)
-
-    assert helpers.memory_span(Forgetful, sample[0], 4e-3, load=1, batches=60) == 0
-
-
 # --- reports and plots -----------------------------------------------------------------------
 
 
@@ -468,41 +430,6 @@ def test_learning_curves_have_four_labelled_panels(metrics):
     assert all(len(a.lines) == 3 for a in figure.axes[:3])
 
 
-def test_last_step_curves_stand_beside_this_run(metrics, table):
-    figure = helpers.plot_last_step_protocol(metrics, table)
-    assert [len(a.lines) for a in figure.axes] == [3, 3]
-    assert all(len(line.get_xdata()) == 20 for line in figure.axes[0].lines)
-
-
-def test_gradients_reach_back_as_far_as_a_model_looks(namespace, sample):
-    class Forgetful(namespace["CharGRU"]):
-        def forward(self, x, hidden=None, return_sequences=False):
-            seen = self.embedding(x)
-            seen = torch.cat([torch.zeros_like(seen[:, :-3]), seen[:, -3:]], dim=1)
-            out, hidden = self.rnn(seen, hidden)
-            return self.output(out[:, -1]), hidden
-
-    torch.manual_seed(0)
-    text, chars, char2idx, _ = sample
-    X, y = helpers.prepare_sequences(text[:200], char2idx)[:2]
-    model = Forgetful(len(chars), 8, 16)
-    reach = helpers.gradient_reach(model, X, y)
-    assert len(reach) == 50 and reach[0] == 1
-    assert min(reach[:3]) > 0 and set(reach[3:]) == {0}
-    assert model.training and all(p.grad is None for p in model.parameters())
-
-
-def test_gradient_reach_draws_a_line_per_model(tiny):
-    model, splits, *_ = tiny
-    figure = helpers.plot_gradient_reach({"GRU": model, "RNN": model}, *splits[4:])
-    assert [len(line.get_xdata()) for line in figure.axes[0].lines] == [20, 20]
-
-
-def test_gradient_reach_needs_an_embedding():
-    with pytest.raises(ValueError, match=r"Linear has no nn\.Embedding"):
-        helpers.gradient_reach(nn.Linear(2, 2), None, None)
-
-
 def test_helpers_given_none_say_what_they_wait_for(capsys):
     for call, todo in [
         (lambda: helpers.generate_text(None, "a", {}, {}), 5),
@@ -510,9 +437,6 @@ def test_helpers_given_none_say_what_they_wait_for(capsys):
         (lambda: helpers.plot_learning_curves(None), 5),
         (lambda: helpers.show_samples(None), 6),
         (lambda: helpers.show_table(None), 7),
-        (lambda: helpers.plot_last_step_protocol({}, None), 7),
-        (lambda: helpers.plot_memory_spans(None, 64), 9),
-        (lambda: helpers.plot_gradient_reach(None, None, None), 5),
     ]:
         assert call() is None
         out = capsys.readouterr().out

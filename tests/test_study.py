@@ -1,222 +1,104 @@
-"""The study: it goes on where it was killed, and its files are those of the code beside them."""
+"""lab/study.py: what the files of the study say."""
 
-import json
-import os
-import random
-import shutil
-import signal
-import subprocess
-import sys
-import time
-
-import numpy as np
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
-import torch
-from scipy import stats
 
-import helpers
-from benchmarks.study import __main__ as study
-from benchmarks.study import jobs, report
-from lab.further import fit
+from lab import goal, study
 
-RECORDED = json.loads((study.FOLDER / "settings.json").read_text(encoding="utf-8"))
+ASKED = goal.Requirements(20, 1_400_000, load=4, span=64, perplexity_margin=0.05)
 
 
-# --- the committed files ---------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("interval", "verdict"),
+    [
+        ((0.01, -0.01, 0.03), "no difference shown"),
+        ((0.02, 0.01, 0.03), "LSTM better"),
+        ((-0.02, -0.03, -0.01), "GRU better"),
+    ],
+)
+def test_a_difference_is_shown_when_the_intervals_exclude_zero(made_up, interval, verdict):
+    shown = study.differences(made_up(gru_against_lstm=interval))
+    assert shown.loc["GRU against LSTM", "verdict"] == verdict
+    assert shown.loc["RNN against GRU", "verdict"] == "GRU better"
+    assert set(shown["at equal parameters"]) == {"+1.0% (-4.0% to +6.0%)"}
 
 
-def test_recorded_settings_are_the_defaults_of_helpers(sample):
-    now = study.settings({"sample": sample[0]})
-    assert RECORDED["protocol"] == now["protocol"]
-    assert RECORDED["learning_rates"] == now["learning_rates"]
-    assert RECORDED["corpora"]["sample"] == now["corpora"]["sample"]
+def test_an_interval_over_the_text_that_includes_zero_shows_nothing(made_up):
+    folder = made_up(gru_against_lstm=(0.02, 0.01, 0.03))
+    path = folder / "differences.csv"
+    table = pd.read_csv(path)
+    table.loc[(table["first"] == "GRU") & (table["over"] == "test text"), "low"] = -0.01
+    table.to_csv(path, index=False)
+    verdicts = study.differences(folder)["verdict"]
+    assert verdicts["GRU against LSTM"] == "no difference shown"
 
 
-def test_learning_rates_are_the_best_of_the_grid_and_inside_it():
-    runs = pd.read_csv(study.FOLDER / "runs.csv")
-    for name, rate in helpers.LEARNING_RATES.items():
-        losses = report.grid(runs, name)
-        assert list(losses.index) == list(jobs.GRID)
-        assert report.best_rate(losses) == rate and rate not in (jobs.GRID[0], jobs.GRID[-1]), name
+def test_the_recommendation_of_the_study_depends_on_the_load(made_up, capsys):
+    folder = made_up()
+    shown = study.recommendation(ASKED, folder)
+    assert shown["smallest of them"].to_dict() == {1: "RNN", 2: "GRU", 4: "GRU"}
+    assert set(shown["and near the best"]) == {"GRU"}  # the RNN is 8 % behind
+    printed = capsys.readouterr().out
+    assert "RNN against LSTM: +8.0% (95 %: +6.0% to +10.0%), beyond 5%; LSTM better" in printed
+    assert "GRU against LSTM: +1.0%" in printed and "within 5%; no difference shown" in printed
+    assert shown.loc[2, "RNN: span"] == "16 to 64"  # one of the seeds fails
+    assert "Holding 1 at once, the RNN remembers enough" in printed
+    assert "with a margin of 10% it would be the recommendation there" in printed
 
 
-def test_span_rates_are_the_best_of_the_pilot():
-    spans = pd.read_csv(study.FOLDER / "spans.csv").query(
-        "seed == @jobs.PILOT_SEED and load == 4 and hidden_dim == 128 and num_layers == 1"
-    )
-    for name, rate in helpers.SPAN_RATES.items():
-        pilots = spans[spans["model"] == name].sort_values(["span", "batches"])
-        best = pilots[pilots["span"] == pilots["span"].max()].iloc[0]  # the fewest batches
-        assert best["rate"] == rate, name
+def test_with_a_wider_margin_the_plain_rnn_qualifies_where_it_remembers(made_up):
+    folder = made_up()
+    shown = study.recommendation(ASKED._replace(perplexity_margin=0.12), folder)
+    assert shown["and near the best"].to_dict() == {1: "RNN", 2: "GRU", 4: "GRU"}
 
 
-def test_nothing_is_missing(tmp_path, sample, monkeypatch):
-    shutil.copytree(study.FOLDER, tmp_path / "study")
-    versions = json.loads((study.FOLDER / "settings.json").read_text())["versions"]
-    for package in (torch, np):  # also where others are installed
-        monkeypatch.setattr(package, "__version__", versions[package.__name__])
-    assert study.Study(tmp_path / "study", {"sample": sample[0]}).missing(jobs.PARTS) == []
+def test_a_margin_inside_the_interval_is_left_open(made_up, capsys):
+    folder = made_up()
+    study.recommendation(ASKED._replace(perplexity_margin=0.08), folder)
+    assert "8% or not is open" in capsys.readouterr().out
 
 
-def test_wikitext_2_has_been_compared():
-    runs = pd.read_csv(study.FOLDER / "runs.csv")
-    assert len(runs[runs["corpus"] == "wikitext-2"]) == len(jobs.wikitext(73, {}))
+def test_a_load_that_nobody_remembers_recommends_nobody(made_up):
+    folder = made_up()
+    shown = study.recommendation(ASKED._replace(span=256), folder)
+    assert set(shown["smallest of them"]) == {"none"} == set(shown["and near the best"])
 
 
-def test_reports_are_those_of_the_runs():
-    texts, _ = report.make()
-    for path, text in texts.items():
-        assert path.read_text(encoding="utf-8") == text, (
-            f"python -m benchmarks.study.report: {path.name}"
-        )
+def test_this_run_is_drawn_among_the_seeds_of_the_study(made_up, table):
+    folder = made_up()
+    figure = study.plot_beside(table, "text", folder)
+    (axes,) = figure.axes
+    stars = {line.get_xdata()[0] for line in axes.lines if line.get_marker() == "*"
+             and len(line.get_xdata())}  # fmt: skip
+    assert stars == set(table["Test Perplexity"])
+    assert [len(line.get_xdata()) for line in axes.lines].count(5) == 3
+    plt.close(figure)
 
 
-# --- how it runs -----------------------------------------------------------------------------
+def test_a_run_on_another_text_is_not_drawn_beside_the_study(made_up, table, capsys):
+    folder = made_up()
+    assert study.plot_beside(table, "another text", folder) is None
+    assert "bundled sample" in capsys.readouterr().out
 
 
-def test_it_trains_as_the_notebook_does(namespace, monkeypatch):
-    monkeypatch.setitem(namespace["train_and_compare_models"].__globals__, "SEED", 3)
-    text = helpers.load_text("sample", max_chars=2_000)
-    chars, char2idx, _ = helpers.build_vocabulary(text)
-    splits = helpers.prepare_sequences(text, char2idx)
-    models, metrics = namespace["train_and_compare_models"](*splits[:4], len(chars), epochs=2)
-    for name, model in models.items():
-        rate = helpers.LEARNING_RATES[name]
-        fitted, best, _ = fit(namespace["MODEL_CLASSES"][name], text, rate, epochs=2, seed=3)
-        assert best.best_loss == pytest.approx(min(metrics[name]["val_losses"]), abs=1e-5)
-        assert best.best_epoch == metrics[name]["best_epoch"]
-        for one, other in zip(model.parameters(), fitted.parameters(), strict=True):
-            assert (one - other).abs().max() < 1e-4
+def test_the_committed_study_has_what_the_notebook_asks_of_it():
+    assert study.differences().shape == (3, 5)
+    assert set(study.recommendation(ASKED).index) == {1, 2, 4}
+    figure = study.plot_sweeps()
+    assert [len(axes.containers) for axes in figure.axes] == [3, 3]
+    assert list(study.attention().columns) == ["RNN", "Attention"]
+    plt.close(figure)
 
 
-def test_other_settings_are_refused_and_nothing_is_lost(tmp_path, monkeypatch, sample):
-    study.Study(tmp_path, {"sample": sample[0]})
-    before = (tmp_path / "settings.json").read_bytes()
-    with pytest.raises(ValueError, match=r"measured with corpora .* choose another --folder"):
-        study.Study(tmp_path, {"sample": sample[0][:1000]})
-    monkeypatch.setenv("EXERCISE_QUICK", "1")
-    with pytest.raises(ValueError, match=r"measured with protocol .* choose another --folder"):
-        study.Study(tmp_path, {"sample": sample[0]})
-    assert (tmp_path / "settings.json").read_bytes() == before
+def test_study_given_none_says_what_it_waits_for(capsys):
+    assert study.plot_beside(None, "") is None
+    assert capsys.readouterr().out.startswith("Waiting for TODO 7")
+    assert study.plot_last_step_protocol({}, None) is None
+    assert capsys.readouterr().out.startswith("Waiting for TODO 7")
 
 
-def test_a_grid_of_rates_grows_until_the_best_lies_inside():
-    measured, asked = {}, [None]
-    spans = {5e-4: 2, 1e-3: 8, 2e-3: 4, 4e-3: 4}
-    while asked:
-        wanted = [s for s in jobs.spans(73, measured) if s.model == "RNN"]
-        asked = [s for s in wanted if s.load == 4 and s.hidden_dim == 128 and s not in measured]
-        measured |= {s: {"span": spans[s.rate], "batches": 100} for s in asked}
-    assert {s.rate for s in measured if s.seed == jobs.PILOT_SEED} == set(spans)
-    assert {s.rate for s in measured if s.seed != jobs.PILOT_SEED} == {1e-3}
-    assert sorted(s.seed for s in measured if s.seed != jobs.PILOT_SEED) == list(jobs.SEEDS)
-
-
-def test_a_model_that_learns_at_no_rate_ends_the_search():
-    measured = {}
-    for _ in range(3):
-        wanted = [s for s in jobs.spans(73, measured) if s[:4] == ("RNN", 4, 128, 1)]
-        measured |= {s: {"span": 0, "batches": 2_000} for s in wanted}
-    assert {s.rate for s in measured} == set(jobs.SPAN_GRID)
-
-
-def test_matched_models_have_equal_parameters():
-    sizes = {
-        name: jobs.parameters(name, 73, jobs.matched_hidden_dim(name, 73, 500_000))
-        for name in jobs.MODELS
-    }
-    assert max(sizes.values()) < 1.01 * min(sizes.values())
-
-
-def _command(folder):
-    return [sys.executable, "-m", "benchmarks.study", "seeds", "--folder", str(folder)]
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="kills a group of processes")
-def test_killed_at_random_moments_it_ends_with_the_same_files(tmp_path, monkeypatch):
-    monkeypatch.setenv("EXERCISE_QUICK", "1")
-    start = time.monotonic()
-    subprocess.run(_command(tmp_path / "whole"), check=True, stdout=subprocess.DEVNULL)
-    seconds = time.monotonic() - start
-    names = ("runs.csv", "blocks.csv", "settings.json")
-    for _ in range(5):
-        process = subprocess.Popen(
-            _command(tmp_path / "killed"), stdout=subprocess.DEVNULL, start_new_session=True
-        )
-        time.sleep(random.uniform(0, seconds))
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    subprocess.run(_command(tmp_path / "killed"), check=True, stdout=subprocess.DEVNULL)
-    for name in names:
-        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-
-
-# --- its statistics --------------------------------------------------------------------------
-
-
-def _runs(losses):
-    """Made-up runs of one comparison: losses by model, one per seed."""
-    return pd.DataFrame(
-        [
-            {"model": m, "seed": s, "test_loss": loss, "best_epoch": 20 - s % 2, "parameters": 10}
-            for m, values in losses.items()
-            for s, loss in enumerate(values, 1)
-        ]
-    )
-
-
-def _blocks(losses):
-    return pd.DataFrame(
-        [
-            {"model": m, "seed": 1, "block": b, "test_loss": loss}
-            for m, values in losses.items()
-            for b, loss in enumerate(values)
-        ]
-    )
-
-
-LOSSES = {"RNN": [2.0, 2.1, 2.2], "LSTM": [1.9, 1.9, 2.15]}
-
-
-def test_summary_is_mean_spread_and_students_interval():
-    rows = report.summary([("c", "sample", _runs(LOSSES))]).set_index(["model", "measure"])
-    row = rows.loc["RNN", "bits per character"]
-    bits = np.array(LOSSES["RNN"]) / np.log(2)
-    assert row["mean"] == pytest.approx(bits.mean()) and row["sd"] == pytest.approx(
-        bits.std(ddof=1)
-    )
-    half = stats.t.ppf(0.975, 2) * bits.std(ddof=1) / np.sqrt(3)
-    assert (
-        row["high"] - row["mean"] == pytest.approx(half) == pytest.approx(row["mean"] - row["low"])
-    )
-    assert row["seeds"] == 3 and row["not_converged"] == 1  # the seed whose best epoch is 20
-    perplexity = rows.loc["RNN", "perplexity"]["mean"]
-    assert perplexity == pytest.approx(np.exp(LOSSES["RNN"]).mean())
-
-
-def test_differences_are_paired_by_seed():
-    rows = report.differences(
-        [("c", "sample", _runs(LOSSES))],
-        _blocks({}).reindex(columns=["model", "seed", "block", "test_loss"]),
-    )
-    rows = rows.query("measure == 'relative perplexity'").set_index(["first", "second"])
-    change = np.subtract(LOSSES["RNN"], LOSSES["LSTM"])
-    row = rows.loc["RNN", "LSTM"]
-    assert row["estimate"] == pytest.approx(np.expm1(change.mean()))
-    low, _ = stats.ttest_1samp(change, 0).confidence_interval(0.95)
-    assert row["low"] == pytest.approx(np.expm1(low))
-    other = rows.loc["LSTM", "RNN"]
-    assert 1 + other["low"] == pytest.approx(1 / (1 + row["high"]))
-
-
-def test_blocks_of_the_test_text_give_an_interval_of_their_own():
-    rng = np.random.default_rng(1)
-    common = rng.normal(2, 0.5, 400)
-    losses = {"RNN": common + 0.1 + rng.normal(0, 0.1, 400), "LSTM": common}
-    rows = report.differences([], _blocks(losses)).query("measure == 'bits per character'")
-    row = rows.set_index(["first", "second"]).loc["RNN", "LSTM"]
-    assert row["over"] == "test text" and row["count"] == 400
-    # Paired: what the blocks have in common does not widen it.
-    assert 0.1 < row["low"] < 0.1 / np.log(2) < row["high"] < 0.19
+def test_last_step_curves_stand_beside_this_run(metrics, table):
+    figure = study.plot_last_step_protocol(metrics, table)
+    assert [len(a.lines) for a in figure.axes] == [3, 3]
+    assert all(len(line.get_xdata()) == 20 for line in figure.axes[0].lines)

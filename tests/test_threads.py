@@ -110,6 +110,6 @@ def test_threads_are_never_raised_above_those_of_the_user():
 
 def test_an_import_leaves_the_threads_alone():
     code = "import torch; torch.set_num_threads(7)\n"
-    code += "import helpers; from lab import checks, conclusions, ngram, phone\n"
+    code += "import helpers; from lab import checks, memory, ngram, phone, study\n"
     code += "helpers.describe_machine(); print(torch.get_num_threads())"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "7\n"

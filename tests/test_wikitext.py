@@ -29,7 +29,8 @@ SAMPLE = helpers.load_text("sample", max_chars=None)
 NOWHERE = "http://127.0.0.1:9"
 PROGRAM = """
 import json, sys, time
-import helpers, wikitext
+import helpers
+from data import wikitext
 wikitext.STALL_SECONDS = float(sys.argv[1])
 start = time.monotonic()
 try: result = {"text": helpers.load_text("wikitext-2", max_chars=None)}

@@ -29,7 +29,8 @@ import torch
 import helpers
 from benchmarks.study import jobs, report
 from course import workers
-from lab.conclusions import fingerprint
+from lab.memory import LONGEST_LAG
+from lab.study import fingerprint
 
 FOLDER = report.FOLDER
 
@@ -80,7 +81,7 @@ def settings(corpora):
             "windows": helpers.budget().windows,
             "batch_size": default(helpers.train_epoch).parameters["batch_size"].default,
             "max_gradient_norm": helpers.MAX_GRADIENT_NORM,
-            "longest_lag": helpers.LONGEST_LAG,
+            "longest_lag": LONGEST_LAG,
             "span_batches": helpers.budget().span_batches,
         },
         "learning_rates": helpers.LEARNING_RATES,

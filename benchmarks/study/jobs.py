@@ -18,6 +18,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 import helpers
 from benchmarks.speed import protocols
 from course.solution import run_todos
+from lab import memory
 from lab.further import AttentionRNN, fit
 
 MODELS = ("RNN", "LSTM", "GRU")
@@ -133,7 +134,7 @@ def measure_span(span, text):
     hook = register_optimizer_step_post_hook(lambda *_: next(steps))
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            longest = helpers.memory_span(
+            longest = memory.memory_span(
                 _model_class(span.model),
                 text,
                 span.rate,
@@ -236,7 +237,7 @@ def spans(vocab_size, known):
         rates = sorted({*SPAN_GRID, *pilots})
         if set(pilots) == set(rates):
             best = max(rates, key=pilots.get)
-            if pilots[best][0] in (0, helpers.LONGEST_LAG) or best not in (rates[0], rates[-1]):
+            if pilots[best][0] in (0, memory.LONGEST_LAG) or best not in (rates[0], rates[-1]):
                 yield from (Span(model, load, *size, best, seed) for seed in SEEDS)
             else:  # the best may lie beyond
                 rates = [best / 2 if best == rates[0] else best * 2]

@@ -31,7 +31,7 @@ from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 import helpers
-from lab import conclusions
+from lab import goal
 from lab.checks import hints
 
 MODELS = ("RNN", "LSTM", "GRU")
@@ -1271,7 +1271,7 @@ def recommendation(recommendation, evidence, performance_table, spans, requireme
             "recommendation-unsupported", "there are no measurements yet: fill in TODO 7 and 9."
         )
     table = performance_table.set_index("Model").assign(**{"Memory Span": pd.Series(spans)})
-    met = conclusions.requirements_met(performance_table, spans, requirements)
+    met = goal.requirements_met(performance_table, spans, requirements)
     meets = met.all(axis=1)
     if meets.any():
         smallest = table.loc[meets, "Parameters"].idxmin()

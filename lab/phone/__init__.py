@@ -28,8 +28,8 @@ from matplotlib.ticker import MaxNLocator
 from torch import nn
 
 import helpers
-from lab.conclusions import seed_noise
 from lab.ngram import NGram
+from lab.study import seed_noise
 
 OPTIONAL = ("onnx", "onnxscript", "onnxruntime")
 TURN = 100  # keystrokes of one model before it is another's turn; the first turn warms up

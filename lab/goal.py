@@ -1,0 +1,56 @@
+"""What the product manager asks for, and which model meets it."""
+
+from typing import NamedTuple
+
+import pandas as pd
+
+from helpers import waits_for
+
+
+class Requirements(NamedTuple):
+    """What a model must meet."""
+
+    latency_ms: float  # at most, for the forward pass on one window
+    parameters: int  # at most
+    load: int  # symbols to remember at once
+    span: int  # characters to remember them over, at least
+    perplexity_margin: float  # at most this far above the best model, 0.05 for 5 %
+
+
+def requirements_met(table, spans, requirements):
+    """Return a DataFrame of booleans: which model (row) meets which requirement (column)."""
+    table = table.set_index("Model")
+    best = table["Test Perplexity"].min()
+    return pd.DataFrame(
+        {
+            "Parameters": table["Parameters"] <= requirements.parameters,
+            "Inference Speed (ms)": table["Inference Speed (ms)"] <= requirements.latency_ms,
+            "Test Perplexity": table["Test Perplexity"]
+            <= best * (1 + requirements.perplexity_margin),
+            "Memory Span": pd.Series(spans).reindex(table.index) >= requirements.span,
+        }
+    )
+
+
+def requirements_table(table, spans, requirements):
+    """Return a DataFrame: each requirement, and how each model meets it, the smallest first."""
+    if waits_for("7 and 9: performance_table and spans", table, spans):
+        return None
+    met = requirements_met(table, spans, requirements)
+    measured = table.sort_values("Parameters").set_index("Model")
+    measured["Memory Span"] = pd.Series(spans)
+    limit = measured["Test Perplexity"].min() * (1 + requirements.perplexity_margin)
+    rows = {
+        "Parameters": (f"at most {requirements.parameters:,}", ",.0f"),
+        "Inference Speed (ms)": (f"at most {requirements.latency_ms}", ".1f"),
+        "Test Perplexity": (f"at most {limit:.2f}", ".2f"),
+        "Memory Span": (f"at least {requirements.span}", ".0f"),
+    }
+    shown = {"required": {name: text for name, (text, _) in rows.items()} | {"meets all": ""}}
+    for model, values in measured.iterrows():
+        shown[model] = {
+            name: f"{values[name]:{form}} {'✓' if met.loc[model, name] else '✗'}"
+            for name, (_, form) in rows.items()
+        }
+        shown[model]["meets all"] = "yes" if met.loc[model].all() else "no"
+    return pd.DataFrame(shown)

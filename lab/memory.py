@@ -1,0 +1,157 @@
+"""How far back a model remembers: what a fresh one can be taught, and what a trained one uses."""
+
+import copy
+import statistics
+import time
+from collections import deque
+
+import matplotlib.pyplot as plt
+import torch
+from torch import nn
+from torch.nn.utils import clip_grad_norm_
+
+from helpers import (
+    MAX_GRADIENT_NORM,
+    SEED,
+    STYLES,
+    budget,
+    build_vocabulary,
+    call_model,
+    encode,
+    threads,
+    waits_for,
+)
+
+# The rates at which each reaches its longest memory span: benchmarks/study/ too.
+SPAN_RATES = {"RNN": 2e-3, "LSTM": 4e-3, "GRU": 4e-3}
+LONGEST_LAG = 128  # where memory_span stops, in characters
+
+
+def memory_span(
+    model_class,
+    text,
+    learning_rate,
+    load=4,
+    hidden_dim=128,
+    num_layers=1,
+    seed=SEED,
+    batches=None,
+    longest_lag=LONGEST_LAG,
+):
+    """Return the longest lag, in characters, over which a model class can be taught to remember.
+
+    The model reads ``load`` symbols drawn from 8, then a lag of real text, then a query "which was
+    the j-th?", and answers on the final timestep (chance: 1 in 8). Training starts at lag 1. Each
+    time the accuracy over the last 20 batches of 64 passes 0.95, the lag doubles, up to
+    ``longest_lag``; lags are drawn from the upper half of their range. A lag that is not passed
+    within ``batches`` (2,000 unless given) ends the measurement; 0 means that not even lag 1 was
+    learned. Every batch is new, so the accuracy is one on unseen data. Raises ValueError for a text
+    no longer than the longest lag. A delayed-recall task in the line of Hochreiter and Schmidhuber,
+    "Long Short-Term Memory" (1997).
+    """
+    name = getattr(model_class, "__name__", str(model_class))
+    chars, char2idx, _ = build_vocabulary(text)
+    encoded = encode(text, char2idx)
+    if len(encoded) <= longest_lag:
+        raise ValueError(
+            f"the text has {len(encoded)} characters: lags of up to {longest_lag} need more."
+        )
+    symbols, queries = len(chars), len(chars) + 8  # the indices after those of the text
+    torch.manual_seed(seed)
+    model = model_class(
+        queries + load, embedding_dim=128, hidden_dim=hidden_dim, num_layers=num_layers, dropout=0.0
+    ).train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
+    span, start = 0, time.perf_counter()
+    print(f"{name}: remembers {load} symbols over", end="", flush=True)
+    while span < longest_lag:
+        level = max(1, 2 * span)
+        recent = deque(maxlen=20)
+        for _ in range(batches or budget().span_batches):
+            threads().adapt()
+            lag = int(torch.randint(level // 2 + 1, level + 1, (1,)))
+            shown = torch.randint(8, (64, load))  # (b, load)
+            asked = torch.randint(load, (64, 1))  # (b, 1)
+            places = torch.randint(len(encoded) - lag, (64, 1)) + torch.arange(lag)  # (b, lag)
+            x = torch.cat([symbols + shown, encoded[places], queries + asked], dim=1)
+            logits, _ = call_model(model, x)  # (b, vocab_size)
+            logits = logits[:, symbols:queries]  # (b, 8)
+            answers = shown.gather(1, asked).squeeze(1)  # (b,)
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(logits, answers).backward()
+            clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
+            optimizer.step()
+            recent.append((logits.argmax(dim=1) == answers).float().mean().item())
+            if len(recent) == 20 and statistics.mean(recent) > 0.95:
+                break
+        else:
+            break
+        span = level
+        print(f" {span}", end="", flush=True)
+    print(f" characters ({time.perf_counter() - start:.0f} s)", flush=True)
+    return span
+
+
+def gradient_reach(model, X, y):
+    """Return how much the final prediction depends on each earlier character, a list of numbers.
+
+    Entry k - 1 is the norm of the gradient of the final timestep's loss with respect to the
+    embedding of the character k steps back, relative to that of the last character (k = 1): the
+    mean over the windows ``X`` (windows, seq_len), with dropout off. It shows what the trained
+    model uses, not what it could learn to use. (Pascanu, Mikolov and Bengio, "On the difficulty of
+    training recurrent neural networks", 2013.) Raises ValueError for a model without nn.Embedding.
+    """
+    model = copy.deepcopy(model).cpu().eval()  # a GPU gives gradients in training mode only
+    embeddings = [module for module in model.modules() if isinstance(module, nn.Embedding)]
+    if not embeddings:
+        raise ValueError(f"{type(model).__name__} has no nn.Embedding to look back to.")
+    embedded = []
+    embeddings[0].register_forward_hook(lambda module, args, output: embedded.append(output))
+    logits, _ = call_model(model, X)  # (b, vocab_size)
+    loss = nn.functional.cross_entropy(logits, y, reduction="sum")
+    (gradient,) = torch.autograd.grad(loss, embedded)  # (b, t, embedding_dim)
+    norms = gradient.norm(dim=2).mean(dim=0).flip(0)  # (t,), the last character first
+    return (norms / norms[0]).tolist()
+
+
+def plot_memory_spans(spans, required):
+    """Return a figure of the memory span of each model class beside the span required."""
+    if waits_for("9: spans", spans):
+        return None
+    figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
+    for name, span in spans.items():
+        bar = axes.bar(name, span, color=STYLES.get(name, {}).get("color"))
+        axes.bar_label(bar, [f"{span}+" if span == LONGEST_LAG else str(span)])
+    axes.axhline(required, color="black", linestyle="--", label=f"required: {required}")
+    axes.set_yscale("log", base=2)
+    axes.set_ylim(0.5, 2 * max(required, *spans.values()))
+    axes.yaxis.set_major_formatter("{x:.0f}")
+    axes.set(
+        title="How far each model can be taught to remember",
+        xlabel="model",
+        ylabel="memory span (characters)",
+    )
+    axes.legend()
+    return figure
+
+
+def plot_gradient_reach(models, X, y, windows=64):
+    """Return a figure: gradient_reach of each model, on windows spread over ``X`` and ``y``."""
+    if waits_for("5: train the models", models):
+        return None
+    every = max(1, len(X) // windows)
+    X, y = X[::every][:windows], y[::every][:windows]
+    figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
+    for name, model in models.items():
+        reach = gradient_reach(model, X, y)
+        style = STYLES.get(name, {}) | {"markersize": 4}
+        axes.plot(range(1, len(reach) + 1), reach, label=name, **style)
+    axes.set_yscale("log")
+    axes.set(
+        title="What the trained models use, not what they could",
+        xlabel="characters back (1: the last one)",
+        ylabel="gradient, relative to the last",
+    )
+    axes.legend()
+    axes.grid(alpha=0.3)
+    return figure

@@ -1,0 +1,42 @@
+"""lab/goal.py: each requirement is judged on its own, and the table says who meets them all."""
+
+import pytest
+
+from lab import goal
+
+ASKED = goal.Requirements(20, 1_400_000, load=4, span=64, perplexity_margin=0.05)
+SPANS = {"RNN": 8, "LSTM": 128, "GRU": 128}
+
+
+def test_requirements_name_the_models_that_qualify(table):
+    shown = goal.requirements_table(table, SPANS, ASKED)
+    assert shown.loc["meets all"].to_dict() == {
+        "required": "",
+        "RNN": "no",
+        "GRU": "yes",
+        "LSTM": "yes",
+    }
+    assert list(shown.columns) == ["required", "RNN", "GRU", "LSTM"]  # the smallest first
+    assert shown.loc["Memory Span"].to_list() == ["at least 64", "8 ✗", "128 ✓", "128 ✓"]
+    assert shown.loc["Test Perplexity", "RNN"] == "6.00 ✗"
+
+
+@pytest.mark.parametrize(
+    ("asked", "missed"),
+    [
+        ({"latency_ms": 2}, {"LSTM": ["Inference Speed (ms)"]}),
+        ({"parameters": 35}, {"LSTM": ["Parameters"]}),
+        ({"perplexity_margin": 0.01}, {"GRU": ["Test Perplexity"]}),
+        ({"span": 256}, {"LSTM": ["Memory Span"], "GRU": ["Memory Span"]}),
+        ({"latency_ms": 3.0, "parameters": 40, "span": 128}, {}),  # as much as asked is enough
+    ],
+)
+def test_each_requirement_is_judged_on_its_own(table, asked, missed):
+    met = goal.requirements_met(table, SPANS, ASKED._replace(**asked)).drop("RNN")
+    found = {name: list(row.index[~row]) for name, row in met.iterrows() if not row.all()}
+    assert found == missed
+
+
+def test_goal_given_none_says_what_it_waits_for(capsys):
+    assert goal.requirements_table(None, None, ASKED) is None
+    assert capsys.readouterr().out.startswith("Waiting for TODO 7")
