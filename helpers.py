@@ -174,24 +174,8 @@ def load_text(corpus="sample", max_chars=60_000):
     """
     if max_chars is not None and (not isinstance(max_chars, int) or max_chars < 1):
         raise ValueError(f"max_chars={max_chars!r}: expected a whole number of at least 1, or None")
-    if corpus == "wikitext-2":
-        from data import (
-            wikitext,  # imports datasets, which takes seconds: only for those who ask for it
-        )
-
-        rows = wikitext.load_rows()
-    else:
-        path = DATA / "sample.txt" if corpus == "sample" else _existing_file(corpus)
-        try:
-            rows = path.read_text(encoding="utf-8-sig").splitlines()
-        except UnicodeDecodeError as error:
-            raise ValueError(
-                f"{path} is not UTF-8 text (byte {error.start}: {error.reason}). "
-                "Save it as UTF-8, or use CORPUS = 'sample'."
-            ) from error
-
     pieces, length, left_out = [], 0, 0
-    for row in rows:
+    for row in _rows(corpus):
         piece = re.sub(r"\s", " ", row)  # what str.isspace calls white space
         if not piece.isprintable():
             piece = "".join(filter(str.isprintable, piece))
@@ -210,6 +194,22 @@ def load_text(corpus="sample", max_chars=60_000):
             f"Left out of corpus {str(corpus)!r}: {left_out:,} characters that cannot be printed."
         )
     return text
+
+
+def _rows(corpus):
+    """Return the rows of a corpus, a list of texts; raises what load_text does for a bad one."""
+    if corpus == "wikitext-2":
+        from data import wikitext  # only for those who ask for it
+
+        return wikitext.load_rows()
+    path = DATA / "sample.txt" if corpus == "sample" else _existing_file(corpus)
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path} is not UTF-8 text (byte {error.start}: {error.reason}). "
+            "Save it as UTF-8, or use CORPUS = 'sample'."
+        ) from error
 
 
 def _existing_file(corpus):

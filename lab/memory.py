@@ -50,46 +50,75 @@ def memory_span(
     "Long Short-Term Memory" (1997).
     """
     name = getattr(model_class, "__name__", str(model_class))
-    chars, char2idx, _ = build_vocabulary(text)
-    encoded = encode(text, char2idx)
-    if len(encoded) <= longest_lag:
-        raise ValueError(
-            f"the text has {len(encoded)} characters: lags of up to {longest_lag} need more."
-        )
-    symbols, queries = len(chars), len(chars) + 8  # the indices after those of the text
+    task = Recall(text, load, longest_lag)
     torch.manual_seed(seed)
     model = model_class(
-        queries + load, embedding_dim=128, hidden_dim=hidden_dim, num_layers=num_layers, dropout=0.0
+        task.vocab_size,
+        embedding_dim=128,
+        hidden_dim=hidden_dim,
+        num_layers=num_layers,
+        dropout=0.0,
     ).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     span, start = 0, time.perf_counter()
     print(f"{name}: remembers {load} symbols over", end="", flush=True)
     while span < longest_lag:
         level = max(1, 2 * span)
-        recent = deque(maxlen=20)
-        for _ in range(batches or budget().span_batches):
-            threads().adapt()
-            lag = int(torch.randint(level // 2 + 1, level + 1, (1,)))
-            shown = torch.randint(8, (64, load))  # (b, load)
-            asked = torch.randint(load, (64, 1))  # (b, 1)
-            places = torch.randint(len(encoded) - lag, (64, 1)) + torch.arange(lag)  # (b, lag)
-            x = torch.cat([symbols + shown, encoded[places], queries + asked], dim=1)
-            logits, _ = call_model(model, x)  # (b, vocab_size)
-            logits = logits[:, symbols:queries]  # (b, 8)
-            answers = shown.gather(1, asked).squeeze(1)  # (b,)
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(logits, answers).backward()
-            clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
-            optimizer.step()
-            recent.append((logits.argmax(dim=1) == answers).float().mean().item())
-            if len(recent) == 20 and statistics.mean(recent) > 0.95:
-                break
-        else:
+        if not _passes(task, model, optimizer, level, batches or budget().span_batches):
             break
         span = level
         print(f" {span}", end="", flush=True)
     print(f" characters ({time.perf_counter() - start:.0f} s)", flush=True)
     return span
+
+
+class Recall:
+    """The task of memory_span: symbols, a lag of real text, and which of the symbols is asked for.
+
+    A vocabulary of its own holds the text's characters, the 8 symbols and the queries, in this
+    order. Raises ValueError for a text no longer than the longest lag.
+    """
+
+    def __init__(self, text, load, longest_lag):
+        chars, char2idx, _ = build_vocabulary(text)
+        self.encoded, self.load = encode(text, char2idx), load
+        if len(self.encoded) <= longest_lag:
+            raise ValueError(
+                f"the text has {len(text)} characters: lags of up to {longest_lag} need more."
+            )
+        self.symbols, self.queries = len(chars), len(chars) + 8  # their first indices
+        self.vocab_size = self.queries + load
+
+    def batch(self, lag):
+        """Return 64 examples: x (b, load + lag + 1), and the answers (b,), from 0 to 7."""
+        shown = torch.randint(8, (64, self.load))  # (b, load)
+        asked = torch.randint(self.load, (64, 1))  # (b, 1)
+        places = torch.randint(len(self.encoded) - lag, (64, 1)) + torch.arange(lag)  # (b, lag)
+        x = torch.cat([self.symbols + shown, self.encoded[places], self.queries + asked], dim=1)
+        return x, shown.gather(1, asked).squeeze(1)
+
+    def logits(self, model, x):
+        """Return a model's logits of the 8 symbols after the query: (b, 8)."""
+        logits, _ = call_model(model, x)  # (b, vocab_size)
+        return logits[:, self.symbols : self.queries]
+
+
+def _passes(task, model, optimizer, level, batches):
+    """Train at lags up to a level; return whether the accuracy passes 0.95 within these batches."""
+    recent = deque(maxlen=20)
+    for _ in range(batches):
+        threads().adapt()
+        lag = int(torch.randint(level // 2 + 1, level + 1, (1,)))
+        x, answers = task.batch(lag)
+        logits = task.logits(model, x)  # (b, 8)
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(logits, answers).backward()
+        clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
+        optimizer.step()
+        recent.append((logits.argmax(dim=1) == answers).float().mean().item())
+        if len(recent) == 20 and statistics.mean(recent) > 0.95:
+            return True
+    return False
 
 
 def gradient_reach(model, X, y):

@@ -13,6 +13,9 @@ from torch.utils.flop_counter import FlopCounterMode
 import helpers
 from lab import phone
 from lab.ngram import NGram
+from lab.phone import int8, keystrokes, pareto, runtimes, text
+from lab.phone import table as phone_tables
+from lab.study import seed_noise
 
 
 @pytest.fixture
@@ -33,7 +36,7 @@ def splits(sample):
 def test_a_stream_carries_the_state(models, splits):
     window = splits[2][:1]
     for model in models.values():
-        stream = phone.Eager(model)
+        stream = keystrokes.Eager(model)
         logits = [stream.feed(index) for index in window[0].tolist()][-1]
         with torch.no_grad():
             expected, _ = model(window)
@@ -42,7 +45,7 @@ def test_a_stream_carries_the_state(models, splits):
 
 def test_counting_looks_at_the_last_characters_only():
     model = NGram([0, 1, 2, 3, 4] * 20, vocab_size=5, order=3)
-    stream = phone.Counting(model)
+    stream = keystrokes.Counting(model)
     logits = [stream.feed(index) for index in (4, 4, 4, 0, 1)][-1]
     assert np.exp(logits) == pytest.approx(model.probabilities([0, 1]))
 
@@ -58,9 +61,10 @@ class Recorder:
 
 
 def test_streams_take_turns_and_the_first_turn_is_not_counted(monkeypatch):
-    monkeypatch.setattr(phone, "TURN", 2)
     log = []
-    times = phone.keystroke_times({name: Recorder(name, log) for name in "ab"}, [0, 1, 2, 3])
+    times = keystrokes.keystroke_times(
+        {name: Recorder(name, log) for name in "ab"}, [0, 1, 2, 3], turn=2
+    )
     assert log == [(name, i) for turn in ([0, 1], [2, 3]) for name in "ab" for i in turn]
     assert {name: len(measured) for name, measured in times.items()} == {"a": 2, "b": 2}
 
@@ -74,7 +78,7 @@ def test_one_thread_computes_and_the_number_is_put_back_even_after_an_error():
     stream.feed = lambda index: (seen.append(torch.get_num_threads()), monitored(index))
     try:
         with pytest.raises(RuntimeError):
-            phone.keystroke_times({"a": stream}, [0, 1])
+            keystrokes.keystroke_times({"a": stream}, [0, 1])
         assert seen[0] == 1 and torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(threads)
@@ -88,15 +92,16 @@ def test_multiplications_are_those_that_pytorch_counts(models, name):
     with torch.backends.mkldnn.flags(enabled=False), FlopCounterMode(display=False) as counter:
         model(torch.zeros(1, 1, dtype=torch.long), model.init_hidden(1))
     layers = gates * 256 * (128 + 256) + gates * 256 * (256 + 256)
-    assert phone.macs_per_keystroke(model) == counter.get_total_flops() / 2
+    assert phone_tables.macs_per_keystroke(model) == counter.get_total_flops() / 2
     assert (
-        phone.macs_per_keystroke(model) == layers + 256 * model(torch.zeros(1, 1).long())[0].numel()
+        phone_tables.macs_per_keystroke(model)
+        == layers + 256 * model(torch.zeros(1, 1).long())[0].numel()
     )
 
 
 def test_int8_is_at_most_half_a_step_off_in_every_row():
     weight = torch.randn(5, 7) * torch.tensor([1e-3, 1.0, 50.0, 0.0, 1.0])[:, None]
-    rounded, scale = phone.int8_rows(weight)
+    rounded, scale = int8.int8_rows(weight)
     assert rounded.dtype == torch.int8 and scale.shape == (5, 1)
     assert ((rounded * scale - weight).abs() <= scale / 2 + 1e-9).all()
     assert (rounded.abs().amax(dim=1) == torch.tensor([127, 127, 127, 0, 127])).all()
@@ -105,16 +110,16 @@ def test_int8_is_at_most_half_a_step_off_in_every_row():
 def test_int8_leaves_biases_and_the_original_alone(models):
     for model in models.values():
         before = {name: p.clone() for name, p in model.named_parameters()}
-        for name, p in phone.int8_copy(model).named_parameters():
+        for name, p in int8.int8_copy(model).named_parameters():
             assert (p == before[name]).all() == (p.dim() == 1), name
         assert all((p == before[name]).all() for name, p in model.named_parameters())
 
 
 def test_the_weights_take_a_quarter_of_the_bytes(models):
     for model in models.values():
-        fp32, int8 = phone.weight_bytes(model)
+        fp32, packed = int8.weight_bytes(model)
         assert fp32 == 4 * helpers.count_parameters(model)
-        assert 0.25 < int8 / fp32 < 0.27
+        assert 0.25 < packed / fp32 < 0.27
 
 
 def test_exported_steps_agree_with_pytorch_and_hold_the_vocabulary(
@@ -135,8 +140,8 @@ def test_exported_steps_agree_with_pytorch_and_hold_the_vocabulary(
 
 
 def test_a_difference_between_streams_is_found(models):
-    first, second = phone.Eager(models["RNN"]), phone.Eager(phone.int8_copy(models["RNN"]))
-    assert phone._farthest_apart(first, second, range(20)) > 1e-4
+    first, second = keystrokes.Eager(models["RNN"]), keystrokes.Eager(int8.int8_copy(models["RNN"]))
+    assert runtimes.farthest_apart(first, second, range(20)) > 1e-4
 
 
 def test_what_to_install_is_said_in_one_line(models, splits, monkeypatch, capsys):
@@ -150,7 +155,6 @@ def test_what_to_install_is_said_in_one_line(models, splits, monkeypatch, capsys
 
 
 def test_the_table_has_a_row_for_each_model_and_for_counting(models, splits, sample, monkeypatch):
-    monkeypatch.setattr(phone, "TURN", 10)
     table = phone.phone_table(models, *splits, len(sample[1])).set_index("Model")
     assert list(table.index) == ["RNN", "LSTM", "GRU", "5-gram"]
     assert (table["Keystroke (ms)"] <= table["p95 (ms)"]).all()
@@ -165,10 +169,10 @@ def test_a_prediction_while_typing_is_that_of_a_stream(models, splits):
     X, y = splits[2][:30], splits[3][:30]
     text = [*X[0].tolist(), *y.tolist()]
     for model in models.values():
-        stream = phone.Eager(model)
+        stream = keystrokes.Eager(model)
         logits = torch.tensor(np.array([stream.feed(index) for index in text[:-1]]))
         expected = logits[X.shape[1] - 1 :].log_softmax(dim=1)
-        predicted = phone.predict_while_typing(model, X, y)
+        predicted = keystrokes.predict_while_typing(model, X, y)
         assert predicted.shape == expected.shape and torch.allclose(predicted, expected, atol=1e-4)
         of_first_window, _ = model(X[:1])
         assert torch.allclose(predicted[:1], of_first_window.log_softmax(dim=1), atol=1e-4)
@@ -199,9 +203,9 @@ def _measured(**rows):
 
 def test_a_model_that_costs_more_and_predicts_no_better_is_dominated():
     costs = pd.Series({"small": 1.0, "as good": 2.0, "better": 3.0, "worse": 4.0})
-    noise = 1 + phone.seed_noise()
+    noise = 1 + seed_noise()
     perplexities = pd.Series({"small": 8.0, "as good": 8.0 / noise, "better": 6.0, "worse": 7.0})
-    assert phone.dominated(costs, perplexities) == {"as good", "worse"}
+    assert pareto.dominated(costs, perplexities) == {"as good", "worse"}
 
 
 def test_the_recommendation_reads_off_the_figure(capsys):
@@ -233,21 +237,20 @@ def test_runtimes_are_said_to_rank_alike_or_not(lstm, says, capsys):
 
 
 def test_words_are_known_whatever_their_case():
-    assert phone.share_of_known_words("The cat, zat 9 CATS", "the Cat's") == 0.5
-    assert phone.share_of_known_words("123", "the") == 0
+    assert text.share_of_known_words("The cat, zat 9 CATS", "the Cat's") == 0.5
+    assert text.share_of_known_words("123", "the") == 0
 
 
 def test_the_longest_copy_is_verbatim():
-    assert phone.longest_copy("xx the cat satyy the", "on the cat sat down") == " the cat sat"
-    assert phone.longest_copy("abc", "xyz") == ""
+    assert text.longest_copy("xx the cat satyy the", "on the cat sat down") == " the cat sat"
+    assert text.longest_copy("abc", "xyz") == ""
 
 
 def test_sampled_text_stands_beside_held_out_text(namespace, sample, monkeypatch):
-    monkeypatch.setattr(phone, "SAMPLE_LENGTH", 200)
     text, chars, char2idx, _ = sample
     train_X, train_y, _, _, test_X, test_y = helpers.prepare_sequences(text, char2idx)
     model = namespace["CharGRU"](len(chars), hidden_dim=8)
-    table = phone.text_quality({"GRU": model}, train_X, train_y, test_X, test_y, chars)
+    table = phone.text_quality({"GRU": model}, train_X, train_y, test_X, test_y, chars, length=200)
     assert list(table.index) == ["GRU", "5-gram", "held-out text"]
     held_out = table.loc["held-out text"]
     assert held_out["known words at 0.5"] == held_out["known words at 1.0"]
@@ -258,7 +261,7 @@ def test_sampled_text_stands_beside_held_out_text(namespace, sample, monkeypatch
 
 def test_sampling_is_the_same_again_and_plays_safe_at_a_low_temperature():
     model = NGram([0, 1, 0, 2] * 30, vocab_size=3, order=1)
-    sampled = [phone._continue(phone.Counting(model), [0, 1], 90, t) for t in (1.0, 1.0, 0.01)]
+    sampled = [text.sample(keystrokes.Counting(model), [0, 1], 90, t) for t in (1.0, 1.0, 0.01)]
     assert sampled[0] == sampled[1] and set(sampled[0]) == {0, 1, 2}
     assert sampled[2] == [0] * 90
 
@@ -274,9 +277,13 @@ def test_everything_waits_for_the_todos(capsys):
 
 def test_streaming_leaves_the_models_mode_alone(models):
     model = models["GRU"].train()
-    phone.Eager(model).feed(0)
+    keystrokes.Eager(model).feed(0)
     assert model.training
 
 
 def test_a_short_text_is_typed_more_than_once(splits):
-    assert len(phone._keystrokes(splits[2][:3])) == len(phone._keystrokes(splits[2])) == 1_100
+    assert (
+        len(keystrokes.keystrokes_of(splits[2][:3]))
+        == len(keystrokes.keystrokes_of(splits[2]))
+        == 1_100
+    )

@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import helpers
 from benchmarks.speed import loop, protocols, scaling, together
-from lab import phone
+from lab.phone import keystrokes, runtimes
 
 NAMES = ("RNN", "LSTM", "GRU")
 
@@ -93,7 +93,7 @@ def test_a_keystroke_takes_onnx_runtime_no_longer_than_eager_pytorch(
 ):
     chars = sample[1]
     model = namespace[f"Char{name}"](len(chars))
-    (tmp_path / "step.onnx").write_bytes(phone.export_step(model, chars)[1].SerializeToString())
-    streams = {"eager": phone.Eager(model), "onnx": phone.Session(tmp_path / "step.onnx")}
-    times = phone.keystroke_times(streams, [0] * 1_100)
+    (tmp_path / "step.onnx").write_bytes(runtimes.export_step(model, chars)[1].SerializeToString())
+    streams = {"eager": keystrokes.Eager(model), "onnx": runtimes.Session(tmp_path / "step.onnx")}
+    times = keystrokes.keystroke_times(streams, [0] * 1_100)
     assert statistics.median(times["onnx"]) <= statistics.median(times["eager"])

@@ -1,0 +1,96 @@
+"""What each model costs on a phone, and how well it predicts there."""
+
+import copy
+
+import numpy as np
+import pandas as pd
+from torch import nn
+
+import helpers
+from lab.ngram import NGram
+from lab.phone.int8 import weight_bytes
+from lab.phone.keystrokes import (
+    Counting,
+    Eager,
+    keystroke_times,
+    keystrokes_of,
+    one_thread,
+    perplexity_of,
+    predict_while_typing,
+)
+
+COLUMNS = ["Model", "Keystroke (ms)", "p95 (ms)", "p99 (ms)", "50 Characters (ms)"]
+COLUMNS += ["MACs per Keystroke", "State (bytes)", "Size, fp32 (MB)", "Size, int8 (MB)"]
+COLUMNS += ["Top-1 (%)", "Top-3 (%)", "Perplexity Typing"]
+
+
+def macs_per_keystroke(model):
+    """Return the multiply-accumulates of one step: each weight of a matrix is used once.
+
+    That is gates x hidden_dim x (inputs + hidden_dim) for a recurrent layer, with 1 gate for RNN, 4
+    for LSTM and 3 for GRU, and hidden_dim x vocab_size for the output. Looking up an embedding
+    multiplies nothing; the gates' few products of vectors are left out.
+    """
+    looked_up = {
+        module.weight.data_ptr() for module in model.modules() if isinstance(module, nn.Embedding)
+    }
+    return sum(
+        p.numel() for p in model.parameters() if p.dim() > 1 and p.data_ptr() not in looked_up
+    )
+
+
+def phone_table(models, train_X, train_y, test_X, test_y, vocab_size):
+    """Return a DataFrame with one row per model and one for a 5-gram; all but the name are numbers.
+
+    "Keystroke (ms)" is the median, beside p95 and p99, of 1,000 steps of one character with the
+    state carried, batch 1, one CPU thread, eager PyTorch (plain Python for the 5-gram); "50
+    Characters (ms)" what one window from a zero state takes on that thread. Sizes are those of the
+    weights in MB (10^6 bytes); the 5-gram's is that of a table of its counts: the context and the
+    character, a byte each, and 4 for the number. Top-1 and top-3 are in per cent of the test text's
+    characters, which are predicted, as is "Perplexity Typing", with the state carried through it.
+    """
+    if helpers.waits_for("5: train the models", models):
+        return None
+    counting = NGram.of_windows(train_X, train_y, vocab_size)
+    everyone = {**models, f"{counting.order}-gram": counting}
+    streams = {name: Eager(model) for name, model in models.items()}
+    streams[f"{counting.order}-gram"] = Counting(counting)
+    times = keystroke_times(streams, keystrokes_of(test_X))
+    y = test_y[: helpers.budget().windows]
+    rows = []
+    for name, model in everyone.items():
+        p95, p99 = np.percentile(times[name], [95, 99])
+        row = {"Model": name, "Keystroke (ms)": float(np.median(times[name]))}
+        row |= {"p95 (ms)": float(p95), "p99 (ms)": float(p99)}
+        row |= {"State (bytes)": streams[name].state_bytes()}
+        row |= _quality(model, test_X, y) | _cost(model, test_X)
+        rows.append(row)
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _quality(model, X, y):
+    """Return top-1, top-3 and perplexity of the text after ``X``, the state carried."""
+    log_probabilities = predict_while_typing(model, X, y)  # (len(y), vocab_size)
+    first = log_probabilities.topk(min(3, log_probabilities.shape[1])).indices  # (len(y), 3)
+    right = first == y[:, None]
+    return {
+        "Top-1 (%)": 100 * right[:, 0].float().mean().item(),
+        "Top-3 (%)": 100 * right.any(dim=1).float().mean().item(),
+        "Perplexity Typing": perplexity_of(log_probabilities, y),
+    }
+
+
+def _cost(model, X):
+    """Return the size of a model and, of a network, what a window and a keystroke take."""
+    if isinstance(model, NGram):
+        counts = sum(map(len, model.counts.values()))
+        return {"Size, fp32 (MB)": counts * (model.order + 4) / 1e6}
+    fp32, int8 = weight_bytes(model)
+    with one_thread():
+        window = helpers.measure_inference_speed(copy.deepcopy(model).cpu(), X[:1])
+    return {
+        "50 Characters (ms)": window,
+        "MACs per Keystroke": macs_per_keystroke(model),
+        "Size, fp32 (MB)": fp32 / 1e6,
+        "Size, int8 (MB)": int8 / 1e6,
+    }
