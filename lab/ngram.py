@@ -53,6 +53,18 @@ class NGram:
         return math.exp(statistics.fmean(losses))
 
 
+def show_beside_counting(models, train_X, train_y, test_X, test_y, vocab_size):
+    """Print the test perplexity of each model beside that of counting the same training text."""
+    if helpers.waits_for("5: train the models", models):
+        return
+    counted = NGram.of_windows(train_X, train_y, vocab_size)
+    perplexity = counted.perplexity(test_X, test_y)
+    for name, model in models.items():
+        own = helpers.calculate_perplexity(model, test_X, test_y)
+        size = f"{helpers.count_parameters(model):,} parameters"
+        print(f"{name}, {size}: test perplexity {own:.2f}; {counted.order}-gram {perplexity:.2f}")
+
+
 def compare_with_counting(performance_table, train_X, train_y, test_X, test_y, vocab_size):
     """Return the performance table as shown, beside a 5-gram model of the same training text.
 

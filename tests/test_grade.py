@@ -282,7 +282,7 @@ def test_thirty_submissions_are_graded_once_although_a_worker_is_killed(cluster,
     assert len(expected) == 30
     grades = tmp_path / "grades"
     command = [sys.executable, "-m", "course.grade", str(tmp_path / "class"), str(grades)]
-    command += ["--backend", "dask", "--address", address]
+    command += ["--dask", address]
     lines = []
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout:

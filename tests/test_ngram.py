@@ -79,3 +79,12 @@ def test_networks_that_predict_no_better_are_named(perplexity, says, capsys, sam
 def test_it_waits_for_the_table(capsys):
     assert ngram.compare_with_counting(None, *[None] * 5) is None
     assert "Waiting for TODO 7" in capsys.readouterr().out
+
+
+def test_models_are_shown_beside_counting(tiny, capsys):
+    model, splits, char2idx, _ = tiny
+    ngram.show_beside_counting({"GRU": model}, *splits[:2], *splits[4:], len(char2idx))
+    perplexity = helpers.calculate_perplexity(model, *splits[4:])
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"GRU, {helpers.count_parameters(model):,} parameters")
+    assert f"test perplexity {perplexity:.2f}; 5-gram 1." in printed

@@ -19,7 +19,6 @@ import helpers
 from benchmarks.study import __main__ as study
 from benchmarks.study import jobs, report
 from lab import memory
-from lab.further import fit
 
 RECORDED = json.loads((study.FOLDER / "settings.json").read_text(encoding="utf-8"))
 
@@ -84,7 +83,7 @@ def test_it_trains_as_the_notebook_does(namespace, monkeypatch):
     models, metrics = namespace["train_and_compare_models"](*splits[:4], len(chars), epochs=2)
     for name, model in models.items():
         rate = helpers.LEARNING_RATES[name]
-        fitted, best, _ = fit(namespace["MODEL_CLASSES"][name], text, rate, epochs=2, seed=3)
+        fitted, best, _ = jobs.fit(namespace["MODEL_CLASSES"][name], text, rate, epochs=2, seed=3)
         assert best.best_loss == pytest.approx(min(metrics[name]["val_losses"]), abs=1e-5)
         assert best.best_epoch == metrics[name]["best_epoch"]
         for one, other in zip(model.parameters(), fitted.parameters(), strict=True):

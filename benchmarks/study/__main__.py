@@ -3,7 +3,7 @@
     python -m benchmarks.study                    all of it, or what is left of it
     python -m benchmarks.study --wikitext FILE    the same on WikiText-2's validation split
     python -m benchmarks.study seeds spans        these parts only
-    python -m benchmarks.study --backend dask --address ADDRESS    on a Dask cluster; or ray
+    python -m benchmarks.study --dask ADDRESS    on a Dask cluster
 
 Writes runs.csv, blocks.csv, spans.csv and last_step.csv into data/study/, a row per run with the
 settings that it ran with, and settings.json. A file is put in place whole, after each run, so that
@@ -171,7 +171,7 @@ def main():
     parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(jobs.PARTS))
     parser.add_argument("--wikitext", metavar="FILE", help="WikiText-2's validation split as text")
     parser.add_argument("--folder", type=Path, default=FOLDER)
-    workers.add_arguments(parser)
+    workers.add_argument(parser)
     arguments = parser.parse_args()
     if unknown := [part for part in arguments.parts if part not in jobs.PARTS]:
         parser.error(f"no part {unknown[0]!r}: expected {', '.join(jobs.PARTS)}")
@@ -186,7 +186,7 @@ def main():
         study = Study(arguments.folder, corpora)
     except ValueError as error:
         sys.exit(str(error))
-    with workers.workers(arguments.backend, arguments.address):
+    with workers.workers(arguments.dask):
         study.run(parts)
     if not study.missing([part for part in jobs.PARTS if part != "wikitext"]):
         docs = report.DOCS if arguments.folder == FOLDER else arguments.folder

@@ -12,14 +12,14 @@ import time
 from typing import NamedTuple
 
 import torch
-from torch import nn
+from torch import nn, optim
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 import helpers
 from benchmarks.speed import protocols
+from benchmarks.study.attention import AttentionRNN
 from course.solution import run_todos
 from lab import memory
-from lab.further import AttentionRNN, fit
 
 MODELS = ("RNN", "LSTM", "GRU")
 SEEDS = (1, 2, 3, 4, 5)  # of the comparison and the memory spans
@@ -91,6 +91,31 @@ def matched_hidden_dim(name, vocab_size, target, num_layers=2):
         range(16, 513),
         key=lambda hidden: abs(parameters(name, vocab_size, hidden, num_layers) - target),
     )
+
+
+def fit(
+    model_class, text, learning_rate, epochs, seed, hidden_dim=256, dropout=0.3, seq_len=50, order=0
+):
+    """Return (model, BestWeights, splits) after training by the exercise's protocol.
+
+    A batch holds as many characters at every ``seq_len``, so that all take the same number of
+    steps. ``order`` is the seed of the first epoch's windows.
+    """
+    chars, char2idx, _ = helpers.build_vocabulary(text)
+    splits = helpers.prepare_sequences(text, char2idx, seq_len)
+    train_X, train_y, val_X, val_y, *_ = splits
+    val_X, val_y = val_X[seq_len - 1 :: seq_len], val_y[seq_len - 1 :: seq_len]
+    criterion = nn.CrossEntropyLoss()
+    torch.manual_seed(seed)
+    model = model_class(len(chars), hidden_dim=hidden_dim, dropout=dropout)
+    optimizer = optim.Adam(model.parameters(), lr=learning_rate)
+    best = helpers.BestWeights(model)
+    for epoch in range(epochs):
+        X, y = helpers.one_pass(train_X, train_y, seed=order + epoch)
+        helpers.train_epoch(model, X, y, optimizer, criterion, batch_size=1600 // seq_len)
+        best.update(helpers.evaluate_model(model, val_X, val_y, criterion, every_step=True))
+    best.restore()
+    return model, best, splits
 
 
 def run_on_text(run, text):

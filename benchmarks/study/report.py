@@ -321,11 +321,25 @@ def report(recorded, runs, spans, last_step, means, pairs):
         "to three decimals count as equal, and the smallest of their rates is taken.",
         _table(["", *(f"{rate:g}" for rate in jobs.GRID), "best"], _rate_rows(runs)),
         "![Best validation loss by learning rate](study-rates.png)",
+        *_span_sections(recorded, spans),
+        *_last_step_sections(last_step),
+        *_published_sections(published(means)),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _span_sections(recorded, spans):
+    return [
         "## Memory spans",
         f"Of {len(jobs.SEEDS)} seeds, each at the best rate of a pilot with a seed of its own; "
         f"{recorded['protocol']['longest_lag']} is as long as a span can be.",
         _table(["", "spans (characters)", "rate", "batches (median)"], _span_rows(spans)),
         "![Memory spans by load and size](study-spans.png)",
+    ]
+
+
+def _last_step_sections(last_step):
+    return [
         "## The last-step protocol",
         "The protocol of the original exercise, once, to the letter: the loss on the last step of "
         "8,000 overlapping windows, and the weights of the last epoch, scored on the first 1,000 "
@@ -334,22 +348,32 @@ def report(recorded, runs, spans, last_step, means, pairs):
             ["", "best validation loss (epoch)", "in the last epoch", "test perplexity"],
             _last_step_rows(last_step),
         ),
+    ]
+
+
+def _published_sections(rows):
+    return [
         "## Published figures",
         "Bits per character at matched size: Bai, Kolter and Koltun (2018), table 1; models "
         "and corpora there are many times larger.",
         _table(
             ["", *jobs.MODELS, "RNN against LSTM", "GRU against LSTM", "order"],
-            _published_rows(published(means)),
+            _published_rows(rows),
         ),
-        _published_sentence(published(means)),
+        _published_sentence(rows),
     ]
-    return "\n\n".join(sections) + "\n"
 
 
 def figures(found, runs, spans):
     """Return the figures of docs/study.md by file name."""
-    made = {}
+    return {
+        "study-perplexity.png": _plot_perplexities(found),
+        "study-rates.png": _plot_rates(runs),
+        "study-spans.png": _plot_spans(spans),
+    }
 
+
+def _plot_perplexities(found):
     names = list(dict.fromkeys((name, corpus) for name, corpus, _ in found))
     figure, axes = plt.subplots(figsize=(8, 0.6 * len(names) + 1), layout="constrained")
     for place, (_, _, of_comparison) in enumerate(found):
@@ -364,8 +388,10 @@ def figures(found, runs, spans):
     axes.margins(y=0.5 / len(names))
     figure.legend(loc="outside right upper")
     axes.grid(axis="x", alpha=0.3)
-    made["study-perplexity.png"] = figure
+    return figure
 
+
+def _plot_rates(runs):
     figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
     for model, style in STYLES.items():
         if len(losses := grid(runs, model)):
@@ -376,8 +402,10 @@ def figures(found, runs, spans):
     axes.set_ylabel("best validation loss (nats per character)")
     axes.legend()
     axes.grid(alpha=0.3)
-    made["study-rates.png"] = figure
+    return figure
 
+
+def _plot_spans(spans):
     rows = complete_spans(spans)
     rows = rows[rows["model"] != "Attention"]
     sizes = sorted({*zip(rows["hidden_dim"], rows["num_layers"], strict=True)})
@@ -401,8 +429,7 @@ def figures(found, runs, spans):
         axes.grid(alpha=0.3)
         axes.legend()
     panels[0, 0].set_ylabel("memory span (characters)")
-    made["study-spans.png"] = figure
-    return made
+    return figure
 
 
 def make(folder=FOLDER, docs=DOCS):

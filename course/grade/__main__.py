@@ -1,8 +1,7 @@
 """Grade a folder of submissions in parallel, each in a process of its own with limits.
 
-    python -m course.grade SUBMISSIONS GRADES                    on this machine's cores
-    python -m course.grade SUBMISSIONS GRADES --backend dask --address ADDRESS
-                                                                 on a Dask cluster; or ray
+    python -m course.grade SUBMISSIONS GRADES                   on this machine's cores
+    python -m course.grade SUBMISSIONS GRADES --dask ADDRESS    on a Dask cluster
 
 Every notebook below SUBMISSIONS is one submission, run in quick mode (submission.py says what of
 it, sandbox.py where). One that takes too much time or memory is ended; the checks that it passed
@@ -104,14 +103,14 @@ def main():
     parser.add_argument("grades", type=Path)
     parser.add_argument("--seconds", type=int, default=SECONDS, help="of processor time for each")
     parser.add_argument("--megabytes", type=int, default=MEGABYTES, help="of memory for each")
-    workers.add_arguments(parser)
+    workers.add_argument(parser)
     arguments = parser.parse_args()
     folder = arguments.submissions
     if not folder.is_dir() or not notebooks(folder):
         sys.exit(f"{folder} holds no notebook: name the folder that the submissions lie in.")
     if not sandbox.isolation():
         print("This system does not let submissions be shut off from the network.")
-    with workers.workers(arguments.backend, arguments.address):
+    with workers.workers(arguments.dask):
         rows = grade_all(folder, arguments.grades, arguments.seconds, arguments.megabytes)
     counts = collections.Counter(row["verdict"] for row in rows)
     print(", ".join(f"{count} {verdict}" for verdict, count in counts.items()), end="; ")

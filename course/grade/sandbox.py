@@ -4,6 +4,7 @@ Where Linux allows it, without a network and in a process namespace of its own, 
 starts outlives it. It is no jail: the process may read and write what the user who runs it may.
 """
 
+import contextlib
 import functools
 import json
 import os
@@ -130,14 +131,20 @@ def _usage(pid):
 
 
 def _end(process, marker):
-    """End a process and whatever it has started."""
+    """End a process and whatever it has started, and wait until all of it is gone."""
+    if process.poll() is None and isolation():  # the first process in there takes all others along
+        with contextlib.suppress(psutil.Error, subprocess.TimeoutExpired):
+            for first in psutil.Process(process.pid).children():
+                first.kill()
+            process.wait(timeout=5)
     process.kill()
     process.wait()
     if isolation():
-        return  # the namespace is gone with it
+        return
+    others = []
     for other in psutil.process_iter():
-        try:
+        with contextlib.suppress(psutil.Error, OSError):
             if other.environ().get("GRADED_BY") == marker:
                 other.kill()
-        except (psutil.Error, OSError):
-            continue
+                others.append(other)
+    psutil.wait_procs(others, timeout=5)

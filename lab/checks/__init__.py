@@ -337,12 +337,10 @@ _BATCH, _STEPS = 5, 9
 _GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 
 
-def _expected_parameters(
-    kind, vocab_size, embedding_dim=128, hidden_dim=256, num_layers=2, gates=_GATES
-):
+def _expected_parameters(kind, vocab_size, embedding_dim=128, hidden_dim=256, num_layers=2):
     """Return the number of parameters that the specification gives a model."""
     sizes = [embedding_dim] + [hidden_dim] * (num_layers - 1)
-    recurrent = sum(gates[kind] * hidden_dim * (size + hidden_dim + 2) for size in sizes)
+    recurrent = sum(_GATES[kind] * hidden_dim * (size + hidden_dim + 2) for size in sizes)
     return vocab_size * embedding_dim + recurrent + (hidden_dim + 1) * vocab_size
 
 
