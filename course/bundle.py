@@ -10,6 +10,7 @@ import re
 import shutil
 import sys
 import zipfile
+from pathlib import Path
 
 from course.make_exercise import EXERCISE, ROOT
 
@@ -17,17 +18,23 @@ NAME = "rnn-lstm-gru"  # of the folder, and of the assignment in nbgrader
 BUNDLE = ROOT / "exported" / "exercise.zip"
 
 
-def supplies():
-    """Return the files that the exercise needs beside the notebook, relative to the checkout.
+# What the exercise needs beside the notebook, by folder: a stray file is not handed out.
+SUPPLIES = {
+    ".": "helpers.py requirements.txt LICENSE",
+    "lab": "__init__.py goal.py memory.py ngram.py recurrences.py series.py study.py takeaways.py",
+    "lab/checks": "__init__.py hints.py",
+    "lab/phone": "__init__.py int8.py keystrokes.py pareto.py runtimes.py table.py text.py"
+    " requirements.txt",
+    "data": "__init__.py README.md sample.txt wikitext.py",
+    "data/study": "comparisons.csv differences.csv last_step.csv settings.json spans.csv"
+    " summary.csv",
+}
 
-    Those are the modules, data/, the requirements of students and the licences.
-    """
-    found = [*ROOT.glob("*.py"), *(ROOT / "lab").rglob("*"), *(ROOT / "data").rglob("*")]
-    found += [*ROOT.glob("LICENSE*"), ROOT / "requirements.txt"]
+
+def supplies():
+    """Return the files that the exercise needs beside the notebook, relative to the checkout."""
     return sorted(
-        path.relative_to(ROOT)
-        for path in found
-        if path.is_file() and path.parent.name != "__pycache__"
+        Path(folder) / name for folder, names in SUPPLIES.items() for name in names.split()
     )
 
 

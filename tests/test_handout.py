@@ -1,5 +1,6 @@
 """What instructors hand out: the bundle before, the solution as one page after."""
 
+import itertools
 import re
 import zipfile
 
@@ -61,6 +62,43 @@ def test_the_bundle_works_where_it_is_unpacked_and_has_no_answers(tmp_path, quic
     notebook = nbformat.read(folder / "exercise.ipynb", as_version=4)
     where = {"metadata": {"path": str(folder)}}
     NotebookClient(notebook, timeout=300, kernel_name="python3", resources=where).execute()
+
+
+def test_the_bundle_has_few_entries_and_all_modules_but_no_stray_file(tmp_path):
+    stray = ROOT / "data" / "note-of-a-test.txt"
+    stray.write_text("what nobody meant to hand out")
+    try:
+        with zipfile.ZipFile(bundle.write(tmp_path / "exercise.zip")) as archive:
+            names = {name.partition("/")[2] for name in archive.namelist()}
+    finally:
+        stray.unlink()
+    assert len({name.partition("/")[0] for name in names}) <= 8
+    assert f"data/{stray.name}" not in names
+    modules = [*(ROOT / "lab").rglob("*.py"), *(ROOT / "data").rglob("*.py")]
+    assert {path.relative_to(ROOT).as_posix() for path in modules} <= names
+
+
+def stripped(source):
+    """Return the lines of a source without their indentation."""
+    return "\n".join(line.strip() for line in source.split("\n"))
+
+
+def answers():
+    """Return what students have to write, every two lines of it that follow each other."""
+    for cell in solution.required_cells():
+        source = stripped("".join(cell["source"]))
+        for region in re.findall(r"# BEGIN SOLUTION\n(.*?)# END SOLUTION", source, re.DOTALL):
+            lines = [line for line in region.split("\n") if line and not line.startswith("# STUB")]
+            yield from map("\n".join, itertools.pairwise(lines))
+
+
+def test_nothing_in_the_bundle_answers_a_todo(tmp_path):
+    with zipfile.ZipFile(bundle.write(tmp_path / "exercise.zip")) as archive:
+        names = [n for n in archive.namelist() if n.endswith((".py", ".ipynb", ".md"))]
+        handed_out = {name: stripped(archive.read(name).decode()) for name in names}
+    assert len(list(answers())) > 40
+    leaked = [(name, a) for name, text in handed_out.items() for a in answers() if a in text]
+    assert not leaked
 
 
 def test_the_bundles_instructions_set_up_both_kinds_of_system(tmp_path):
