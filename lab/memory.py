@@ -52,13 +52,8 @@ def memory_span(
     name = getattr(model_class, "__name__", str(model_class))
     task = Recall(text, load, longest_lag)
     torch.manual_seed(seed)
-    model = model_class(
-        task.vocab_size,
-        embedding_dim=128,
-        hidden_dim=hidden_dim,
-        num_layers=num_layers,
-        dropout=0.0,
-    ).train()
+    sizes = {"embedding_dim": 128, "hidden_dim": hidden_dim, "num_layers": num_layers}
+    model = model_class(task.vocab_size, **sizes, dropout=0.0).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     span, start = 0, time.perf_counter()
     print(f"{name}: remembers {load} symbols over", end="", flush=True)

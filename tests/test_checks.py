@@ -14,7 +14,7 @@ from torch import nn
 import helpers
 from course.make_exercise import SOLUTION, todo_number
 from lab import checks, goal, memory
-from lab.checks import hints
+from lab.checks import hints, results
 
 SOURCES = {}
 for cell in json.loads(SOLUTION.read_text(encoding="utf-8"))["cells"]:
@@ -639,7 +639,7 @@ def test_every_rule_has_a_wrong_answer_and_the_bank_is_large(capsys):
 
 @pytest.mark.parametrize("check", checks.CHECKS)
 def test_hints_lead_from_a_question_to_the_line(check, capsys):
-    checks._hinted.clear()
+    results._hinted.clear()
     for symptom in hints.symptoms(check):
         rule = next(iter(hints.symptoms(check)[symptom][0]), None)
         checks.latest[check] = checks.CheckResult(check, "failed", rule, "", 0, 1)

@@ -1,0 +1,662 @@
+"""TODO 1 to 4: what a model class has to do, from the most basic up, and its parameters."""
+
+import contextlib
+import copy
+import inspect
+from functools import cached_property
+from numbers import Real
+
+import torch
+from torch import nn
+
+import helpers
+from lab.checks.rules import (
+    MODELS,
+    Broken,
+    Looks,
+    NotAttempted,
+    describe,
+    not_one_per_model,
+    run,
+    same,
+)
+
+# Sizes that all differ, so that no mix-up can hide.
+SPEC = {"vocab_size": 23, "embedding_dim": 12, "hidden_dim": 20, "num_layers": 3}
+VOCAB, EMBEDDING, HIDDEN, LAYERS = SPEC.values()
+BATCH, STEPS = 5, 9
+GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
+
+looks = Looks()
+
+
+def expected_parameters(kind, vocab_size, embedding_dim=128, hidden_dim=256, num_layers=2):
+    """Return the number of parameters that the specification gives a model."""
+    sizes = [embedding_dim] + [hidden_dim] * (num_layers - 1)
+    recurrent = sum(GATES[kind] * hidden_dim * (size + hidden_dim + 2) for size in sizes)
+    return vocab_size * embedding_dim + recurrent + (hidden_dim + 1) * vocab_size
+
+
+def judge(cls, kind):
+    """Return the message for a class that keeps all rules; raises Broken or NotAttempted."""
+    if cls is None:
+        raise NotAttempted
+    trial = Trial(cls, kind)
+    with torch.no_grad():
+        try:
+            looks.judge(trial)
+        except Broken as broken:
+            if broken.rule == "raised" and "answer" not in vars(trial) and "model" in vars(trial):
+                raise _behind(trial, broken) from broken
+            raise
+    return (
+        "Shapes, sizes, hidden state, gradients and dropout behave as specified; "
+        f"{expected_parameters(kind, 73):,} parameters at 73 characters."
+    )
+
+
+class Trial:
+    """A model class on trial. What looks ask of its model is asked once, when first needed."""
+
+    def __init__(self, cls, kind):
+        self.cls, self.kind, self.pair = cls, kind, kind == "LSTM"
+        self.x = torch.randint(VOCAB, (BATCH, STEPS))  # (b, t)
+
+    def build(self, **spec):
+        call = f"{self.cls.__name__}({', '.join(f'{name}={v}' for name, v in spec.items())})"
+        model = run(call, self.cls, **spec)
+        for parameter in model.parameters():
+            parameter.uniform_(-0.5, 0.5)  # whatever the student began with: zeros hide much
+        return model
+
+    @cached_property
+    def model(self):
+        model = self.build(**SPEC, dropout=0.3).eval()
+        if _is_stub(model, self.x):
+            raise NotAttempted
+        return model
+
+    def ask(self, x=None, hidden=None, model=None, **kwargs):
+        """Call a model, on ``x`` unless told otherwise, and return ``(logits, hidden)``."""
+        x, model = (self.x if x is None else x), (self.model if model is None else model)
+        call = f"model(x of shape {tuple(x.shape)}"
+        call += "".join(f", {name}={value}" for name, value in kwargs.items())
+        call += ")" if hidden is None else ", hidden)"
+        kwargs |= {} if hidden is None else {"hidden": hidden}
+        output = run(call, model, x, **kwargs)
+        if not (isinstance(output, tuple) and len(output) == 2):
+            raise Broken(
+                "hidden-not-returned",
+                f"{call} returned {describe(output)}: expected a pair (logits, hidden).",
+            )
+        return output
+
+    @cached_property
+    def answer(self):
+        return self.ask()
+
+    @property
+    def logits(self):
+        return self.answer[0]
+
+    @property
+    def states(self):
+        return as_list(self.answer[1])
+
+    @cached_property
+    def every_step(self):
+        return self.ask(return_sequences=True)[0]
+
+    @cached_property
+    def loud(self):
+        """The answer with weights so large that only an activation keeps a value within 1."""
+        loud = copy.deepcopy(self.model)
+        for parameter in loud.parameters():
+            parameter.mul_(30)
+        return self.ask(model=loud)
+
+    def saw(self, what, value):
+        return f"model(x of shape {tuple(self.x.shape)}) returned {describe(value)} as {what}"
+
+
+def _is_stub(model, x):
+    """Return whether nothing has been filled in: no layers, and methods that return nothing."""
+    with contextlib.suppress(Exception):
+        return not list(model.parameters()) and model(x) is model.init_hidden(BATCH) is None
+    return False
+
+
+def as_list(hidden):
+    """Return the tensors of a hidden state as a list: [h], or [h, c] for the LSTM."""
+    return list(hidden) if isinstance(hidden, (tuple, list)) else [hidden]
+
+
+def changed(x, place):
+    """Return windows with other characters in one place."""
+    x = x.clone()
+    x[place] = (x[place] + 1) % VOCAB
+    return x
+
+
+# ---------------------------------------------------------------------------------------------
+# The class
+# ---------------------------------------------------------------------------------------------
+
+
+@looks.at("not-a-module", "the class does not inherit from nn.Module")
+def _(t):
+    if not (inspect.isclass(t.cls) and issubclass(t.cls, nn.Module)):
+        return f"{t.cls!r} is not a class that inherits from nn.Module."
+
+
+@looks.at(
+    "signature", "the class, forward or init_hidden does not take the arguments of the contract"
+)
+def _(t):
+    spec = dict(embedding_dim=1, hidden_dim=1, num_layers=1, dropout=0.0)
+    calls = {
+        "__init__": (t.cls, (7,), spec),
+        "forward": (t.cls.forward, (None, None), dict(hidden=None, return_sequences=True)),
+        "init_hidden": (getattr(t.cls, "init_hidden", None), (None, 4), {}),
+    }
+    for name, (function, args, kwargs) in calls.items():
+        if function is None:
+            return f"{t.cls.__name__} has no method {name}."
+        try:
+            inspect.signature(function).bind(*args, **kwargs)
+        except TypeError as error:
+            return f"{t.cls.__name__}.{name} does not take the specified arguments: {error}."
+
+
+@looks.at("super-init", "__init__ creates layers before it calls super().__init__()")
+def _(t):
+    try:
+        t.build(**SPEC)
+    except Broken as broken:
+        if "before Module.__init__() call" not in str(broken):
+            raise
+        return f"{broken}\n  Call super().__init__() first in __init__."
+
+
+@looks.at(
+    "unregistered-layer", "a layer sits in a plain list or dict, where PyTorch does not see it"
+)
+def _(t):
+    for module in t.model.modules():
+        for name, value in vars(module).items():
+            members = list(value.values()) if isinstance(value, dict) else value
+            if name.startswith("_") or not isinstance(members, (list, tuple)):
+                continue
+            if any(isinstance(member, nn.Module) for member in members):
+                return (
+                    f"self.{name} is a {type(value).__name__} that holds layers: "
+                    "model.parameters() does not contain their weights, so no optimizer trains "
+                    "them. Use nn.ModuleList or nn.ModuleDict, or one attribute per layer."
+                )
+
+
+# ---------------------------------------------------------------------------------------------
+# The logits
+# ---------------------------------------------------------------------------------------------
+
+
+@looks.at("logits-shape", "the logits are not of shape (batch, vocab_size)")
+def _(t):
+    if not torch.is_tensor(t.logits):
+        return f"{t.saw('logits', t.logits)}: expected a tensor of shape {(BATCH, VOCAB)}."
+
+
+@looks.at("final-timestep", "the logits are not those of the final timestep")
+def _(t):
+    if t.logits.shape == (BATCH, STEPS, VOCAB):
+        return (
+            f"{t.saw('logits', t.logits)}, one prediction per timestep: expected "
+            f"{(BATCH, VOCAB)}, the final timestep only, unless return_sequences=True."
+        )
+
+
+@looks.at("vocab-size", "the number of logits or of embedded characters does not follow vocab_size")
+def _(t):
+    if t.logits.shape[:-1] == (BATCH,) and t.logits.shape[-1] != VOCAB:
+        other = t.build(**SPEC | {"vocab_size": 7}, dropout=0.3).eval()
+        if t.ask(t.x % 7, model=other)[0].shape == t.logits.shape:
+            return (
+                f"{t.saw('logits', t.logits)}, whatever vocab_size is: expected "
+                f"{(BATCH, VOCAB)} for vocab_size={VOCAB}."
+            )
+
+
+@looks.at("batch-first", "the rows of a batch influence each other")
+def _(t):
+    state = t.states[0]
+    if t.logits.shape != (BATCH, VOCAB) and torch.is_tensor(state) and state.shape[1:2] == (STEPS,):
+        return (
+            f"{t.saw('logits', t.logits)}, and a hidden state for a batch of {STEPS}: the "
+            "recurrent layer takes the batch for time. Pass batch_first=True, or transpose."
+        )
+
+
+@looks.at("logits-shape")
+def _(t):
+    if t.logits.shape != (BATCH, VOCAB):
+        return f"{t.saw('logits', t.logits)}: expected {(BATCH, VOCAB)}, (batch, vocab_size)."
+
+
+@looks.at("state-leaks", "the same call gives another result the second time")
+def _(t):
+    # Copies of one model share its state, but not its luck.
+    again = t.ask()[0]
+    one, other = (t.ask(model=copy.deepcopy(t.model))[0] for _ in range(2))
+    if not same(again, t.logits) and same(one, other):
+        return (
+            "model(x) gives other logits when it is called again: it keeps something from the "
+            "first call. Start from hidden=None, and return the new state instead."
+        )
+
+
+@looks.at("dropout-always-on", "dropout is active in evaluation mode")
+def _(t):
+    if not same(t.ask()[0], t.logits):
+        return (
+            "after model.eval(), model(x) gives other logits when it is called again: dropout is "
+            "still active. Use nn.Dropout, or F.dropout(..., training=self.training)."
+        )
+
+
+@looks.at("batch-first")
+def _(t):
+    if not same(t.ask(changed(t.x, 0))[0][1:], t.logits[1:]):
+        return (
+            "changing row 0 of x changed the logits of other rows: the recurrent layer takes the "
+            "batch for time. Pass batch_first=True, or transpose."
+        )
+
+
+@looks.at("return-sequences", "return_sequences=True does not give the logits of every timestep")
+def _(t):
+    expected = (BATCH, STEPS, VOCAB)
+    if not torch.is_tensor(t.every_step) or t.every_step.shape != expected:
+        return (
+            f"model(x of shape {tuple(t.x.shape)}, return_sequences=True) returned "
+            f"{describe(t.every_step)} as logits: expected {expected}."
+        )
+
+
+@looks.at("bidirectional", "the logits of a timestep depend on characters that come after it")
+def _(t):
+    other, _ = t.ask(changed(t.x, (slice(None), -1)), return_sequences=True)
+    if not same(other[:, :-1], t.every_step[:, :-1]):
+        return (
+            "changing the last character changed the logits of earlier timesteps: a model that "
+            "predicts the next character must not read it."
+        )
+
+
+@looks.at("return-sequences")
+def _(t):
+    prefix, _ = t.ask(t.x[:, :4])
+    if same(t.logits, t.every_step[:, -1]) and not same(prefix, t.every_step[:, 3]):
+        return (
+            "model(x, return_sequences=True)[0][:, 3] differs from model(x[:, :4])[0]: both are "
+            "the prediction after four characters."
+        )
+
+
+@looks.at("final-timestep")
+def _(t):
+    if not same(t.logits, t.every_step[:, -1]):
+        what = "something else"
+        if same(t.logits, t.every_step[:, 0]):
+            what = "those of the first timestep"
+        elif same(t.logits, t.every_step.mean(dim=1)):
+            what = "the mean over time"
+        return (
+            f"the logits of model(x) are {what}: expected those of the final timestep, "
+            "rnn_out[:, -1, :], which model(x, return_sequences=True)[0][:, -1] gives."
+        )
+
+
+@looks.at("raw-logits", "a softmax or another activation has been applied to the logits")
+def _(t):
+    squashed = t.logits.min() >= 0 or t.loud[0].abs().max() < 1.001
+    if squashed or same(t.logits.exp().sum(dim=-1), torch.ones(BATCH)):
+        return (
+            "the logits have been through a softmax or another activation: return the output "
+            "layer's raw values, since nn.CrossEntropyLoss applies the softmax itself."
+        )
+
+
+# ---------------------------------------------------------------------------------------------
+# The sizes
+# ---------------------------------------------------------------------------------------------
+
+
+@looks.at("hidden-not-returned", "forward does not return a pair (logits, new hidden state)")
+def _(t):
+    if not all(map(torch.is_tensor, t.states)):
+        return (
+            f"model(x) returned {describe(t.answer[1])} as hidden: expected the new hidden state "
+            "of the recurrent layer."
+        )
+
+
+def _differs_only_in(t, axis):
+    """Return whether a state has another size than expected along this axis, and only there."""
+    shape = [LAYERS, BATCH, HIDDEN]
+    found = [list(state.shape) for state in t.states if state.dim() == 3]
+    return any(
+        s != shape and s[:axis] + shape[axis : axis + 1] + s[axis + 1 :] == shape for s in found
+    )
+
+
+@looks.at("num-layers", "the number of recurrent layers does not follow num_layers")
+def _(t):
+    if _differs_only_in(t, 0):
+        return (
+            f"{t.saw('hidden', t.answer[1])}: expected {(LAYERS, BATCH, HIDDEN)}, since "
+            f"num_layers={LAYERS} was asked for."
+        )
+
+
+@looks.at(
+    "hidden-size", "the size of the hidden state or of the output layer's input is not hidden_dim"
+)
+def _(t):
+    if _differs_only_in(t, 2):
+        return (
+            f"{t.saw('hidden', t.answer[1])}: expected {(LAYERS, BATCH, HIDDEN)}, since "
+            f"hidden_dim={HIDDEN} was asked for."
+        )
+
+
+@looks.at("hidden-shape", "the hidden state does not have the shapes of the contract")
+def _(t):
+    if any(state.shape != (LAYERS, BATCH, HIDDEN) for state in t.states):
+        return (
+            f"{t.saw('hidden', t.answer[1])}: expected {(LAYERS, BATCH, HIDDEN)}, "
+            "(num_layers, batch, hidden_dim)."
+        )
+
+
+@looks.at("layer-type", "the recurrent layer is not the one that the class is named after")
+def _(t):
+    others = {expected_parameters(kind, **SPEC): kind for kind in MODELS if kind != t.kind}
+    if other := others.get(helpers.count_parameters(t.model)):
+        return f"the model has the parameters of nn.{other}: use nn.{t.kind}."
+
+
+def _is_as_asked(t, hidden):
+    """Return whether a state is a pair for the LSTM, and one tensor for the others."""
+    return t.pair == isinstance(hidden, (tuple, list)) and len(as_list(hidden)) == 1 + t.pair
+
+
+@looks.at("hidden-shape")
+def _(t):
+    if not _is_as_asked(t, t.answer[1]):
+        wanted = "an LSTM has two states, (h, c)" if t.pair else "expected one tensor"
+        return f"{t.saw('hidden', t.answer[1])}: {wanted}."
+
+
+@looks.at("vocab-size")
+def _(t):
+    for layer in t.model.modules():
+        if isinstance(layer, nn.Embedding) and layer.num_embeddings != VOCAB:
+            return (
+                f"the embedding has {layer.num_embeddings} rows: expected vocab_size, here {VOCAB}."
+            )
+
+
+@looks.at("embedding-size", "the recurrent layer is not fed embedding_dim numbers per character")
+def _(t):
+    shapes = [tuple(p.shape) for p in t.model.parameters()]
+    right = helpers.count_parameters(t.model) == expected_parameters(t.kind, **SPEC)
+    if not right and (VOCAB, EMBEDDING) not in shapes:
+        return (
+            f"no parameter has shape {(VOCAB, EMBEDDING)}, (vocab_size, embedding_dim), as the "
+            "embedding needs."
+        )
+
+
+@looks.at("parameter-count", "the number of parameters is not that of the specification")
+def _(t):
+    for model, spec in ((t.model, SPEC), (t.build(vocab_size=11), {"vocab_size": 11})):
+        seen, expected = helpers.count_parameters(model), expected_parameters(t.kind, **spec)
+        if seen != expected:
+            return (
+                f"{t.cls.__name__}({', '.join(f'{k}={v}' for k, v in spec.items())}) has "
+                f"{seen:,} parameters: expected {expected:,} for an embedding, nn.{t.kind} and one "
+                "Linear layer; the defaults are embedding_dim=128, hidden_dim=256, num_layers=2."
+            )
+
+
+@looks.at("layer-type")
+def _(t):
+    if t.kind == "RNN" and as_list(t.loud[1])[0].abs().max() > 1.001:
+        return (
+            "hidden states exceed 1: expected tanh, the activation of a vanilla RNN (nn.RNN's "
+            "default)."
+        )
+
+
+# ---------------------------------------------------------------------------------------------
+# The state
+# ---------------------------------------------------------------------------------------------
+
+
+@looks.at("hidden-ignored", "the hidden state that is passed in does not change the logits")
+def _(t):
+    given = [torch.randn_like(state) for state in t.states]
+    if same(t.ask(hidden=tuple(given) if t.pair else given[0])[0], t.logits):
+        return (
+            "model(x, hidden) gives the same logits for every hidden: pass it on to the recurrent "
+            "layer."
+        )
+
+
+@looks.at("hidden-not-returned")
+def _(t):
+    _, half = t.ask(t.x[:, :4])
+    if not same(t.ask(t.x[:, 4:], half)[0], t.logits):
+        return (
+            "reading x in two halves, with the hidden state that the first call returned passed to "
+            "the second, does not give the logits of reading it at once: return the recurrent "
+            "layer's new state."
+        )
+
+
+@looks.at("detached", "the loss gives some parameter no gradient")
+def _(t):
+    model = copy.deepcopy(t.model)
+    with torch.enable_grad():
+        logits, _ = t.ask(model=model, return_sequences=True)
+        if logits.requires_grad:
+            logits.logsumexp(dim=-1).sum().backward()
+    gradients = {name: p.grad for name, p in model.named_parameters()}
+    if without := [n for n, grad in gradients.items() if grad is None or not grad.any()]:
+        return (
+            f"after loss.backward() these parameters have no gradient: {', '.join(without)}. Is "
+            "there a detach(), .data or torch.no_grad() in forward, or a layer that is not used?"
+        )
+
+
+# ---------------------------------------------------------------------------------------------
+# Dropout
+# ---------------------------------------------------------------------------------------------
+
+
+def _twice(t, dropout):
+    """Return what two calls in training mode give: two pairs (logits, hidden)."""
+    model = t.build(**SPEC, dropout=dropout).train()
+    return t.ask(model=model), t.ask(model=model)
+
+
+@looks.at("dropout-rate", "dropout does not follow the argument dropout, or its default is not 0.3")
+def _(t):
+    (one, _), (other, _) = _twice(t, 0.0)
+    if not same(one, other):
+        return "with dropout=0.0, two calls in training mode differ: pass dropout on."
+
+
+@looks.at("dropout-missing", "dropout is missing at one of its three places")
+def _(t):
+    (one, _), (other, _) = _twice(t, 0.5)
+    if same(one, other):
+        return (
+            "with dropout=0.5, two calls in training mode agree: dropout belongs after the "
+            "embedding, between the recurrent layers and before the output."
+        )
+
+
+@looks.at("dropout-rate")
+def _(t):
+    (one, state), (other, other_state) = _twice(t, 1.0)
+    if not (same(one, other) and same(as_list(state)[0], as_list(other_state)[0])):
+        return (
+            "with dropout=1.0, two calls in training mode differ, though nothing should be left to "
+            "chance: pass dropout on as it is."
+        )
+
+
+@looks.at("dropout-missing")
+def _(t):
+    # At dropout=1 whatever passes a dropout is zero, which shows where dropout is.
+    model = t.build(**SPEC, dropout=1.0).train()
+    first, *others = map(torch.zeros_like, t.states)
+    first[0, 0] = torch.randn(HIDDEN)  # only the lowest layer's state differs between the rows
+    state = (first, *others) if t.pair else first
+    logits, _ = t.ask(model=model, return_sequences=True)
+    free, driven = (as_list(t.ask(hidden=h, model=model)[1])[0] for h in (None, state))
+    places = {
+        "after the embedding": _rows_agree(free[0]),
+        "between the recurrent layers": _rows_agree(driven[1]),
+        "before the output": same(logits[:, 0], logits[:, -1]),
+    }
+    if missing := [place for place, found in places.items() if not found]:
+        return (
+            f"no dropout {' and '.join(missing)} (tried with dropout=1.0): all three models have "
+            "it after the embedding, between the recurrent layers and before the output."
+        )
+
+
+def _rows_agree(state):
+    return same(state, state[:1].expand_as(state))
+
+
+@looks.at("dropout-rate")
+def _(t):
+    default = inspect.signature(t.cls).parameters.get("dropout")
+    if default is not None and default.default != 0.3:
+        return f"the default of dropout is {default.default}: expected 0.3."
+
+
+# ---------------------------------------------------------------------------------------------
+# init_hidden
+# ---------------------------------------------------------------------------------------------
+
+START = (LAYERS, 4, HIDDEN)  # of a batch of four
+starts = Looks()  # which also name better why a first call raised
+
+
+@starts.at(
+    "init-hidden-tuple", "init_hidden returns one tensor where two belong, or two where one does"
+)
+def _(t):
+    state = run("init_hidden(4)", t.model.init_hidden, 4)
+    if not (_is_as_asked(t, state) and isinstance(state, tuple) == t.pair):
+        wanted = f"a pair (h, c), each of shape {START}" if t.pair else f"one tensor {START}"
+        return f"init_hidden(4) returned {describe(state)}: expected {wanted}."
+
+
+@starts.at("init-hidden-shape", "init_hidden does not give shape (num_layers, batch, hidden_dim)")
+def _(t):
+    state = t.model.init_hidden(4)
+    if not all(torch.is_tensor(s) and s.shape == START for s in as_list(state)):
+        return (
+            f"init_hidden(4) returned {describe(state)}: expected {START}, "
+            "(num_layers, batch, hidden_dim)."
+        )
+
+
+@starts.at("init-hidden-values", "init_hidden does not return zeros")
+def _(t):
+    if any(state.any() for state in as_list(t.model.init_hidden(4))):
+        return "init_hidden(4) returned numbers other than zero."
+
+
+@starts.at("init-hidden-device", "init_hidden does not follow the device of the model")
+def _(t):
+    elsewhere = copy.deepcopy(t.model).to("meta")  # a device that every machine has
+    for tensor in as_list(run("init_hidden(4)", elsewhere.init_hidden, 4)):
+        if tensor.device.type != "meta":
+            return (
+                f"init_hidden returned a tensor on {tensor.device} for a model on another device: "
+                "create it with device=next(self.parameters()).device."
+            )
+
+
+looks += starts
+
+
+# ---------------------------------------------------------------------------------------------
+# Behind an exception
+# ---------------------------------------------------------------------------------------------
+
+
+def _behind(t, raised):
+    """Return the Broken that names better why the first call raised, or the one given."""
+    for layer in t.model.modules():
+        for attribute, wanted, rule, argument in _attributes(layer, raised):
+            if (seen := getattr(layer, attribute)) != wanted:
+                layer_name = type(layer).__name__
+                seen = f"The {layer_name} has {attribute}={seen}: expected {wanted} ({argument})."
+                return Broken(rule, f"{raised}\n  {seen}")
+    try:
+        starts.judge(t)
+    except Broken as broken:
+        return broken
+    except AttributeError:  # init_hidden needs what __init__ did not make
+        pass
+    return raised
+
+
+def _attributes(layer, raised):
+    """Yield (attribute, value wanted, rule, argument it follows) of one of torch's own layers."""
+    if isinstance(layer, nn.Embedding):
+        yield "num_embeddings", VOCAB, "vocab-size", "vocab_size"
+        yield "embedding_dim", EMBEDDING, "embedding-size", "embedding_dim"
+    elif isinstance(layer, nn.RNNBase):
+        yield "bidirectional", False, "bidirectional", "past characters only"
+        if layer.num_layers > 1:  # not one of several layers that are stacked by hand
+            yield "input_size", EMBEDDING, "embedding-size", "embedding_dim"
+            yield "num_layers", LAYERS, "num-layers", "num_layers"
+        yield "hidden_size", HIDDEN, "hidden-size", "hidden_dim"
+        if "Expected hidden" in str(raised):  # PyTorch's words for a state of another batch
+            yield "batch_first", True, "batch-first", "x is (batch, seq_len)"
+    elif isinstance(layer, nn.Linear):
+        yield "in_features", HIDDEN, "hidden-size", "hidden_dim"
+        yield "out_features", VOCAB, "vocab-size", "vocab_size"
+
+
+# ---------------------------------------------------------------------------------------------
+# TODO 4: their parameters
+# ---------------------------------------------------------------------------------------------
+
+counts = Looks()
+
+
+@counts.at("counts-wrong", "parameter_counts does not hold the number of parameters of each model")
+def _(trial):
+    parameter_counts, _ = trial
+    return not_one_per_model(parameter_counts, "parameter_counts", "a number")
+
+
+@counts.at("counts-wrong")
+def _(trial):
+    parameter_counts, vocab_size = trial
+    for name, count in parameter_counts.items():
+        expected = expected_parameters(name, vocab_size)
+        if isinstance(count, bool) or not isinstance(count, Real) or count != expected:
+            return (
+                f"parameter_counts[{name!r}] is {count!r}: expected {expected:,}, the trainable "
+                f"parameters of Char{name}({vocab_size})."
+            )

@@ -1,0 +1,209 @@
+"""What a check says: its banner, its points, the state of all checks, and hints on request."""
+
+import contextlib
+import functools
+import io
+import random
+import sys
+import textwrap
+import warnings
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+import pandas as pd
+import torch
+
+from lab.checks import hints
+from lab.checks.rules import Broken, NotAttempted
+
+
+@dataclass(frozen=True)
+class Todo:
+    number: int
+    points: int
+    what: str
+
+
+# The order of the TODOs, their points, and what each of them asks for.
+CHECKS = {
+    "char_rnn": Todo(1, 12, "CharRNN"),
+    "char_lstm": Todo(2, 10, "CharLSTM"),
+    "char_gru": Todo(3, 10, "CharGRU"),
+    "parameters": Todo(4, 4, "parameter_counts"),
+    "training": Todo(5, 18, "train_and_compare_models"),
+    "samples": Todo(6, 7, "samples"),
+    "performance": Todo(7, 7, "performance_table"),
+    "figures": Todo(8, 8, "learning_curves and tradeoff_figure"),
+    "long_context": Todo(9, 7, "spans"),
+    "recommendation": Todo(10, 7, "recommendation and evidence"),
+}
+
+
+POINTS = {name: check.points for name, check in CHECKS.items()}  # of a check that passes
+PARAGRAPH_POINTS = 10  # for the paragraph of TODO 10, which a person reads
+
+latest = {}  # the last result of each check in this session, for summary() and hint()
+_hinted = {}  # the number of hints given for a check and symptom
+
+
+@dataclass(eq=False)
+class CheckResult:
+    """The outcome of one check: ``status`` is "passed", "failed" or "not attempted"."""
+
+    check: str
+    status: str
+    rule: str | None  # the id of the first rule broken (see RULES), else None
+    message: str
+    points: int
+    max_points: int
+
+    def __str__(self):
+        sign = {"passed": "✔", "failed": "✘", "not attempted": "○"}[self.status]
+        rule = f" [{self.rule}]" if self.rule else ""
+        more = f'\n  For a hint: checks.hint("{self.check}")' if self.status == "failed" else ""
+        return f"{sign} {title(self.check)}: {self.status}{rule}. {self.message}{more}"
+
+    def _repr_html_(self):
+        # The sign and the word carry the meaning; colour only repeats it, on any theme.
+        colour = {"passed": "#009E73", "failed": "#D55E00", "not attempted": "#888888"}[self.status]
+        return (
+            f'<div style="border-left: 6px solid {colour}; padding: 4px 12px; '
+            f'white-space: pre-wrap">{escape(str(self))}</div>'
+        )
+
+    def _ipython_display_(self):
+        """Show the banner, unless the cell that is running has shown it already."""
+        count = _execution_count()
+        if count is None or count != getattr(self, "_shown_in", None):
+            self._show(count)
+
+    def _show(self, count):
+        self._shown_in = count
+        if count is None:
+            print(self)
+        else:
+            from IPython.display import display
+
+            display({"text/plain": str(self), "text/html": self._repr_html_()}, raw=True)
+
+
+def _execution_count():
+    """Return the number of the notebook cell that is running, or None outside a notebook."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return shell.execution_count if shell else None
+
+
+def title(check):
+    """Return what a check is about, for people: "TODO 1, CharRNN"."""
+    return f"TODO {CHECKS[check].number}, {CHECKS[check].what}"
+
+
+def summary():
+    """Return a DataFrame with the state of all checks in this session, points and what to do next.
+
+    Its last row is the paragraph of TODO 10, whose points a person gives.
+    """
+    rows = []
+    for name, check in CHECKS.items():
+        result = latest.get(name)
+        status = result.status if result else "not attempted"
+        todo = f"fill in TODO {check.number} and run its check"
+        steps = {"passed": "", "failed": f'mend it; checks.hint("{name}")', "not attempted": todo}
+        rows.append(
+            {
+                "TODO": check.number,
+                "check": name,
+                "status": status,
+                "points": result.points if result else 0,
+                "of": check.points,
+                "rule": (result.rule if result else None) or "",
+                "next": steps[status],
+            }
+        )
+    automatic = sum(check.points for check in CHECKS.values())
+    rows.append(
+        {
+            "TODO": 10,
+            "check": "paragraph",
+            "status": "read by a person",
+            "points": 0,
+            "of": PARAGRAPH_POINTS,
+            "rule": "",
+            "next": "say why, at what cost, and what was not measured",
+        }
+    )
+    table = pd.DataFrame(rows).set_index("TODO")
+    print(
+        f"{table['points'].sum()} of {automatic} points; your instructor gives up to "
+        f"{PARAGRAPH_POINTS} more for the paragraph"
+    )
+    return table
+
+
+def hint(check, step=None):
+    """Print the next hint for a check, or the one with this number, counted from 1.
+
+    Hints belong to a symptom, the rule that the check found broken last: from a question to nearly
+    the line. After the last hint it is shown again. Raises ValueError for an unknown check or step.
+    """
+    if check not in CHECKS:
+        raise ValueError(f"check={check!r}: expected one of {', '.join(CHECKS)}")
+    rule = latest[check].rule if check in latest else None
+    symptom, texts = hints.for_symptom(check, rule)
+    if step is None:
+        step = _hinted[check, symptom] = min(_hinted.get((check, symptom), 0) + 1, len(texts))
+    if step not in range(1, len(texts) + 1):
+        raise ValueError(f"step={step!r}: there are hints 1 to {len(texts)} for {check!r}")
+    print(f"{title(check)}: {symptom}")
+    print(textwrap.fill(f"Hint {step} of {len(texts)}: {texts[step - 1]}", 80))
+
+
+def check(function):
+    """Make a check of a function: one that shows its banner and returns a CheckResult.
+
+    The function returns the message for a pass, or raises Broken or NotAttempted.
+    """
+    name = function.__name__
+    todo = CHECKS[name]
+
+    @functools.wraps(function)
+    def checked(*args, **kwargs):
+        status, rule, points = "failed", None, 0
+        try:
+            with _nothing_changes():
+                message = function(*args, **kwargs)
+            status, points = "passed", todo.points
+        except NotAttempted:
+            status, message = "not attempted", f"Fill in TODO {todo.number} above first."
+        except Broken as broken:
+            rule, message = broken.rule, str(broken)
+        except Exception as error:  # an answer of a kind that no rule foresaw
+            rule, message = "raised", f"checking it raised {type(error).__name__}: {error}"
+        latest[name] = CheckResult(name, status, rule, message, points, todo.points)
+        latest[name]._show(_execution_count())
+        return latest[name]
+
+    return checked
+
+
+@contextlib.contextmanager
+def _nothing_changes():
+    """Keep global state, and what student code prints or warns, inside the check."""
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    threads = torch.get_num_threads()
+    try:
+        with (
+            torch.random.fork_rng(),
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),  # nbgrader gives 0 for a word on it
+        ):
+            warnings.simplefilter("ignore")
+            torch.manual_seed(0)
+            yield
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
+        torch.set_num_threads(threads)

@@ -1,0 +1,93 @@
+"""What a check is made of: looks, in order, each with the id of the rule that it may find broken.
+
+A look is a small function of what is on trial. It returns None, or in words what it saw and what it
+expected. RULES has one line for each rule; it fills itself, in the order of the looks.
+"""
+
+import linecache
+import traceback
+from pathlib import Path
+
+import torch
+
+import helpers
+
+MODELS = ("RNN", "LSTM", "GRU")
+RULES = {"raised": "the code raised an exception"}  # id -> what is wrong
+
+
+class Broken(Exception):
+    """A rule is broken: its id, and what was seen."""
+
+    def __init__(self, rule, message):
+        super().__init__(message)
+        self.rule = rule
+
+
+class NotAttempted(Exception):
+    """Nothing has been filled in yet."""
+
+
+class Looks(list):
+    """The looks of one check, pairs (rule, function), in the order in which they are taken."""
+
+    def at(self, rule, text=None):
+        """File the decorated function as a look; the first look of a rule says its line."""
+        if text:
+            RULES[rule] = text
+        elif rule not in RULES:
+            raise ValueError(f"rule {rule!r} has no line yet: its first look has to say it.")
+
+        def file(look):
+            self.append((rule, look))
+            return look
+
+        return file
+
+    def judge(self, trial):
+        """Raise Broken for the first look that finds its rule broken."""
+        for rule, look in self:
+            if seen := look(trial):
+                raise Broken(rule, seen)
+
+
+def run(call, function, *args, **kwargs):
+    """Run student code; an exception breaks the rule "raised", quoting the student's own line."""
+    try:
+        return function(*args, **kwargs)
+    except Exception as error:
+        message = f"{call} raised {type(error).__name__}: {error}"
+        for frame in reversed(traceback.extract_tb(error.__traceback__)):
+            if _is_student_code(frame.filename):
+                if line := linecache.getline(frame.filename, frame.lineno).strip():
+                    message += f"\n  at your line: {line}"
+                break
+        raise Broken("raised", message) from error
+
+
+def _is_student_code(filename):
+    ours = Path(__file__).parent.parent, Path(helpers.__file__)  # lab/ and helpers.py
+    library = Path(torch.__file__).parent.parent
+    return not any(Path(filename).is_relative_to(path) for path in (*ours, library))
+
+
+def describe(value):
+    """Return what kind of thing a value is, in words."""
+    if torch.is_tensor(value):
+        return f"a tensor of shape {tuple(value.shape)}"
+    if isinstance(value, (tuple, list)):
+        return f"a {type(value).__name__} of {len(value)}: " + ", ".join(map(describe, value))
+    return "None" if value is None else f"a {type(value).__name__}"
+
+
+def same(a, b):
+    """Return whether two tensors agree, but for rounding."""
+    return a.shape == b.shape and torch.allclose(a, b, atol=1e-5)
+
+
+def not_one_per_model(values, name, expected):
+    """Return what is wrong with a value unless it is a dict with the three model names."""
+    if isinstance(values, dict) and set(values) == set(MODELS):
+        return None
+    got = sorted(map(str, values)) if isinstance(values, dict) else f"a {type(values).__name__}"
+    return f"{name} is {got}: expected a dict with {expected} for each of {MODELS}."

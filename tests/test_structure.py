@@ -1,0 +1,74 @@
+"""The house: functions that fit a screen, imports that run one way, few entries to look at."""
+
+import ast
+import graphlib
+import shutil
+import subprocess
+
+import pytest
+
+from course.make_exercise import ROOT
+from lab import checks
+
+FOLDERS = ("lab", "data", "course", "benchmarks")
+MODULES = {"helpers": ROOT / "helpers.py"} | {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for folder in FOLDERS
+    for path in (ROOT / folder).rglob("*.py")
+}
+TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
+
+
+def lines(function):
+    return function.end_lineno - function.lineno + 1
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_function_fits_a_screen(name):
+    functions = [n for n in ast.walk(TREES[name]) if isinstance(n, ast.FunctionDef)]
+    assert not [f.name for f in functions if lines(f) > 40]
+
+
+def test_a_rule_of_a_check_has_at_most_twenty_lines():
+    rules = [
+        node
+        for name, tree in TREES.items()
+        for node in ast.walk(tree)
+        if name.startswith("lab.checks.") and getattr(node, "name", "") == "_"
+    ]
+    assert len(rules) >= len(checks.RULES) and max(map(lines, rules)) <= 20
+
+
+def imported(name):
+    """Return which of our modules a module imports while it is imported itself."""
+    found = set()
+    for node in TREES[name].body:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    return {module for module in found if module in MODULES} - {name}
+
+
+def test_imports_run_one_way_between_files():
+    graph = {name: imported(name) - {name.rpartition(".")[0]} for name in MODULES}
+    list(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError
+
+
+def test_imports_run_one_way_between_folders():
+    def folder(name):
+        return name.partition(".")[0]
+
+    graph = {f: set() for f in ("helpers", *FOLDERS)}
+    for name in MODULES:
+        graph[folder(name)] |= {folder(other) for other in imported(name)} - {folder(name)}
+    list(graphlib.TopologicalSorter(graph).static_order())
+    assert not graph["helpers"] and graph["lab"] == {"helpers"}
+
+
+@pytest.mark.skipif(not (shutil.which("git") and (ROOT / ".git").exists()), reason="no checkout")
+def test_students_see_few_entries_and_one_module():
+    tracked = subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).split("\n")
+    entries = {name.partition("/")[0] for name in tracked if name and not name.startswith(".")}
+    assert len(entries) <= 13
+    assert [name for name in entries if name.endswith(".py")] == ["helpers.py"]
