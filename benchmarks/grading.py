@@ -13,8 +13,8 @@ import pandas as pd
 import helpers
 from course import workers
 from course.grade import __main__ as grade
+from course.make_docs import GRADING
 from course.make_exercise import EXERCISE
-from course.make_readme import GRADING
 from tests import submissions
 
 KEPT = ["submission", "verdict", "points", "core_seconds", "peak_mb"]

@@ -157,6 +157,11 @@ def test_a_student_fills_in_todo_1_in_jupyterlab(serve, page):
 
     write(page, "char-rnn", answer.replace("[:, -1, :]", "[:, 0, :]"))
     assert "✘" in read(page, "check-char-rnn", "[final-timestep]")
+    command(page, "apputils:change-theme", theme="JupyterLab Light")
+    show(page, "check-char-rnn")
+    box = page.locator(".jp-Cell.jp-mod-active").bounding_box()
+    clip = box | {"height": 330}  # the check and the next TODO: docs/exercise.png is one of these
+    page.screenshot(path=ROOT / "exported" / "exercise.png", clip=clip)
 
 
 def test_the_exercise_runs_in_notebook_7(serve, page):

@@ -8,15 +8,32 @@ import time
 
 import pytest
 
-from course import make_readme
+from course import make_docs
 
-README = make_readme.README.read_text(encoding="utf-8")
+README = make_docs.README.read_text(encoding="utf-8")
 
 
 def test_figures_are_those_of_the_executed_solution():
-    make_readme.main(["--check"])
-    table, _ = make_readme.results()
+    make_docs.main(["--check"])
+    table = make_docs.results()
     assert "Test Perplexity" in table and "Memory Span" in table and "cores" in table
+
+
+def test_it_is_read_in_three_screens():
+    assert len(README.splitlines()) <= 120
+
+
+def test_the_first_screens_do_not_give_the_guess_away():
+    shown = re.sub(r"<details>.*?</details>", "", README, flags=re.DOTALL)
+    assert "Test Perplexity" in README and "Test Perplexity" not in shown
+    assert not re.search(r"(RNN|LSTM|GRU) (is|are|answers|trains|remembers|predicts)", shown)
+
+
+def test_every_entry_that_is_seen_has_a_line():
+    table = README[README.index("## Layout") :]
+    tracked = {path.name for path in make_docs.ROOT.iterdir() if not path.name.startswith(".")}
+    described = {name.rstrip("/") for name in re.findall(r"^\| `(.*?)` \|", table, re.M)}
+    assert described <= tracked and "helpers.py" in described
 
 
 def test_there_are_two_commands_each_with_its_windows_twin():
@@ -46,7 +63,7 @@ def test_the_first_command_opens_the_exercise_or_says_where(browser, tmp_path):
     with (
         log.open("wb") as output,
         subprocess.Popen(
-            command, cwd=make_readme.ROOT, env=environment, stdout=output, stderr=output
+            command, cwd=make_docs.ROOT, env=environment, stdout=output, stderr=output
         ) as server,
     ):
         try:
@@ -68,5 +85,5 @@ def test_the_line_that_runs_the_whole_solution_writes_a_page(tmp_path, quick):
     (line,) = re.findall(r"^\.venv/bin/jupyter nbconvert .*$", README, re.M)
     assert " --output-dir exported " in line
     command = in_this_environment(line.replace("exported", str(tmp_path)))
-    subprocess.run(command, cwd=make_readme.ROOT, check=True, capture_output=True)
+    subprocess.run(command, cwd=make_docs.ROOT, check=True, capture_output=True)
     assert "key takeaways" in (tmp_path / "solution.html").read_text(encoding="utf-8").lower()

@@ -1,16 +1,15 @@
-"""Put the measured figures into README.md and docs/instructors.md, so that nobody types them.
+"""Put the measured figures into README.md and the pages in docs/, so that nobody types them.
 
-    python -m course.make_readme           write both, and docs/results.png
-    python -m course.make_readme --check   write nothing; exit 1 when they differ
+    python -m course.make_docs           write them
+    python -m course.make_docs --check   write nothing; exit 1 when one differs
 
-What stands between ``<!-- results -->`` and ``<!-- /results -->`` comes from the executed solution,
-and so does what is marked ``phone``, ``timings`` and ``marked``; ``speed`` and ``grading`` come
-from the files of that name in benchmarks/, ``study`` from data/study/, ``reliability`` from
-docs/reliability.csv.
+What stands between ``<!-- results -->`` and ``<!-- /results -->`` comes from the executed
+solution, and so does what is marked ``phone``, ``timings`` and ``marked``; ``speed`` and
+``grading`` come from the files of that name in benchmarks/, ``reliability`` from docs/.
+docs/study.md is written by benchmarks/study/report.py.
 """
 
 import argparse
-import base64
 import csv
 import re
 import sys
@@ -22,11 +21,9 @@ from course import solution
 from course.make_exercise import todo_number
 from course.reliability import RESULTS
 from lab import checks
-from lab import study as the_study
 
 ROOT = Path(__file__).resolve().parent.parent
-README, PICTURE = ROOT / "README.md", ROOT / "docs" / "results.png"
-INSTRUCTORS = ROOT / "docs" / "instructors.md"
+README, DOCS = ROOT / "README.md", ROOT / "docs"
 GRADING = ROOT / "benchmarks" / "grading.csv"
 
 # What the README says, the measure in speed.csv, and how the number reads.
@@ -90,7 +87,7 @@ def _markdown(rows):
 
 
 def results():
-    """Return (Markdown, PNG bytes): machine and performance table, and the learning curves."""
+    """Return the Markdown of the performance table, with the memory spans, and the machine."""
     outputs = _outputs()
     machine = re.search(r"\((.*)\)", "".join(outputs["setup"][0]["text"]))[1]
     header, *rows = _shown(outputs["performance-table"])
@@ -98,11 +95,7 @@ def results():
     found = dict(re.findall(r"Char(\w+): .*?(\d+) characters", spans))
     rows.append(["Memory Span (characters)", *found.values()])
     table = _markdown([["one run of the solution", *header[1:]], *rows])
-    png = next(o["data"]["image/png"] for o in outputs["learning-curves"] if "data" in o)
-    return (
-        f"{table}\n\nCorpus: the bundled sample. Machine: {machine}.",
-        base64.b64decode("".join(png)),
-    )
+    return f"{table}\n\nCorpus: the bundled sample. Machine: {machine}."
 
 
 def phone():
@@ -149,32 +142,6 @@ def speed():
             f"{machine.removeprefix('# ')}.",
         ]
     )
-
-
-def study():
-    """Return the Markdown of the study's comparison by the notebook's protocol."""
-    names = ["RNN", "LSTM", "GRU"]
-    summary = pd.read_csv(the_study.STUDY / "summary.csv")
-    summary = summary[summary["comparison"] == "as in the notebook"]
-    seeds = summary["seeds"].iloc[0]
-    lines = [f"| {seeds} seeds | RNN | LSTM | GRU |", "|---|---:|---:|---:|"]
-
-    def add(label, cells):
-        lines.append(f"| {label} | {' | '.join(cells[name] for name in names)} |")
-
-    for (corpus, measure), rows in summary.groupby(["corpus", "measure"], sort=False):
-        cells = {r.model: f"{r.mean:.2f} ({r.low:.2f} to {r.high:.2f})" for r in rows.itertuples()}
-        add(f"{measure}, {corpus}: mean (95 % interval)", cells)
-    spans = the_study.spans().loc[128, 1].map(the_study.value_range)
-    for load in sorted(spans.index.unique("load")):
-        add(f"memory span, {load} symbol{'s' * (load > 1)} (characters)", spans[load])
-    row = the_study.differences().loc["GRU against LSTM"]
-    sentence = (
-        f"GRU against LSTM on the sample: {row['perplexity']} in perplexity (95 %: "
-        f"{row['95 % over seeds']} over seeds, {row['95 % over the test text']} over the test "
-        f"text): {row['verdict']}."
-    )
-    return "\n".join([*lines, "", sentence])
 
 
 def reliability():
@@ -246,20 +213,20 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--check", action="store_true", help="exit 1 when something differs")
     check = parser.parse_args(arguments).check
-    markdown, png = results()
-    blocks = {"results": markdown, "speed": speed(), "study": study(), "phone": phone()}
-    blocks |= {"reliability": reliability(), "grading": grading()}
-    new = {
-        README: _filled(README, blocks).encode(),
-        INSTRUCTORS: _filled(INSTRUCTORS, {"timings": timings(), "marked": marked()}).encode(),
-        PICTURE: png,
+    blocks = {
+        README: {"results": results()},
+        DOCS / "instructors.md": {"timings": timings(), "marked": marked(), "grading": grading()},
+        DOCS / "speed.md": {"speed": speed()},
+        DOCS / "phone.md": {"phone": phone()},
+        DOCS / "classroom.md": {"reliability": reliability()},
     }
-    for path, content in new.items():
+    for path, of_page in blocks.items():
+        content = _filled(path, of_page).encode()
         if not check:
             path.write_bytes(content)
-        elif not path.exists() or path.read_bytes() != content:
+        elif path.read_bytes() != content:
             name = path.relative_to(ROOT).as_posix()
-            sys.exit(f"{name} differs from what was measured: run python -m course.make_readme")
+            sys.exit(f"{name} differs from what was measured: run python -m course.make_docs")
 
 
 if __name__ == "__main__":
