@@ -1,6 +1,6 @@
 """Turn the executed solution into one page to hand out when the exercise is over.
 
-    python -m course.handout    write exported/solution.html
+    python -m course.handout    write exported/handout.html
 
 The page is a single file without scripts, which needs no network and no Jupyter, and without the
 marks that make_exercise reads.
@@ -14,7 +14,7 @@ from nbconvert import HTMLExporter
 
 from course.make_exercise import MARKER, ROOT, SOLUTION
 
-HANDOUT = ROOT / "exported" / "solution.html"
+HANDOUT = ROOT / "exported" / "handout.html"
 
 
 def write(path=HANDOUT):

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from course import solution
+from course import read_solution
 from course.make_exercise import todo_number
 from course.reliability import RESULTS
 from lab import checks
@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README, DOCS = ROOT / "README.md", ROOT / "docs"
 GRADING = ROOT / "benchmarks" / "grading.csv"
 
-# What the README says, the measure in speed.csv, and how the number reads.
+# What docs/speed.md says, the measure in speed.csv, and how the number reads.
 SPEED = [
     (
         "an epoch, times faster than one of the last-step protocol",
@@ -68,7 +68,7 @@ SPEED = [
 
 def _outputs():
     """Return the outputs of the solution's code cells by the cells' ids."""
-    cells = solution.read()["cells"]
+    cells = read_solution.read()["cells"]
     return {cell["id"]: cell["outputs"] for cell in cells if cell["cell_type"] == "code"}
 
 
@@ -171,7 +171,7 @@ def timings():
     """Return the Markdown of each TODO: its points, its minutes and the seconds of computing."""
     headings, computing, todo = {}, {}, None
     points = {check.number: check.points for check in checks.CHECKS.values()}
-    for cell in solution.required_cells():
+    for cell in read_solution.required_cells():
         source = "".join(cell["source"])
         if heading := re.search(r"^### TODO (\d+) · (.*) \((\d+) min", source, re.MULTILINE):
             headings[int(heading[1])] = heading.groups()

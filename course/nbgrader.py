@@ -16,7 +16,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from course import solution
+from course import read_solution
 from course.bundle import NAME, copy_supplies
 from course.make_exercise import make_exercise, render
 from lab import checks
@@ -41,13 +41,13 @@ c.Execute.extra_arguments = [
 
 def nbgrader_notebook():
     """Return the exercise, a dict, with nbgrader's metadata."""
-    notebook, answers = make_exercise(solution.read()), solution.answer_ids()
+    notebook, answers = make_exercise(read_solution.read()), read_solution.answer_ids()
     for cell in notebook["cells"]:
         if cell["cell_type"] != "code":
             continue
         source = "".join(cell["source"])
         graded = {"grade": False, "locked": True, "solution": False}
-        if check := solution.check_of(cell):
+        if check := read_solution.check_of(cell):
             graded |= {"grade": True, "points": checks.POINTS[check]}
             source = f"{source}.points"
         elif cell["id"] == "recommendation":

@@ -1,4 +1,4 @@
-"""Run the tests of what goes wrong in a classroom, and keep what came out for the README.
+"""Run the tests of what goes wrong in a classroom, and keep what came out for docs/classroom.md.
 
 python -m course.reliability    write docs/reliability.csv, a row per input that was tried
 """

@@ -23,7 +23,7 @@ for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "I
     os.environ[name] = os.path.join(HOME, name.lower())
 
 import helpers  # noqa: E402
-from course.solution import run_todos  # noqa: E402
+from course.read_solution import run_todos  # noqa: E402
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -5,12 +5,12 @@ import json
 
 import nbformat
 
-from course import solution
+from course import read_solution
 from course.make_exercise import todo_number
 from lab import checks
 
-SOURCES = {cell["id"]: "".join(cell["source"]) for cell in solution.read()["cells"]}
-ANSWERS = solution.answer_ids()
+SOURCES = {cell["id"]: "".join(cell["source"]) for cell in read_solution.read()["cells"]}
+ANSWERS = read_solution.answer_ids()
 HALF = (1, 3, 5, 7, 9)  # so many TODOs filled in
 
 # A student's name: the cell, what the solution says there, what the student wrote, and the rule

@@ -12,7 +12,7 @@ import pytest
 from nbclient import NotebookClient
 
 import helpers
-from course import solution
+from course import read_solution
 from course.make_exercise import ROOT, SOLUTION
 from lab import memory, study
 from lab.goal import Requirements, requirements_table
@@ -195,7 +195,7 @@ def test_a_students_variables_may_shadow_the_loops_and_the_text(quick):
 
 @pytest.mark.parametrize("ran", [[], ["setup"], ["setup", "data", "requirements"]])
 def test_after_a_restart_each_cell_runs_or_names_what_is_missing(ran):
-    cells = solution.read()["cells"]
+    cells = read_solution.read()["cells"]
     sources = {c["id"]: "".join(c["source"]) for c in cells if c["cell_type"] == "code"}
     before = {"__name__": "__main__", "display": print}
     for cell_id in ran:

@@ -9,7 +9,7 @@ import pytest
 from bs4 import BeautifulSoup
 from nbclient import NotebookClient
 
-from course import bundle, handout, solution
+from course import bundle, handout, read_solution
 from course.make_exercise import ROOT, SOLUTION
 from lab import checks
 
@@ -29,7 +29,7 @@ def test_the_page_needs_nothing_from_elsewhere(page):
 def test_every_figure_is_described_in_words(page):
     outputs = [
         output
-        for cell in solution.read()["cells"]
+        for cell in read_solution.read()["cells"]
         for output in cell.get("outputs", [])
         if "image/png" in output.get("data", {})
     ]
@@ -85,7 +85,7 @@ def stripped(source):
 
 def answers():
     """Return what students have to write, every two lines of it that follow each other."""
-    for cell in solution.required_cells():
+    for cell in read_solution.required_cells():
         source = stripped("".join(cell["source"]))
         for region in re.findall(r"# BEGIN SOLUTION\n(.*?)# END SOLUTION", source, re.DOTALL):
             lines = [line for line in region.split("\n") if line and not line.startswith("# STUB")]

@@ -16,7 +16,7 @@ import time
 import torch
 
 import helpers
-from course.solution import run_todos
+from course.read_solution import run_todos
 
 LAYERS = {"RNN": "SimpleRNN", "LSTM": "LSTM", "GRU": "GRU"}
 

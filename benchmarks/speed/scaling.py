@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 import helpers
-from course.solution import run_todos
+from course.read_solution import run_todos
 
 LENGTHS = (60_000, 600_000, 6_000_000)
 

@@ -13,7 +13,7 @@ import time
 import torch
 
 import helpers
-from course.solution import run_todos
+from course.read_solution import run_todos
 
 
 def milliseconds_per_step(name, count, seconds, threads="adapted"):

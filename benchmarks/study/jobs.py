@@ -18,7 +18,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 import helpers
 from benchmarks.speed import protocols
 from benchmarks.study.attention import AttentionRNN
-from course.solution import run_todos
+from course.read_solution import run_todos
 from lab import memory
 
 MODELS = ("RNN", "LSTM", "GRU")

@@ -10,7 +10,7 @@ from html import escape
 
 import nbformat
 
-from course import solution
+from course import read_solution
 from course.grade import run_cells, sandbox
 from course.make_exercise import make_exercise
 from lab import checks
@@ -22,10 +22,10 @@ SHOWN = ("performance-table", "memory-spans", "check-recommendation")  # for mar
 @functools.cache
 def exercise():
     """Return the exercise's code cells as (id, source, check), and the ids of the answers."""
-    cells = [c for c in make_exercise(solution.read())["cells"] if c["cell_type"] == "code"]
+    cells = [c for c in make_exercise(read_solution.read())["cells"] if c["cell_type"] == "code"]
     return (
-        [(c["id"], "".join(c["source"]), solution.check_of(c)) for c in cells],
-        solution.answer_ids(),
+        [(c["id"], "".join(c["source"]), read_solution.check_of(c)) for c in cells],
+        read_solution.answer_ids(),
     )
 
 

@@ -6,7 +6,7 @@ texts of their own, and leave the student's models, the global random state and 
 """
 
 import helpers
-from lab.checks import decision, models, outputs, protocol
+from lab.checks import todo_1_models, todo_5_training, todo_6_outputs, todo_9_decision
 from lab.checks.results import (
     CHECKS,
     PARAGRAPH_POINTS,
@@ -18,7 +18,7 @@ from lab.checks.results import (
     summary,
     title,
 )
-from lab.checks.rules import MODELS, RULES, NotAttempted
+from lab.checks.rule import MODELS, RULES, NotAttempted
 
 __all__ = [
     "CHECKS",
@@ -47,26 +47,26 @@ __all__ = [
 @check
 def char_rnn(CharRNN):
     """Return the CheckResult of TODO 1: the class CharRNN."""
-    return models.judge(CharRNN, "RNN")
+    return todo_1_models.judge(CharRNN, "RNN")
 
 
 @check
 def char_lstm(CharLSTM):
     """Return the CheckResult of TODO 2: the class CharLSTM."""
-    return models.judge(CharLSTM, "LSTM")
+    return todo_1_models.judge(CharLSTM, "LSTM")
 
 
 @check
 def char_gru(CharGRU):
     """Return the CheckResult of TODO 3: the class CharGRU."""
-    return models.judge(CharGRU, "GRU")
+    return todo_1_models.judge(CharGRU, "GRU")
 
 
 @check
 def parameters(parameter_counts, vocab_size):
     """Return the CheckResult of TODO 4: the dict of parameter counts, by formula."""
     _attempted(parameter_counts)
-    models.counts.judge((parameter_counts, vocab_size))
+    todo_1_models.counts.judge((parameter_counts, vocab_size))
     ratio = parameter_counts["GRU"] / parameter_counts["LSTM"]
     return f"The GRU has {ratio:.0%} of the LSTM's parameters: three gates instead of four."
 
@@ -74,15 +74,15 @@ def parameters(parameter_counts, vocab_size):
 @check
 def training(train_and_compare_models):
     """Return the CheckResult of TODO 5: the function, called on a tiny text for three epochs."""
-    return protocol.judge(train_and_compare_models)
+    return todo_5_training.judge(train_and_compare_models)
 
 
 @check
 def samples(samples, prompt):
     """Return the CheckResult of TODO 6: samples[name][temperature], texts that continue prompt."""
     _attempted(samples)
-    trial = outputs.Samples(samples, prompt)
-    outputs.samples.judge(trial)
+    trial = todo_6_outputs.Samples(samples, prompt)
+    todo_6_outputs.samples.judge(trial)
     return f"{len(trial.texts())} texts from three models."
 
 
@@ -90,8 +90,8 @@ def samples(samples, prompt):
 def performance(performance_table, models, metrics, test_X, test_y):
     """Return the CheckResult of TODO 7: the table, compared with the models it should describe."""
     _attempted(performance_table)
-    trial = outputs.Performance(performance_table, models, metrics, test_X, test_y)
-    outputs.performance.judge(trial)
+    trial = todo_6_outputs.Performance(performance_table, models, metrics, test_X, test_y)
+    todo_6_outputs.performance.judge(trial)
     return "One row per model, and its figures are those of the trained models."
 
 
@@ -99,7 +99,7 @@ def performance(performance_table, models, metrics, test_X, test_y):
 def figures(learning_curves, tradeoff_figure):
     """Return the CheckResult of TODO 8: two figures that show data and say of what."""
     _attempted(learning_curves, tradeoff_figure)
-    outputs.figures.judge(outputs.Figures(learning_curves, tradeoff_figure))
+    todo_6_outputs.figures.judge(todo_6_outputs.Figures(learning_curves, tradeoff_figure))
     return "Both figures show data, with labels."
 
 
@@ -107,7 +107,7 @@ def figures(learning_curves, tradeoff_figure):
 def long_context(spans):
     """Return the CheckResult of TODO 9: one memory span for each model."""
     _attempted(spans)
-    decision.long_context.judge(spans)
+    todo_9_decision.long_context.judge(spans)
     return ", ".join(f"{name} {span}" for name, span in spans.items()) + " characters."
 
 
@@ -119,8 +119,10 @@ def recommendation(recommendation, evidence, performance_table, spans, requireme
     of the numbers in ``evidence`` only the parameters are compared.
     """
     _attempted(recommendation, evidence)
-    trial = decision.Decision(recommendation, evidence, performance_table, spans, requirements)
-    decision.recommendation.judge(trial)
+    trial = todo_9_decision.Decision(
+        recommendation, evidence, performance_table, spans, requirements
+    )
+    todo_9_decision.recommendation.judge(trial)
     if helpers.quick():
         return "Quick mode: the numbers in evidence are for a person to judge, with the paragraph."
     found = trial.met.all(axis=1).any()

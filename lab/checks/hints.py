@@ -87,7 +87,7 @@ _MODEL = {
     ),
 }
 
-_OTHERS = {
+_LATER = {
     "parameters": {
         "which number belongs to which name": (
             (),
@@ -218,7 +218,7 @@ _OTHERS = {
 
 def symptoms(check):
     """Return a dict for a check: symptom -> (rules, hints), the first for those not yet started."""
-    return _MODEL if check.startswith("char_") else _OTHERS[check]
+    return _MODEL if check.startswith("char_") else _LATER[check]
 
 
 def for_symptom(check, rule):

@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 
 from lab.checks import hints
-from lab.checks.rules import Broken, NotAttempted
+from lab.checks.rule import Broken, NotAttempted
 
 
 @dataclass(frozen=True)

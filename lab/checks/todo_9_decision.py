@@ -8,7 +8,7 @@ import pandas as pd
 
 import helpers
 from lab import goal
-from lab.checks.rules import MODELS, Looks, describe, not_one_per_model
+from lab.checks.rule import MODELS, Looks, describe, not_one_per_model
 
 long_context, recommendation = Looks(), Looks()
 

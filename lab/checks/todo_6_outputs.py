@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import helpers
-from lab.checks.rules import MODELS, Looks, describe, not_one_per_model
+from lab.checks.rule import MODELS, Looks, describe, not_one_per_model
 
 samples, performance, figures = Looks(), Looks(), Looks()
 

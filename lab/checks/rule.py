@@ -1,4 +1,4 @@
-"""What a check is made of: looks, in order, each with the id of the rule that it may find broken.
+"""What a rule is: an id, a line, and the looks that find it broken; a check takes them in order.
 
 A look is a small function of what is on trial. It returns None, or in words what it saw and what it
 expected. RULES has one line for each rule; it fills itself, in the order of the looks.

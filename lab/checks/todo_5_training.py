@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 import helpers
-from lab.checks.rules import Looks, NotAttempted, describe, not_one_per_model, run
+from lab.checks.rule import Looks, NotAttempted, describe, not_one_per_model, run
 
 KEYS = ("train_losses", "val_losses", "epoch_times", "best_epoch")
 EPOCHS = 3

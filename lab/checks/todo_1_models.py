@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import helpers
-from lab.checks.rules import (
+from lab.checks.rule import (
     MODELS,
     Broken,
     Looks,
