@@ -1,4 +1,4 @@
-"""lab/phone/: streaming, counting multiplications, int8, ONNX, dominance and the judging of text."""
+"""lab/phone/: streaming, counting multiplications, int8, ONNX, dominance, the judging of text."""
 
 import importlib.util
 import json
