@@ -17,16 +17,16 @@ from course.make_exercise import MARKER, ROOT, SOLUTION
 HANDOUT = ROOT / "exported" / "handout.html"
 
 
-def write(path=HANDOUT):
+def write(path=HANDOUT, solution=SOLUTION):
     """Write the page and return its path.
 
     Raises ValueError for a figure whose cell has no text in its metadata ``alt``.
     """
-    notebook = nbformat.read(SOLUTION, as_version=4)
+    notebook = nbformat.read(solution, as_version=4)
     for cell in notebook.cells:
         cell.source = "\n".join(line for line in cell.source.split("\n") if not MARKER.match(line))
     exporter = HTMLExporter(template_name="lab", embed_images=True)
-    html, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": SOLUTION.stem}})
+    html, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": solution.stem}})
     page = BeautifulSoup(html, "html.parser")
     for script in page("script"):  # for formulas, diagrams and widgets, which there are none of
         script.decompose()

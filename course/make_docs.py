@@ -13,16 +13,14 @@ import argparse
 import csv
 import re
 import sys
-from pathlib import Path
 
 import pandas as pd
 
 from course import read_solution
-from course.make_exercise import todo_number
+from course.make_exercise import ROOT, todo_number
 from course.reliability import RESULTS
 from lab import checks
 
-ROOT = Path(__file__).resolve().parent.parent
 README, DOCS = ROOT / "README.md", ROOT / "docs"
 GRADING = ROOT / "benchmarks" / "grading.csv"
 

@@ -44,3 +44,14 @@ def run_todos(*numbers):
             source = "".join(cell["source"])
             exec(compile(source, cell["id"], "exec"), namespace)
     return namespace
+
+
+def training_function(**names):
+    """Return the solution's train_and_compare_models, with these values of names that it reads.
+
+    In the notebook it takes MODEL_CLASSES, SEED, LEARNING_RATES, train_epoch and more from the
+    cells before it; here from a namespace that nobody else has.
+    """
+    namespace = run_todos(1, 2, 3, 5)
+    namespace.update(names)
+    return namespace["train_and_compare_models"]

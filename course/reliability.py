@@ -10,7 +10,8 @@ import tempfile
 import xml.etree.ElementTree
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from course.make_exercise import ROOT
+
 RESULTS = ROOT / "docs" / "reliability.csv"
 TESTS = {
     "the dataset hub and its faults": "test_wikitext",

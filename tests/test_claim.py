@@ -3,6 +3,7 @@
 import pytest
 
 import helpers
+from course.read_solution import training_function
 from lab.ngram import NGram
 
 
@@ -11,14 +12,7 @@ def test_gated_models_predict_better_than_a_five_gram(namespace, sample):
     text, chars, char2idx, _ = sample
     splits = helpers.prepare_sequences(text, char2idx)
     counted = NGram.of_windows(*splits[:2], len(chars)).perplexity(*splits[4:])
-    namespace = namespace | {"SEED": 1}
     classes = {name: namespace["MODEL_CLASSES"][name] for name in ("LSTM", "GRU")}
-    train = namespace["train_and_compare_models"]
-    before = train.__globals__["MODEL_CLASSES"]
-    train.__globals__["MODEL_CLASSES"] = classes
-    try:
-        models, _ = train(*splits[:4], len(chars))
-    finally:
-        train.__globals__["MODEL_CLASSES"] = before
+    models, _ = training_function(MODEL_CLASSES=classes, SEED=1)(*splits[:4], len(chars))
     for name, model in models.items():
         assert helpers.calculate_perplexity(model, *splits[4:]) < counted, name

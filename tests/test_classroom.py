@@ -20,7 +20,7 @@ from lab.takeaways import compare_guess, key_takeaways
 
 
 @pytest.fixture
-def train(namespace, sample, monkeypatch):
+def train(namespace, sample):
     """Return a function that runs the solution's training for three epochs on a short text."""
     text, chars, char2idx, _ = sample
     splits = helpers.prepare_sequences(text[:5_000], char2idx)
@@ -28,11 +28,9 @@ def train(namespace, sample, monkeypatch):
         name: lambda vocab_size, cls=cls: cls(vocab_size, hidden_dim=16)
         for name, cls in namespace["MODEL_CLASSES"].items()
     }
-    function = namespace["train_and_compare_models"]
-    monkeypatch.setitem(function.__globals__, "MODEL_CLASSES", small)
 
-    def run(train_epoch):
-        monkeypatch.setitem(function.__globals__, "train_epoch", train_epoch)
+    def run(**names):
+        function = read_solution.training_function(MODEL_CLASSES=small, **names)
         return *function(*splits[:4], len(chars), epochs=3), splits[4:]
 
     return run
@@ -62,7 +60,7 @@ def test_an_interrupt_leaves_what_there_is_to_the_rest_of_the_notebook(train, at
             raise KeyboardInterrupt
         return helpers.train_epoch(*arguments)
 
-    models, metrics, test = train(train_epoch)
+    models, metrics, test = train(train_epoch=train_epoch)
     assert list(models) == list(metrics) == ["RNN", "LSTM"][: math.ceil(at / 3)]
     done = {name: len(measured["epoch_times"]) for name, measured in metrics.items()}
     assert sum(done.values()) == at - 1
@@ -80,7 +78,7 @@ def test_divergence_stops_one_model_and_the_others_finish(train, capsys):
         loss, seconds = helpers.train_epoch(*arguments)
         return (math.inf if len(calls) == 5 else loss), seconds  # the LSTM's second
 
-    models, metrics, test = train(train_epoch)
+    models, metrics, test = train(train_epoch=train_epoch)
     assert [len(measured["epoch_times"]) for measured in metrics.values()] == [3, 2, 3]
     assert metrics["LSTM"]["best_epoch"] in (1, 2)
     table = rest_of_the_notebook(models, metrics, test)
@@ -89,10 +87,9 @@ def test_divergence_stops_one_model_and_the_others_finish(train, capsys):
     assert "LSTM: the loss has diverged in epoch 2: inf" in capsys.readouterr().out
 
 
-def test_a_learning_rate_that_diverges_is_survived(train, monkeypatch, namespace, sample, capsys):
+def test_a_learning_rate_that_diverges_is_survived(train, sample, capsys):
     rates = dict.fromkeys(("RNN", "LSTM", "GRU"), 1e30)
-    monkeypatch.setitem(namespace["train_and_compare_models"].__globals__, "LEARNING_RATES", rates)
-    models, metrics, test = train(helpers.train_epoch)
+    models, metrics, test = train(LEARNING_RATES=rates)
     assert list(models) == ["RNN", "LSTM", "GRU"]
     assert {measured["best_epoch"] for measured in metrics.values()} == {0}
     table = rest_of_the_notebook(models, metrics, test)

