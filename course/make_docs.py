@@ -15,9 +15,10 @@ import re
 import sys
 
 import pandas as pd
+from bs4 import BeautifulSoup
 
 from course import read_solution
-from course.make_exercise import ROOT, todo_number
+from course.make_exercise import ROOT
 from course.reliability import RESULTS
 from lab import checks
 
@@ -70,36 +71,41 @@ def _outputs():
     return {cell["id"]: cell["outputs"] for cell in cells if cell["cell_type"] == "code"}
 
 
-def _shown(outputs):
-    """Return the rows of the table that show_table made of a cell's output, the header first."""
-    text = next("".join(o["data"]["text/plain"]) for o in outputs if "data" in o)
-    header, *rows = (re.split(r"  +", line.strip()) for line in text.splitlines())
-    return [["", *" ".join(header).split()[1:]], *(row for row in rows if len(row) > 1)]
+def _table(outputs):
+    """Return the table that a cell of the solution shows: {row name: {column name: text}}."""
+    html = next("".join(o["data"]["text/html"]) for o in outputs if "data" in o)
+    table = BeautifulSoup(html, "html.parser").table
+    names = [cell.text for cell in table.thead("th")][1:]
+    return {
+        row.th.text: dict(zip(names, (cell.text for cell in row("td")), strict=True))
+        for row in table.tbody("tr")
+    }
 
 
-def _markdown(rows):
-    """Return the Markdown of a table; cells that are missing at a row's end are left empty."""
-    width = len(rows[0])
-    lines = [f"| {' | '.join(row + [''] * (width - len(row)))} |" for row in rows]
-    return "\n".join([lines[0], "|---" + "|---:" * (width - 1) + "|", *lines[1:]])
+def _markdown(title, rows):
+    """Return the Markdown of a table of rows by name; a cell that a row lacks is left empty."""
+    names = list(next(iter(rows.values())))
+    lines = [f"| {' | '.join([title, *names])} |", "|---" + "|---:" * len(names) + "|"]
+    for row, cells in rows.items():
+        lines.append(f"| {' | '.join([row, *(str(cells.get(name, '')) for name in names)])} |")
+    return "\n".join(lines)
 
 
 def results():
     """Return the Markdown of the performance table, with the memory spans, and the machine."""
     outputs = _outputs()
     machine = re.search(r"\((.*)\)", "".join(outputs["setup"][0]["text"]))[1]
-    header, *rows = _shown(outputs["performance-table"])
     spans = "".join("".join(output.get("text", "")) for output in outputs["memory-spans"])
-    found = dict(re.findall(r"Char(\w+): .*?(\d+) characters", spans))
-    rows.append(["Memory Span (characters)", *found.values()])
-    table = _markdown([["one run of the solution", *header[1:]], *rows])
+    rows = _table(outputs["performance-table"])
+    rows["Memory Span (characters)"] = dict(re.findall(r"Char(\w+): .*?(\d+) characters", spans))
+    table = _markdown("one run of the solution", rows)
     return f"{table}\n\nCorpus: the bundled sample. Machine: {machine}."
 
 
 def phone():
     """Return the Markdown of what a keystroke takes: phone_table and compare_runtimes."""
     outputs = _outputs()
-    return _markdown([*_shown(outputs["phone-table"]), *_shown(outputs["runtimes"])[1:]])
+    return _markdown("", _table(outputs["phone-table"]) | _table(outputs["runtimes"]))
 
 
 def speed():
@@ -145,10 +151,11 @@ def speed():
 def reliability():
     """Return the Markdown of how many inputs were tried and handled."""
     results = pd.read_csv(RESULTS)
-    rows = [["tried", "inputs", "handled"]]
-    for tried, group in results.groupby("tried", sort=False):
-        rows.append([tried, str(len(group)), str((group["outcome"] == "handled").sum())])
-    return _markdown(rows)
+    rows = {
+        tried: {"inputs": len(group), "handled": (group["outcome"] == "handled").sum()}
+        for tried, group in results.groupby("tried", sort=False)
+    }
+    return _markdown("tried", rows)
 
 
 def grading():
@@ -167,27 +174,33 @@ def grading():
 
 def timings():
     """Return the Markdown of each TODO: its points, its minutes and the seconds of computing."""
-    headings, computing, todo = {}, {}, None
     points = {check.number: check.points for check in checks.CHECKS.values()}
+    seconds, rows = _computing(), {}
     for cell in read_solution.required_cells():
-        source = "".join(cell["source"])
-        if heading := re.search(r"^### TODO (\d+) · (.*) \((\d+) min", source, re.MULTILINE):
-            headings[int(heading[1])] = heading.groups()
-        todo = todo_number(cell) or todo
-        for output in cell.get("outputs", ()) if todo else ():
-            text = "".join(output.get("text", ""))
-            seconds = re.findall(r"characters \((\d+) s\)", text)
-            if cell["id"] == "train":
-                epochs = re.findall(r"epoch +(\d+)/\1 .*?(\S+) s  \(", text)
-                means = _shown(_outputs()["performance-table"])[7][1:]
-                seconds = [int(n) * float(m) for (n, _), m in zip(epochs, means, strict=True)]
-            if seconds:
-                computing[todo] = f"{sum(map(float, seconds)):.0f}"
-    rows = [["TODO", "what", "minutes", "computing (s)", "points"]]
-    for number, (_, what, minutes) in headings.items():
-        rows.append([str(number), what, minutes, computing.get(number, ""), str(points[number])])
-    rows.append(["10", "the paragraph", "", "", str(checks.PARAGRAPH_POINTS)])
-    return _markdown(rows)
+        heading = r"^### TODO (\d+) · (.*) \((\d+) min"
+        if found := re.search(heading, "".join(cell["source"]), re.MULTILINE):
+            number = int(found[1])
+            rows[found[1]] = {
+                "what": found[2],
+                "minutes": found[3],
+                "computing (s)": seconds.get(number, ""),
+                "points": points[number],
+            }
+    rows["10, by you"] = {"what": "the paragraph", "points": checks.PARAGRAPH_POINTS}
+    return _markdown("TODO", rows)
+
+
+def _computing():
+    """Return {number of a TODO: seconds that it computes in the solution}."""
+    outputs = _outputs()
+    spans = "".join("".join(output.get("text", "")) for output in outputs["memory-spans"])
+    progress = "".join("".join(output.get("text", "")) for output in outputs["train"])
+    epochs = dict(re.findall(r"^(\w+) +epoch +(\d+)/\2 ", progress, re.MULTILINE))
+    means = _table(outputs["performance-table"])["Avg Epoch Time (s)"]
+    return {
+        5: round(sum(int(epochs[name]) * float(mean) for name, mean in means.items())),
+        9: sum(map(int, re.findall(r"characters \((\d+) s\)", spans))),
+    }
 
 
 def marked():
