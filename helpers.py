@@ -1,9 +1,9 @@
 """Everything the exercise provides, in the order in which the data flows.
 
 text -> vocabulary -> windows -> training -> evaluation -> table -> plots. The models are the
-student's. Left out on purpose: no trainer class, no configuration files, no global state; a helper
-gets what it needs as arguments. A helper that is handed ``None`` (a TODO not filled in yet) says in
-one line which TODO it waits for, and returns ``None``.
+student's. Left out on purpose: no trainer class, no configuration files, no global state but the
+watch over PyTorch's threads; a helper gets what it needs as arguments. A helper that is handed
+``None`` (a TODO not filled in yet) says in one line which TODO it waits for, and returns ``None``.
 
 Set the environment variable ``EXERCISE_QUICK=1`` to run the notebooks in seconds: a few windows,
 epochs and batches. That proves that they work and measures nothing.
