@@ -152,6 +152,7 @@ def test_the_kernels_interrupt_in_the_middle_of_an_epoch(tmp_path, quick):
     assert "compare all three models" in printed_by(notebook, "key-takeaways")
 
 
+@pytest.mark.slow
 def test_cells_run_twice_give_what_they_give_once(quick):
     def change(notebook):
         doubled = []

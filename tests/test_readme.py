@@ -81,6 +81,7 @@ def test_the_first_command_opens_the_exercise_or_says_where(browser, tmp_path):
         assert said[0] in page.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_line_that_runs_the_whole_solution_writes_a_page(tmp_path, quick):
     (line,) = re.findall(r"^\.venv/bin/jupyter nbconvert .*$", README, re.M)
     assert " --output-dir exported " in line
