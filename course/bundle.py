@@ -22,7 +22,7 @@ BUNDLE = ROOT / "exported" / "exercise.zip"
 SUPPLIES = {
     ".": "helpers.py requirements.txt LICENSE",
     "lab": "__init__.py goal.py memory.py ngram.py recurrences.py series.py study.py takeaways.py",
-    "lab/checks": "__init__.py hints.py results.py rule.py todo_1_models.py todo_5_training.py"
+    "lab/checks": "__init__.py hints.toml results.py rule.py todo_1_models.py todo_5_training.py"
     " todo_6_outputs.py todo_9_decision.py",
     "lab/phone": "__init__.py int8.py keystrokes.py pareto.py runtimes.py table.py text.py"
     " requirements.txt",

@@ -1,6 +1,7 @@
 """Grading many submissions: each in its own process, none at the cost of another."""
 
 import csv
+import functools
 import json
 import os
 import signal
@@ -52,8 +53,8 @@ def test_what_is_left_over_is_found():
     assert [one.pid for one in found] == [process.pid]
 
 
-def run(source, seconds=20, megabytes=500):
-    return sandbox.run([("cell", source, None)], seconds, megabytes)
+def run(source, seconds=20, megabytes=500, **how):
+    return sandbox.run([("cell", source, None)], seconds, megabytes, **how)
 
 
 def test_cells_are_run_and_reported():
@@ -65,13 +66,12 @@ def test_cells_are_run_and_reported():
 
 @pytest.mark.skipif(os.name == "nt", reason="only polled there")
 @pytest.mark.parametrize("isolated", [True, False])
-def test_all_that_was_used_is_known_at_the_end(isolated, monkeypatch):
-    monkeypatch.setattr(sandbox, "_usage", lambda pid: (0.0, 0.0))  # as if it was never looked at
-    if not isolated:
-        monkeypatch.setattr(sandbox, "isolation", lambda: [])
+def test_all_that_was_used_is_known_at_the_end(isolated):
     burn = "import time\nwhile time.process_time() < 0.5: pass"
     _, ended, core_seconds, _ = run(
-        f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {burn!r}])\n{burn}"
+        f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {burn!r}])\n{burn}",
+        shut_off=isolated,
+        poll=5,  # looked at once, before it has begun
     )
     assert ended is None and core_seconds > 1
 
@@ -99,17 +99,15 @@ def test_what_waits_for_ever_is_ended():
 
 @pytest.mark.skipif(os.name == "nt", reason="starts programs of Unix")
 @pytest.mark.parametrize("isolated", [True, False])
-def test_nothing_that_a_submission_starts_outlives_it(isolated, monkeypatch):
-    if not isolated:
-        monkeypatch.setattr(sandbox, "isolation", lambda: [])
-    elif not sandbox.isolation():
+def test_nothing_that_a_submission_starts_outlives_it(isolated):
+    if isolated and not sandbox.isolation():
         pytest.skip("this system does not let us shut a process off")
     source = (
         "import subprocess\n"
         "subprocess.Popen(['sleep', '1000'], start_new_session=True)\n"
         "subprocess.Popen('sleep 1000 &', shell=True)\n"
     )
-    facts, ended, *_ = run(source)
+    facts, ended, *_ = run(source, shut_off=isolated)
     assert ended is None and not leftovers()
     assert facts[-1]["left"] >= 1
 
@@ -198,18 +196,16 @@ def test_what_is_not_a_notebook_is_said_and_the_next_run_grades_only_what_change
     assert [row["submission"] for row in again] == [row["submission"] for row in rows]
 
 
-def test_a_grader_that_fails_on_one_submission_goes_on_and_tries_it_again(
-    tmp_path, monkeypatch, capsys
-):
+def test_a_grader_that_fails_on_one_submission_goes_on_and_tries_it_again(tmp_path, capsys):
     def broken(*arguments):
         raise RuntimeError("no room on the disk")
 
     (tmp_path / "one.ipynb").write_text(nbformat.writes(BASE), encoding="utf-8")
+    fails = functools.partial(submission.grade, run=broken)
     with joblib.parallel_config("sequential"):
-        monkeypatch.setattr(sandbox, "run", broken)
-        (row,) = grade.grade_all(tmp_path, tmp_path / "grades")
+        (row,) = grade.grade_all(tmp_path, tmp_path / "grades", grade=fails)
         assert row["verdict"] == "grader failed" and "no room" in row["detail"]
-        grade.grade_all(tmp_path, tmp_path / "grades")
+        grade.grade_all(tmp_path, tmp_path / "grades", grade=fails)
     assert capsys.readouterr().out.count("grader failed") == 2
 
 
@@ -232,12 +228,12 @@ def test_a_page_escapes_what_the_student_wrote():
         ({"check": "char_rnn", "points": 12, "status": "failed", "rule": "mine"}, "grader failed"),
     ],
 )
-def test_whatever_a_submission_reports_the_others_are_graded(fact, verdict, tmp_path, monkeypatch):
+def test_whatever_a_submission_reports_the_others_are_graded(fact, verdict, tmp_path):
     (tmp_path / "one.ipynb").write_text(nbformat.writes(BASE), encoding="utf-8")
     facts = [{"cell": "samples"}, fact]
-    monkeypatch.setattr(sandbox, "run", lambda *limits: (facts, "ended", 1.0, 1.0))
+    says = functools.partial(submission.grade, run=lambda *limits: (facts, "ended", 1.0, 1.0))
     with joblib.parallel_config("sequential"):
-        (row,) = grade.grade_all(tmp_path, tmp_path / "grades")
+        (row,) = grade.grade_all(tmp_path, tmp_path / "grades", grade=says)
     assert row["verdict"] == verdict
     assert (tmp_path / "grades" / "one.html").exists()
 

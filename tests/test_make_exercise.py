@@ -30,12 +30,11 @@ def test_committed_exercise_is_the_generated_one():
     make_exercise.main(["--check"])
 
 
-def test_check_fails_when_the_committed_file_differs(tmp_path, monkeypatch):
+def test_check_fails_when_the_committed_file_differs(tmp_path):
     drifted = tmp_path / "exercise.ipynb"
     drifted.write_text(EXERCISE.read_text(encoding="utf-8") + " ", encoding="utf-8")
-    monkeypatch.setattr(make_exercise, "EXERCISE", drifted)
     with pytest.raises(SystemExit, match="make_exercise"):
-        make_exercise.main(["--check"])
+        make_exercise.main(["--check"], drifted)
 
 
 def test_no_line_of_the_solution_leaks():

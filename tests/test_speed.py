@@ -9,13 +9,10 @@ import sys
 
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 import helpers
-from benchmarks.speed import loop, protocols, scaling, together
+from benchmarks.speed import loop, protocols, together
 from lab.phone import keystrokes, runtimes
-
-NAMES = ("RNN", "LSTM", "GRU")
 
 
 def test_datasets_is_imported_only_for_a_corpus_from_the_hub():
@@ -24,30 +21,18 @@ def test_datasets_is_imported_only_for_a_corpus_from_the_hub():
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
 
 
-@pytest.mark.filterwarnings("ignore:TF32 acceleration")  # switching oneDNN off and on says so
-@pytest.mark.parametrize("name", NAMES)
-def test_the_products_of_the_limit_are_the_operations_that_torch_counts(namespace, name):
-    model = namespace[f"Char{name}"](73)
-    X = torch.zeros(loop.BATCH, loop.SEQ_LEN, dtype=torch.long)
-    # Without oneDNN, because the counter does not look into its fused LSTM.
-    with torch.backends.mkldnn.flags(enabled=False), FlopCounterMode(display=False) as counter:
-        model(X, return_sequences=True)[0].sum().backward()
-    listed = sum(2 * m * k * n * count for m, k, n, count in loop.products(name, 73))
-    assert listed == pytest.approx(counter.get_total_flops(), rel=0.02)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", helpers.MODELS)
 def test_train_epoch_adds_little_to_a_bare_loop(namespace, sample, name):
     text, chars, char2idx, _ = sample
     X, y = helpers.one_pass(*helpers.prepare_sequences(text, char2idx)[:2], seed=0)
     model_class = namespace[f"Char{name}"]
-    ratio, _ = loop.throughput_of_train_epoch(model_class, X[:320], y[:320], len(chars))
+    ratio = loop.throughput_of_train_epoch(model_class, X[:320], y[:320], len(chars))
     assert ratio > 0.75
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", helpers.MODELS)
 def test_an_epoch_is_several_times_faster_than_one_of_the_last_step_protocol(
     namespace, sample, name
 ):
@@ -76,18 +61,7 @@ def test_two_trainings_at_once_share_the_machine():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
-def test_memory_is_flat_per_character_and_time_linear(monkeypatch):
-    monkeypatch.setenv("EXERCISE_QUICK", "0")  # the measured process is one of its own
-    small, large = ({row["stage"]: row for row in scaling.stages([n])} for n in (60_000, 600_000))
-    epoch = "epoch of the RNN"
-    assert 4 < large[epoch]["seconds"] / small[epoch]["seconds"] < 25
-    bytes_per_character = large["prepare"]["memory_mb"] * 2**20 / 600_000
-    assert bytes_per_character < 40
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", helpers.MODELS)
 def test_a_keystroke_takes_onnx_runtime_no_longer_than_eager_pytorch(
     namespace, sample, name, tmp_path
 ):

@@ -31,9 +31,10 @@ PROGRAM = """
 import json, sys, time
 import helpers
 from data import wikitext
-wikitext.STALL_SECONDS = float(sys.argv[1])
 start = time.monotonic()
-try: result = {"text": helpers.load_text("wikitext-2", max_chars=None)}
+try:
+    wikitext.load_rows(stall_seconds=float(sys.argv[1]))
+    result = {"text": helpers.load_text("wikitext-2", max_chars=None)}
 except (ConnectionError, ValueError) as error: result = {"error": str(error)}
 result |= {"seconds": time.monotonic() - start, "imported": "datasets" in sys.modules}
 with open(sys.argv[2], "w", encoding="utf-8") as file: json.dump(result, file)

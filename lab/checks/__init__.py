@@ -18,30 +18,7 @@ from lab.checks.results import (
     summary,
     title,
 )
-from lab.checks.rule import MODELS, RULES, NotAttempted
-
-__all__ = [
-    "CHECKS",
-    "MODELS",
-    "PARAGRAPH_POINTS",
-    "POINTS",
-    "RULES",
-    "CheckResult",
-    "char_gru",
-    "char_lstm",
-    "char_rnn",
-    "figures",
-    "hint",
-    "latest",
-    "long_context",
-    "parameters",
-    "performance",
-    "recommendation",
-    "samples",
-    "summary",
-    "title",
-    "training",
-]
+from lab.checks.rule import RULES, NotAttempted
 
 
 @check

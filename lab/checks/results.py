@@ -6,16 +6,17 @@ import io
 import random
 import sys
 import textwrap
+import tomllib
 import warnings
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
-from lab.checks import hints
-from lab.checks.rule import Broken, NotAttempted
+from lab.checks.rule import RULES, Broken, NotAttempted
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,12 @@ CHECKS = {
 }
 
 
+FOLDER = Path(__file__).parent
 POINTS = {name: check.points for name, check in CHECKS.items()}  # of a check that passes
 PARAGRAPH_POINTS = 10  # for the paragraph of TODO 10, which a person reads
 
 latest = {}  # the last result of each check in this session, for summary() and hint()
-_hinted = {}  # the number of hints given for a check and symptom
+_hinted = {}  # the number of hints given for a check and rule
 
 
 @dataclass(eq=False)
@@ -142,22 +144,33 @@ def summary():
     return table
 
 
-def hint(check, step=None):
+def hint(check=None, step=None):
     """Print the next hint for a check, or the one with this number, counted from 1.
 
-    Hints belong to a symptom, the rule that the check found broken last: from a question to nearly
-    the line. After the last hint it is shown again. Raises ValueError for an unknown check or step.
+    Hints belong to the rule that the check found broken last, or to a TODO not yet attempted: from
+    a question to nearly the line. After the last hint it is shown again. Raises ValueError for an
+    unknown check or step.
     """
     if check not in CHECKS:
-        raise ValueError(f"check={check!r}: expected one of {', '.join(CHECKS)}")
+        raise ValueError(f"checks.hint({check!r}): put the name of a check, {', '.join(CHECKS)}")
     rule = latest[check].rule if check in latest else None
-    symptom, texts = hints.for_symptom(check, rule)
+    texts = hints(check, rule)
     if step is None:
-        step = _hinted[check, symptom] = min(_hinted.get((check, symptom), 0) + 1, len(texts))
+        step = _hinted[check, rule] = min(_hinted.get((check, rule), 0) + 1, len(texts))
     if step not in range(1, len(texts) + 1):
         raise ValueError(f"step={step!r}: there are hints 1 to {len(texts)} for {check!r}")
-    print(f"{title(check)}: {symptom}")
+    print(f"{title(check)}: {RULES.get(rule, 'where to begin')}")
     print(textwrap.fill(f"Hint {step} of {len(texts)}: {texts[step - 1]}", 80))
+
+
+def hints(check, rule=None):
+    """Return the hints for a rule that a check found broken, or for a check not yet attempted."""
+    filed = tomllib.loads((FOLDER / "hints.toml").read_text(encoding="utf-8"))
+    kind = check.removeprefix("char_").upper()
+    state = "torch.zeros(self.num_layers, batch_size, self.hidden_dim, device=device)"
+    state = f"h, torch.zeros_like(h), with h = {state}" if kind == "LSTM" else state
+    texts = filed[rule or check]
+    return [text.replace("{layer}", f"nn.{kind}").replace("{state}", state) for text in texts]
 
 
 def check(function):

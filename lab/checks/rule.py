@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 
 import helpers
+from helpers import MODELS
 
-MODELS = ("RNN", "LSTM", "GRU")
 RULES = {"raised": "the code raised an exception"}  # id -> what is wrong
 
 

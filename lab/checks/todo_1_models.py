@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 import helpers
+from helpers import MODELS
 from lab.checks.rule import (
-    MODELS,
     Broken,
     Looks,
     NotAttempted,
@@ -101,7 +101,7 @@ class Trial:
 
     @property
     def states(self):
-        return as_list(self.answer[1])
+        return helpers.states(self.answer[1])
 
     @cached_property
     def every_step(self):
@@ -126,11 +126,6 @@ def _is_stub(model, x):
     return False
 
 
-def as_list(hidden):
-    """Return the tensors of a hidden state as a list: [h], or [h, c] for the LSTM."""
-    return list(hidden) if isinstance(hidden, (tuple, list)) else [hidden]
-
-
 def changed(x, place):
     """Return windows with other characters in one place."""
     x = x.clone()
@@ -138,9 +133,7 @@ def changed(x, place):
     return x
 
 
-# ---------------------------------------------------------------------------------------------
-# The class
-# ---------------------------------------------------------------------------------------------
+# ----- The class ----------------------------------------------------------------------------------
 
 
 @looks.at("not-a-module", "the class does not inherit from nn.Module")
@@ -195,9 +188,7 @@ def _(t):
                 )
 
 
-# ---------------------------------------------------------------------------------------------
-# The logits
-# ---------------------------------------------------------------------------------------------
+# ----- The logits ---------------------------------------------------------------------------------
 
 
 @looks.at("logits-shape", "the logits are not of shape (batch, vocab_size)")
@@ -326,9 +317,7 @@ def _(t):
         )
 
 
-# ---------------------------------------------------------------------------------------------
-# The sizes
-# ---------------------------------------------------------------------------------------------
+# ----- The sizes ----------------------------------------------------------------------------------
 
 
 @looks.at("hidden-not-returned", "forward does not return a pair (logits, new hidden state)")
@@ -387,7 +376,7 @@ def _(t):
 
 def _is_as_asked(t, hidden):
     """Return whether a state is a pair for the LSTM, and one tensor for the others."""
-    return t.pair == isinstance(hidden, (tuple, list)) and len(as_list(hidden)) == 1 + t.pair
+    return t.pair == isinstance(hidden, (tuple, list)) and len(helpers.states(hidden)) == 1 + t.pair
 
 
 @looks.at("hidden-shape")
@@ -431,16 +420,14 @@ def _(t):
 
 @looks.at("layer-type")
 def _(t):
-    if t.kind == "RNN" and as_list(t.loud[1])[0].abs().max() > 1.001:
+    if t.kind == "RNN" and helpers.states(t.loud[1])[0].abs().max() > 1.001:
         return (
             "hidden states exceed 1: expected tanh, the activation of a vanilla RNN (nn.RNN's "
             "default)."
         )
 
 
-# ---------------------------------------------------------------------------------------------
-# The state
-# ---------------------------------------------------------------------------------------------
+# ----- The state ----------------------------------------------------------------------------------
 
 
 @looks.at("hidden-ignored", "the hidden state that is passed in does not change the logits")
@@ -479,9 +466,7 @@ def _(t):
         )
 
 
-# ---------------------------------------------------------------------------------------------
-# Dropout
-# ---------------------------------------------------------------------------------------------
+# ----- Dropout ------------------------------------------------------------------------------------
 
 
 def _twice(t, dropout):
@@ -510,7 +495,7 @@ def _(t):
 @looks.at("dropout-rate")
 def _(t):
     (one, state), (other, other_state) = _twice(t, 1.0)
-    if not (same(one, other) and same(as_list(state)[0], as_list(other_state)[0])):
+    if not (same(one, other) and same(helpers.states(state)[0], helpers.states(other_state)[0])):
         return (
             "with dropout=1.0, two calls in training mode differ, though nothing should be left to "
             "chance: pass dropout on as it is."
@@ -525,7 +510,7 @@ def _(t):
     first[0, 0] = torch.randn(HIDDEN)  # only the lowest layer's state differs between the rows
     state = (first, *others) if t.pair else first
     logits, _ = t.ask(model=model, return_sequences=True)
-    free, driven = (as_list(t.ask(hidden=h, model=model)[1])[0] for h in (None, state))
+    free, driven = (helpers.states(t.ask(hidden=h, model=model)[1])[0] for h in (None, state))
     places = {
         "after the embedding": _rows_agree(free[0]),
         "between the recurrent layers": _rows_agree(driven[1]),
@@ -549,9 +534,7 @@ def _(t):
         return f"the default of dropout is {default.default}: expected 0.3."
 
 
-# ---------------------------------------------------------------------------------------------
-# init_hidden
-# ---------------------------------------------------------------------------------------------
+# ----- init_hidden --------------------------------------------------------------------------------
 
 START = (LAYERS, 4, HIDDEN)  # of a batch of four
 starts = Looks()  # which also name better why a first call raised
@@ -570,7 +553,7 @@ def _(t):
 @starts.at("init-hidden-shape", "init_hidden does not give shape (num_layers, batch, hidden_dim)")
 def _(t):
     state = t.model.init_hidden(4)
-    if not all(torch.is_tensor(s) and s.shape == START for s in as_list(state)):
+    if not all(torch.is_tensor(s) and s.shape == START for s in helpers.states(state)):
         return (
             f"init_hidden(4) returned {describe(state)}: expected {START}, "
             "(num_layers, batch, hidden_dim)."
@@ -579,14 +562,14 @@ def _(t):
 
 @starts.at("init-hidden-values", "init_hidden does not return zeros")
 def _(t):
-    if any(state.any() for state in as_list(t.model.init_hidden(4))):
+    if any(state.any() for state in helpers.states(t.model.init_hidden(4))):
         return "init_hidden(4) returned numbers other than zero."
 
 
 @starts.at("init-hidden-device", "init_hidden does not follow the device of the model")
 def _(t):
     elsewhere = copy.deepcopy(t.model).to("meta")  # a device that every machine has
-    for tensor in as_list(run("init_hidden(4)", elsewhere.init_hidden, 4)):
+    for tensor in helpers.states(run("init_hidden(4)", elsewhere.init_hidden, 4)):
         if tensor.device.type != "meta":
             return (
                 f"init_hidden returned a tensor on {tensor.device} for a model on another device: "
@@ -597,9 +580,7 @@ def _(t):
 looks += starts
 
 
-# ---------------------------------------------------------------------------------------------
-# Behind an exception
-# ---------------------------------------------------------------------------------------------
+# ----- Behind an exception ------------------------------------------------------------------------
 
 
 def _behind(t, raised):
@@ -637,9 +618,7 @@ def _attributes(layer, raised):
         yield "out_features", VOCAB, "vocab-size", "vocab_size"
 
 
-# ---------------------------------------------------------------------------------------------
-# TODO 4: their parameters
-# ---------------------------------------------------------------------------------------------
+# ----- TODO 4: their parameters -------------------------------------------------------------------
 
 counts = Looks()
 

@@ -11,14 +11,13 @@ import torch
 from torch import nn
 
 import helpers
-from lab.checks.rule import MODELS, Looks, describe, not_one_per_model
+from helpers import MODELS
+from lab.checks.rule import Looks, describe, not_one_per_model
 
 samples, performance, figures = Looks(), Looks(), Looks()
 
 
-# ---------------------------------------------------------------------------------------------
-# TODO 6: samples
-# ---------------------------------------------------------------------------------------------
+# ----- TODO 6: samples ----------------------------------------------------------------------------
 
 
 class Samples(NamedTuple):
@@ -74,9 +73,7 @@ def _(t):
             )
 
 
-# ---------------------------------------------------------------------------------------------
-# TODO 7: the table
-# ---------------------------------------------------------------------------------------------
+# ----- TODO 7: the table --------------------------------------------------------------------------
 
 NUMBERS = ("Parameters", "Final Train Loss", "Final Val Loss", "Best Epoch", "Test Perplexity")
 NUMBERS += ("Bits per Character", "Avg Epoch Time (s)", "Inference Speed (ms)")
@@ -163,8 +160,7 @@ def _(t):
 @torch.no_grad()
 def _loss_on_some(model, X, y):
     """Return a model's loss on some of the windows, and how far that may be off for all."""
-    windows = helpers.budget().windows
-    X, y = X[:windows], y[:windows]
+    X, y = helpers.within_budget(X, y)
     every = max(1, len(X) // WINDOWS)
     device = next(model.parameters()).device
     logits, _ = copy.deepcopy(model).eval()(X[::every].to(device))  # (b, v)
@@ -173,9 +169,7 @@ def _loss_on_some(model, X, y):
     return losses.mean().item(), four_errors if every > 1 else 0.01
 
 
-# ---------------------------------------------------------------------------------------------
-# TODO 8: figures
-# ---------------------------------------------------------------------------------------------
+# ----- TODO 8: figures ----------------------------------------------------------------------------
 
 
 class Figures(NamedTuple):

@@ -4,11 +4,10 @@ import math
 from functools import cached_property
 from numbers import Real
 
-import pandas as pd
-
 import helpers
+from helpers import MODELS
 from lab import goal
-from lab.checks.rule import MODELS, Looks, describe, not_one_per_model
+from lab.checks.rule import Looks, describe, not_one_per_model
 
 long_context, recommendation = Looks(), Looks()
 
@@ -50,8 +49,7 @@ class Decision:
     @cached_property
     def table(self):
         """The performance table by model, with the memory spans."""
-        spans = {"Memory Span": pd.Series(self.spans)}
-        return self.measured.set_index("Model").assign(**spans)
+        return goal.measured(self.measured, self.spans)
 
     @cached_property
     def met(self):

@@ -1,0 +1,307 @@
+"""TODO 1 to 3: model classes. An answer is a model's name and what differs from the solution."""
+
+from tests.answers import SOURCES, right, wrong
+
+SOURCE = {"RNN": SOURCES[1], "LSTM": SOURCES[2], "GRU": SOURCES[3]}
+
+# Lines and pieces of the solution that many answers change, in their order.
+EMBEDDING = "nn.Embedding(vocab_size, embedding_dim)"
+LAYERS = "(embedding_dim, hidden_dim, num_layers, batch_first=True, dropout=dropout)"
+BATCH_FIRST = "batch_first=True, "
+BETWEEN = ", dropout=dropout)"
+DROPOUT = "self.dropout = nn.Dropout(dropout)"
+LINEAR = "nn.Linear(hidden_dim, vocab_size)"
+OUTPUT = f"self.output = {LINEAR}"
+FORWARD = "def forward(self, x, hidden=None, return_sequences=False):"
+LOOKUP = "self.embedding(x)"
+EMBED = f"self.dropout({LOOKUP})"
+RUN = "self.rnn(embedded, hidden)"
+STEP = f"rnn_out, hidden = {RUN}"
+UNLESS = "if not return_sequences:"
+LAST = "rnn_out = rnn_out[:, -1, :]"
+DROPPED = "self.dropout(rnn_out)"
+LOGITS = f"self.output({DROPPED})"
+RETURN = f"return {LOGITS}, hidden"
+ZEROS = "torch.zeros(self.num_layers, batch_size, self.hidden_dim, device=device)"
+PAIR = "return h, torch.zeros_like(h)"
+
+
+def returned(logits=LOGITS, hidden="hidden"):
+    return {RETURN: f"return {logits}, {hidden}"}
+
+
+# Changes that answers share, or that take more than a line. FROM_ZEROS passes the layer a state,
+# so that it raises where the state has another shape than the layer.
+FROM_ZEROS = {STEP: f"hidden = self.init_hidden(len(x)) if hidden is None else hidden\n{STEP}"}
+TWO_LAYERS = {"num_layers, batch_first": "2, batch_first"}
+WIDTH_256 = {"hidden_dim, num_layers, batch_first": "256, num_layers, batch_first"}
+WIDE_EMBEDDING = {EMBEDDING: "nn.Embedding(vocab_size, hidden_dim)"}
+EMBEDDING_86 = {EMBEDDING: "nn.Embedding(86, embedding_dim)"}
+LINEAR_86 = {LINEAR: "nn.Linear(hidden_dim, 86)"}
+BOTH_WAYS = {BATCH_FIRST: "batch_first=True, bidirectional=True, "}
+BACKWARDS = {LOOKUP: "self.embedding(x.flip(1))", UNLESS: f"rnn_out = rnn_out.flip(1)\n{UNLESS}"}
+WINDOWS_OF_50 = """\
+def forward(self, x, hidden, return_sequences=False, *more):
+    x = x.view(-1, 50)"""
+REMEMBER = f"""\
+hidden = hidden if hidden is not None else getattr(self, 'state', None)
+if hidden is not None and hidden.shape[1] != len(x): hidden = None
+{STEP}; self.state = hidden"""
+
+WRONG = [
+    # the class: what it inherits, takes and registers
+    wrong("not-a-module", "RNN", {"(nn.Module)": ""}),
+    wrong("super-init", "RNN", {"super().__init__()": "pass"}),
+    wrong("signature", "RNN", {", return_sequences=False": "", "not return_sequences": "True"}),
+    wrong("signature", "LSTM", {", dropout=0.3):": "):\n    dropout = 0.3"}),
+    wrong("signature", "GRU", {"def init_hidden": "def initial_hidden"}),
+    wrong("signature", "GRU", {"(self, x, hidden=None, ": "(self, x, "}),
+    wrong(
+        "unregistered-layer", "RNN", {EMBEDDING: f"[{EMBEDDING}]", LOOKUP: "self.embedding[0](x)"}
+    ),
+    # exceptions
+    wrong("raised", "RNN", {LOOKUP: "self.embeddings(x)"}),
+    wrong("raised", "LSTM", {RUN: "self.rnn(embedded, hidden[0])"}),
+    wrong("raised", "GRU", {RUN: "self.rnn(hidden, embedded)"}),
+    wrong("raised", "RNN", {FORWARD: WINDOWS_OF_50}),
+    # the logits: their shape, and that they are logits
+    wrong("logits-shape", "RNN", {LAST: "rnn_out = rnn_out[-1]"}),
+    wrong("logits-shape", "GRU", {LAST: "rnn_out = rnn_out[-1, :]"}),
+    wrong("logits-shape", "LSTM", returned(f"{LOGITS}.argmax(-1)")),
+    wrong("vocab-size", "RNN", LINEAR_86),
+    wrong("vocab-size", "GRU", EMBEDDING_86),
+    wrong("vocab-size", "LSTM", {EMBEDDING: "nn.Embedding(5, embedding_dim)"}),
+    wrong("vocab-size", "RNN", EMBEDDING_86 | LINEAR_86),
+    wrong("raw-logits", "RNN", returned(f"{LOGITS}.softmax(-1)")),
+    wrong("raw-logits", "GRU", returned(f"F.softmax({LOGITS}, dim=-1)")),
+    wrong("raw-logits", "LSTM", returned(f"F.log_softmax({LOGITS}, dim=-1)")),
+    wrong("raw-logits", "RNN", returned(f"F.relu({LOGITS})")),
+    wrong("raw-logits", "RNN", returned(f"{LOGITS}.tanh()")),
+    # time: which dimension, which step, which direction
+    wrong("return-sequences", "RNN", {UNLESS: "if True:"}),
+    wrong("batch-first", "RNN", {BATCH_FIRST: ""}),
+    wrong("batch-first", "LSTM", {BATCH_FIRST: ""}),
+    wrong("batch-first", "GRU", {BATCH_FIRST: "", **FROM_ZEROS}),
+    wrong("batch-first", "RNN", {BATCH_FIRST: "", LAST: "rnn_out = rnn_out[-1]"}),
+    wrong("final-timestep", "RNN", {UNLESS: "if False:"}),
+    wrong("final-timestep", "GRU", {UNLESS: "if return_sequences:"}),
+    wrong("final-timestep", "RNN", {LAST: "rnn_out = rnn_out[:, 0, :]"}),
+    wrong("final-timestep", "GRU", {LAST: "rnn_out = rnn_out.mean(dim=1)"}),
+    wrong("final-timestep", "LSTM", {LAST: "rnn_out = rnn_out.max(dim=1).values"}),
+    wrong("final-timestep", "RNN", {LAST: "rnn_out = hidden[0]"}),
+    wrong("final-timestep", "LSTM", {LAST: "rnn_out = hidden[1][-1]"}),
+    wrong("bidirectional", "GRU", BOTH_WAYS),
+    wrong("bidirectional", "LSTM", BOTH_WAYS | {LINEAR: "nn.Linear(2 * hidden_dim, vocab_size)"}),
+    wrong("bidirectional", "RNN", BACKWARDS),
+    # the sizes and the kind of layer
+    wrong("num-layers", "RNN", TWO_LAYERS),
+    wrong("num-layers", "LSTM", TWO_LAYERS),
+    wrong("num-layers", "RNN", TWO_LAYERS | FROM_ZEROS),
+    wrong("num-layers", "GRU", {LAYERS: "(embedding_dim, hidden_dim, batch_first=True)"}),
+    wrong("hidden-size", "GRU", WIDTH_256),
+    wrong("hidden-size", "LSTM", {LINEAR: "nn.Linear(embedding_dim, vocab_size)"}),
+    wrong("hidden-size", "RNN", WIDTH_256 | {LINEAR: "nn.Linear(256, vocab_size)"}),
+    wrong("embedding-size", "GRU", WIDE_EMBEDDING),
+    wrong("embedding-size", "RNN", {EMBEDDING: "nn.Embedding(vocab_size, 128)"}),
+    wrong("embedding-size", "LSTM", {"nn.LSTM(embedding_dim": "nn.LSTM(hidden_dim"}),
+    wrong("embedding-size", "RNN", WIDE_EMBEDDING | {"RNN(embedding_dim": "RNN(hidden_dim"}),
+    wrong("layer-type", "RNN", {BATCH_FIRST: 'batch_first=True, nonlinearity="relu", '}),
+    wrong("layer-type", "RNN", {"nn.RNN": "nn.GRU"}),
+    wrong("layer-type", "LSTM", {"nn.LSTM": "nn.GRU"}),
+    wrong("layer-type", "GRU", {"nn.GRU": "nn.LSTM"}),
+    wrong("parameter-count", "RNN", {LINEAR: "nn.Linear(hidden_dim, vocab_size, bias=False)"}),
+    wrong("parameter-count", "RNN", {"hidden_dim=256": "hidden_dim=128"}),
+    # the state: taken in, handed out, nowhere else, and with its gradient
+    wrong("hidden-ignored", "RNN", {RUN: "self.rnn(embedded)"}),
+    wrong("hidden-ignored", "LSTM", {RUN: "self.rnn(embedded, self.init_hidden(len(x)))"}),
+    wrong("hidden-not-returned", "RNN", {RETURN: f"return {LOGITS}"}),
+    wrong("hidden-not-returned", "RNN", {"rnn_out, hidden = ": "rnn_out, _ = "}),
+    wrong("hidden-not-returned", "GRU", returned(hidden="None")),
+    wrong("hidden-not-returned", "LSTM", returned(hidden="self.init_hidden(len(x))")),
+    wrong("hidden-shape", "RNN", returned(hidden="hidden[-1]")),
+    wrong("hidden-shape", "GRU", returned(hidden="hidden.transpose(0, 1)")),
+    wrong("hidden-shape", "LSTM", returned(hidden="hidden[0]")),
+    wrong("hidden-shape", "LSTM", {STEP: f"rnn_out, (h, c) = {RUN}; hidden = h"}),
+    wrong("state-leaks", "RNN", {STEP: REMEMBER}),
+    wrong(
+        "state-leaks",
+        "GRU",
+        {
+            RUN: "self.rnn(embedded, getattr(self, 's', hidden))",
+            RETURN: f"self.s = hidden\n{RETURN}",
+        },
+    ),
+    wrong("detached", "RNN", {DROPPED: "self.dropout(rnn_out.detach())"}),
+    wrong("detached", "GRU", {RUN: "self.rnn(embedded.data, hidden)"}),
+    wrong("detached", "RNN", {STEP: f"with torch.no_grad():\n    {STEP}"}),
+    # dropout: in three places, while training, at the rate asked for
+    wrong("dropout-always-on", "RNN", {EMBED: f"F.dropout({LOOKUP}, 0.3)"}),
+    wrong("dropout-always-on", "LSTM", {DROPPED: "F.dropout(rnn_out, p=0.3)"}),
+    wrong("dropout-missing", "RNN", {EMBED: LOOKUP}),
+    wrong("dropout-missing", "LSTM", {BETWEEN: ")"}),
+    wrong("dropout-missing", "GRU", {DROPPED: "rnn_out"}),
+    wrong("dropout-missing", "RNN", {EMBED: LOOKUP, BETWEEN: ")", DROPPED: "rnn_out"}),
+    wrong("dropout-rate", "RNN", {"nn.Dropout(dropout)": "nn.Dropout(0.3)"}),
+    wrong("dropout-rate", "RNN", {"dropout=0.3": "dropout=0.5"}),
+    wrong("dropout-rate", "GRU", {"nn.Dropout(dropout)": "nn.Dropout(dropout / 2)"}),
+    wrong("dropout-rate", "LSTM", {BETWEEN: ", dropout=dropout / 2)"}),
+    # init_hidden
+    wrong("init-hidden-tuple", "LSTM", {PAIR: "return h"}),
+    wrong("init-hidden-tuple", "LSTM", {PAIR: "return h", **FROM_ZEROS}),
+    wrong("init-hidden-tuple", "GRU", {f"return {ZEROS}": f"h = {ZEROS}; return h, h"}),
+    wrong("init-hidden-shape", "RNN", {"layers, batch_size,": "layers, 1,"}),
+    wrong(
+        "init-hidden-shape", "LSTM", {"self.num_layers, batch_size": "batch_size, self.num_layers"}
+    ),
+    wrong("init-hidden-shape", "GRU", {"(self.num_layers, batch_size": "(batch_size"}),
+    wrong("init-hidden-values", "RNN", {"torch.zeros": "torch.ones"}),
+    wrong("init-hidden-values", "LSTM", {"torch.zeros(": "torch.randn("}),
+    wrong("init-hidden-device", "GRU", {", device=device": ""}),
+]
+
+SHARED_BASE = """
+class Base(nn.Module):
+    def __init__(self, vocab_size, embedding_dim=128, hidden_dim=256, num_layers=2, dropout=0.3):
+        super().__init__()
+        self.shape = num_layers, hidden_dim
+        self.inputs = nn.Sequential(nn.Embedding(vocab_size, embedding_dim), nn.Dropout(dropout))
+        self.core = self.kind(embedding_dim, hidden_dim, num_layers, dropout=dropout)
+        self.head = nn.ModuleDict({"drop": nn.Dropout(dropout),
+                                   "out": nn.Linear(hidden_dim, vocab_size)})
+    def forward(self, x, hidden=None, return_sequences=False):
+        if hidden is None:
+            hidden = self.init_hidden(x.shape[0])
+        steps, hidden = self.core(self.inputs(x).transpose(0, 1), hidden)
+        logits = self.head["out"](self.head["drop"](steps)).transpose(0, 1)
+        return (logits if return_sequences else logits[:, -1]), hidden
+    def init_hidden(self, batch_size):
+        layers, width = self.shape
+        zeros = self.head["out"].weight.new_zeros(layers, batch_size, width)
+        return (zeros, zeros.clone()) if self.kind is nn.LSTM else zeros
+class CharRNN(Base):
+    kind = nn.RNN
+class CharLSTM(Base):
+    kind = nn.LSTM
+class CharGRU(Base):
+    kind = nn.GRU
+"""
+STACKED_BY_HAND = """
+class CharGRU(nn.Module):
+    def __init__(self, vocab_size, embedding_dim=128, hidden_dim=256, num_layers=2, dropout=0.3):
+        super().__init__()
+        sizes = [embedding_dim] + [hidden_dim] * (num_layers - 1)
+        self.layers = nn.ModuleList(nn.GRU(n, hidden_dim, batch_first=True) for n in sizes)
+        self.embedding, self.p = nn.Embedding(vocab_size, embedding_dim), dropout
+        self.output = nn.Linear(hidden_dim, vocab_size)
+    def forward(self, x, hidden=None, return_sequences=False):
+        out, states = self.embedding(x), []
+        for i, layer in enumerate(self.layers):
+            out = F.dropout(out, self.p, self.training)
+            out, state = layer(out, None if hidden is None else hidden[i : i + 1])
+            states.append(state)
+        out = F.dropout(out, self.p, self.training)
+        logits = self.output(out)
+        return logits if return_sequences else logits[:, -1], torch.cat(states)
+    def init_hidden(self, batch_size):
+        width = self.output.in_features
+        return torch.zeros(len(self.layers), batch_size, width).to(self.output.weight)
+"""
+BY_KEYWORD = (
+    "(input_size=embedding_dim, hidden_size=hidden_dim, batch_first=True, "
+    "num_layers=num_layers, dropout=dropout)"
+)
+ORTHOGONAL = """
+for name, p in self.rnn.named_parameters():
+    (nn.init.orthogonal_ if p.dim() > 1 else nn.init.zeros_)(p)"""
+CHOOSE_LOGITS = f"""\
+logits = {LOGITS}
+return (logits if return_sequences else logits[:, -1, :]), hidden"""
+TIME_FIRST = """\
+rnn_out, hidden = self.rnn(embedded.transpose(0, 1), hidden)
+rnn_out = rnn_out.transpose(0, 1)"""
+
+RIGHT = [
+    *(right(model, {}) for model in SOURCE),
+    # the class: other names and more arguments
+    right("RNN", {"nn.Module": "torch.nn.Module", "self.rnn": "self.recurrent"}),
+    right("RNN", {"hidden=None, return_sequences": "hidden=None, *, return_sequences"}),
+    right("GRU", {"dropout=0.3):": "dropout=0.3, tied=False, **options):"}),
+    # the layers: how they are made, kept and initialised
+    right("RNN", {LAYERS: '(embedding_dim, hidden_dim, num_layers, "tanh", True, True, dropout)'}),
+    right("LSTM", {LAYERS: "(embedding_dim, hidden_dim, num_layers, True, True, dropout)"}),
+    right("GRU", {LAYERS: BY_KEYWORD}),
+    right(
+        "LSTM",
+        {
+            f"self.embedding = {EMBEDDING}": f"self.parts = nn.ModuleDict({{'e': {EMBEDDING}}})",
+            LOOKUP: "self.parts['e'](x)",
+            OUTPUT: f"{OUTPUT}\nfor p in self.parameters(): nn.init.uniform_(p, -0.1, 0.1)",
+        },
+    ),
+    right(
+        "GRU",
+        {
+            OUTPUT: f"self.head = nn.Sequential(self.dropout, {LINEAR})",
+            LOGITS: "self.head(rnn_out)",
+        },
+    ),
+    right("LSTM", {LOGITS: f"F.linear({DROPPED}, self.output.weight, self.output.bias)"}),
+    right("GRU", {OUTPUT: f"{OUTPUT}\nfor p in self.output.parameters(): nn.init.zeros_(p)"}),
+    right("GRU", {OUTPUT: OUTPUT + ORTHOGONAL}),
+    # the final timestep
+    right("RNN", {LAST: "rnn_out = rnn_out[:, -1]"}),
+    right("GRU", {LAST: "rnn_out = hidden[-1]"}),
+    right("GRU", {LAST: "rnn_out = rnn_out.transpose(0, 1)[-1]"}),
+    right("LSTM", {LAST: "rnn_out = hidden[0][-1]"}),
+    right("LSTM", {LAST: "rnn_out = rnn_out.select(1, -1)"}),
+    right("LSTM", {UNLESS: "if False:", RETURN: CHOOSE_LOGITS}),
+    right("LSTM", {BATCH_FIRST: "", STEP: TIME_FIRST}),
+    # dropout
+    right(
+        "RNN",
+        {
+            DROPOUT: "self.p = dropout",
+            EMBED: f"F.dropout({LOOKUP}, self.p, training=self.training)",
+            DROPPED: "F.dropout(rnn_out, self.p, self.training)",
+        },
+    ),
+    right(
+        "RNN",
+        {
+            DROPOUT: "self.before = nn.Dropout(dropout)\nself.after = nn.Dropout(dropout)",
+            EMBED: f"self.before({LOOKUP})",
+            DROPPED: "self.after(rnn_out)",
+        },
+    ),
+    right("GRU", {EMBEDDING: f"nn.Sequential({EMBEDDING}, nn.Dropout(dropout))", EMBED: LOOKUP}),
+    # the state and init_hidden
+    right("LSTM", {STEP: f"rnn_out, (h, c) = {RUN}", **returned(hidden="(h, c)")}),
+    right(
+        "RNN",
+        {
+            ZEROS: "self.output.weight.new_zeros(self.num_layers, batch_size, self.hidden_dim)",
+            STEP: f"if hidden is None:\n    hidden = self.init_hidden(len(x))\n{STEP}",
+        },
+    ),
+    right(
+        "LSTM",
+        {
+            "device = next(self.parameters()).device": "device = self.output.weight.device",
+            STEP: f"hidden = self.init_hidden(x.size(0)) if hidden is None else hidden\n{STEP}",
+        },
+    ),
+    right(
+        "RNN",
+        {
+            "self.num_layers, self.hidden_dim =": "self.spec =",
+            "self.num_layers": "self.spec[0]",
+            "self.hidden_dim": "self.spec[1]",
+        },
+    ),
+    right("GRU", {"torch.zeros(": "next(self.parameters()).new_zeros((", ", device=device": ")"}),
+    right("LSTM", {PAIR: "return tuple(h.clone() for _ in range(2))"}),
+    # models that share nothing with the solution
+    *(right(model, {SOURCE[model]: SHARED_BASE}) for model in SOURCE),
+    right("GRU", {SOURCE["GRU"]: STACKED_BY_HAND}),
+    right("RNN", {SOURCE["RNN"]: STACKED_BY_HAND, "GRU": "RNN"}),
+]

@@ -1,0 +1,58 @@
+"""TODO 7: performance_table. An answer is a function that makes a student's table of the right one.
+
+It is given what the notebook has by then: (table, models, metrics, test_X, test_y).
+"""
+
+import copy
+
+import torch
+from torch import nn
+
+import helpers
+from tests.answers import right, wrong
+
+
+def put(name, column, value):
+    """Return a function that puts a value into a model's row."""
+
+    def change(table, *_):
+        table = table.astype({column: type(value)})
+        table.loc[table["Model"] == name, column] = value
+        return table
+
+    return change
+
+
+def rescored(table, models, metrics, test_X, test_y):
+    """Return the table of models with other weights."""
+    torch.manual_seed(1)
+    others = copy.deepcopy(models)
+    for model in others.values():
+        for parameter in model.parameters():
+            nn.init.uniform_(parameter, -0.5, 0.5)
+    return helpers.create_performance_table(metrics, others, test_X, test_y)
+
+
+WRONG = [
+    # no table, or one without some of its columns, rows or numbers
+    wrong("table-columns", lambda *_: "a table"),
+    wrong("table-columns", lambda table, *_: table.drop(columns="Parameters")),
+    wrong("table-columns", lambda table, *_: table.head(2)),
+    wrong("table-columns", lambda table, *_: table.T),
+    wrong("table-columns", lambda table, *_: table.assign(Parameters=table["Parameters"].map(str))),
+    wrong("table-columns", lambda table, *_: table.replace({"Model": {"GRU": "LSTM"}})),
+    # a table of other models, or other numbers in it
+    wrong("table-stale", rescored),
+    wrong("table-stale", lambda table, *_: table.assign(Model=["LSTM", "RNN", "GRU"])),
+    wrong("table-stale", put("GRU", "Test Perplexity", 1.5)),
+    wrong("table-stale", put("GRU", "Test Perplexity", float("nan"))),
+    wrong("table-stale", put("RNN", "Final Val Loss", 1.0)),
+    wrong("table-stale", put("LSTM", "Best Epoch", 1)),
+    wrong("table-stale", put("LSTM", "Parameters", 7)),
+]
+RIGHT = [
+    right(lambda table, *_: table),
+    right(lambda table, *_: table[::-1].reset_index(drop=True)),
+    right(lambda table, *_: table.assign(Remark="mine")),
+    right(lambda table, *_: table.round(4)),
+]

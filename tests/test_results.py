@@ -1,0 +1,93 @@
+"""What checks say: banners, points, what was raised, the summary. And that they change nothing."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from lab import checks
+from tests.answers import changed
+from tests.answers.todo_1_models import LOOKUP, SOURCE
+from tests.answers.todo_6_samples import PROMPT, TEXTS
+from tests.answers.todo_10_recommendation import ASKED
+
+STUB = """
+class CharX(nn.Module):
+    def __init__(self, vocab_size, embedding_dim=128, hidden_dim=256, num_layers=2, dropout=0.3):
+        super().__init__()
+    def forward(self, x, hidden=None, return_sequences=False): pass
+    def init_hidden(self, batch_size): pass
+"""
+
+
+def test_a_failure_says_how_to_get_a_hint():
+    assert 'checks.hint("samples")' in str(checks.samples({}, PROMPT))
+    assert "hint" not in str(checks.samples(TEXTS, PROMPT))
+
+
+@pytest.mark.parametrize("name", checks.CHECKS)
+def test_nothing_filled_in_is_not_attempted(name):
+    scope = {"nn": nn}
+    exec(STUB, scope)
+    given = {"parameters": (None, 73), "training": (lambda *args, epochs=20: (None, None),)}
+    given |= {"figures": (None, None), "recommendation": (None, None, None, None, ASKED)}
+    given |= {"samples": (None, PROMPT), "performance": (None, None, None, None, None)}
+    default = (scope["CharX"],) if name.startswith("char") else (None,)
+    result = getattr(checks, name)(*given.get(name, default))
+    assert (result.status, result.rule, result.points) == ("not attempted", None, 0)
+
+
+def test_an_exception_quotes_the_line_of_the_student(tmp_path):
+    path = tmp_path / "answer.py"
+    path.write_text(changed(SOURCE["RNN"], {LOOKUP: "self.embeddings(x)"}))
+    scope = {"nn": nn, "torch": torch}
+    exec(compile(path.read_text(), str(path), "exec"), scope)
+    message = checks.char_rnn(scope["CharRNN"]).message
+    assert "at your line: embedded = self.dropout(self.embeddings(x))" in message
+
+
+def test_an_answer_that_no_rule_foresaw_is_a_failure_not_a_traceback():
+    class Odd(dict):
+        def __eq__(self, other):
+            raise RuntimeError("never compare me")
+
+        __hash__ = None
+
+    result = checks.training(lambda *args, epochs: Odd())
+    assert (result.status, result.rule) == ("failed", "raised")
+    assert "never compare me" in result.message
+
+
+def test_checks_change_nothing(namespace):
+    torch.manual_seed(3)
+    model = namespace["CharGRU"](11)
+    before, mode = copy.deepcopy(model.state_dict()), model.training
+    state, threads = torch.get_rng_state(), torch.get_num_threads()
+    checks.char_gru(namespace["CharGRU"])
+    checks.training(namespace["train_and_compare_models"])
+    checks.training(lambda *args, epochs: torch.set_num_threads(threads + 1))
+    assert torch.equal(torch.get_rng_state(), state) and torch.get_num_threads() == threads
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+    assert model.training == mode and all(p.grad is None for p in model.parameters())
+
+
+def test_a_check_prints_its_banner_once_and_nothing_else(namespace, capsys):
+    checks.training(namespace["train_and_compare_models"])
+    out, err = capsys.readouterr()
+    assert out.count("\n") == 1 and "TODO 5" in out and err == ""
+
+
+def test_summary_tells_the_state_of_every_check_and_what_to_do_next(namespace, capsys):
+    checks.char_rnn(namespace["CharRNN"])
+    checks.char_lstm(namespace["CharGRU"])
+    checks.long_context(None)
+    table = checks.summary()
+    assert list(table["check"]) == [*checks.CHECKS, "paragraph"]
+    assert table["of"].sum() == 100
+    assert f"{table['points'].sum()} of {100 - checks.PARAGRAPH_POINTS}" in capsys.readouterr().out
+    table = table.set_index("check")
+    assert table.loc["char_rnn", "status"] == "passed" and table.loc["char_rnn", "next"] == ""
+    assert 'checks.hint("char_lstm")' in table.loc["char_lstm", "next"]
+    assert "fill in TODO 9" in table.loc["long_context", "next"]
+    assert table.loc["paragraph", "points"] == 0

@@ -1,0 +1,24 @@
+"""The rules of the checks: each has a wrong answer that breaks it, and right answers abound."""
+
+from importlib import import_module
+from pathlib import Path
+
+import helpers
+from lab import checks, memory
+from tests import answers
+
+MODULES = Path(answers.__file__).parent.glob("todo_*.py")
+BANK = [import_module(f"tests.answers.{path.stem}") for path in MODULES]
+
+
+def test_every_rule_has_a_wrong_answer_and_the_bank_is_large(capsys):
+    wrong = [answer.rule for todo in BANK for answer in todo.WRONG]
+    right = sum(len(todo.RIGHT) for todo in BANK)
+    with capsys.disabled():
+        print(f"\n{len(wrong)} wrong answers to {len(checks.RULES)} rules, {right} right answers")
+    assert set(wrong) == set(checks.RULES)
+    assert len(wrong) >= 70 and right >= 30
+
+
+def test_helpers_and_checks_agree_on_the_protocol():
+    assert set(helpers.LEARNING_RATES) == set(memory.SPAN_RATES) == set(helpers.MODELS)
