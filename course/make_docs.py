@@ -5,64 +5,33 @@
 
 What stands between ``<!-- results -->`` and ``<!-- /results -->`` comes from the executed
 solution, and so does what is marked ``phone``, ``timings`` and ``marked``; ``speed`` and
-``grading`` come from the files of that name in benchmarks/, ``reliability`` from docs/.
+``grading`` come from the files of that name in benchmarks/; ``reliability`` counts tests.
 docs/study.md is written by benchmarks/study/report.py.
 """
 
 import argparse
+import collections
 import csv
 import re
+import subprocess
 import sys
 
-import pandas as pd
 from bs4 import BeautifulSoup
 
 from course import read_solution
 from course.make_exercise import ROOT
-from course.reliability import RESULTS
 from lab import checks
 
 README, DOCS = ROOT / "README.md", ROOT / "docs"
 GRADING = ROOT / "benchmarks" / "grading.csv"
 
-# What docs/speed.md says, the measure in speed.csv, and how the number reads.
-SPEED = [
-    (
-        "an epoch, times faster than one of the last-step protocol",
-        "ratio: epoch, last-step / this",
-        "{:.1f}",
-    ),
-    (
-        "time to that protocol's best validation loss, times shorter",
-        "ratio: time to the last-step best, last-step / this",
-        "{:.0f}",
-    ),
-    (
-        "throughput of `train_epoch` against a bare PyTorch loop",
-        "ratio: throughput, train_epoch / bare loop",
-        "{:.0%}",
-    ),
-    (
-        "throughput against the same model in Keras 3 on JAX",
-        "peer: times the speed of Keras",
-        "{:.0%}",
-    ),
-    (
-        "share of an epoch that its matrix products alone would take",
-        "ratio: limit / epoch",
-        "{:.0%}",
-    ),
-    (
-        "a step of two trainings at once, times one alone",
-        "ratio: two at once / alone, adapted threads",
-        "{:.1f}",
-    ),
-    (
-        "the same with PyTorch's own number of threads",
-        "ratio: two at once / alone, fixed threads",
-        "{:.1f}",
-    ),
-]
+# What docs/classroom.md counts: inputs that are tried, by the file of tests that tries them.
+TRIED = {
+    "the dataset hub and its faults": "test_wikitext",
+    "texts": "test_any_text",
+    "interrupts, divergence, restarts, cells run again": "test_classroom",
+    "submissions that misbehave": "test_grade",
+}
 
 
 def _outputs():
@@ -109,39 +78,20 @@ def phone():
 
 
 def speed():
-    """Return the Markdown of the table and the sentences about speed."""
-    command, machine, *lines = (
-        (ROOT / "benchmarks" / "speed" / "speed.csv").read_text(encoding="utf-8").splitlines()
-    )
-    value = {(row["measure"], row["of"]): float(row["value"]) for row in csv.DictReader(lines)}
-    names = ("RNN", "LSTM", "GRU")
-    table = ["| | RNN | LSTM | GRU |", "|---|---:|---:|---:|"]
-    for label, measure, form in SPEED:
-        table.append(
-            f"| {label} | " + " | ".join(form.format(value[measure, n]) for n in names) + " |"
-        )
-    lengths = sorted({int(of) for _, of in value if of.isdigit()})
-    texts = ["| characters | load | encode and cut | memory for that | epoch of the RNN |"]
-    texts.append("|---:" * 5 + "|")
-    for length in map(str, lengths):
-        load, prepare, epoch = (
-            value[f"{stage}: seconds", length] for stage in ("load", "prepare", "epoch of the RNN")
-        )
-        memory = value["encode: bytes per character", length]
-        texts.append(
-            f"| {int(length):,} | {1000 * load:.0f} ms | {1000 * prepare:.1f} ms | "
-            f"{memory:.0f} B per character | {epoch:.1f} s |"
-        )
-    core = value["ratio: core, last-step / this", "all"]
-    return "\n".join(
+    """Return the Markdown of the ratios in speed.csv; those of all three models in a sentence."""
+    path = ROOT / "benchmarks" / "speed" / "speed.csv"
+    command, machine, *lines = path.read_text(encoding="utf-8").splitlines()
+    rows, sentence = {}, ""
+    for row in csv.DictReader(lines):
+        kind, _, measure = row["measure"].partition(": ")
+        if kind == "ratio" and row["of"] == "all":
+            sentence = f"{measure[0].upper()}{measure[1:]}: {float(row['value']):.1f}."
+        elif kind == "ratio":
+            rows.setdefault(measure, {})[row["of"]] = f"{float(row['value']):.2g}"
+    return "\n\n".join(
         [
-            "All three models trained for 20 epochs, tested and tabulated: "
-            f"{core:.1f} times faster than by the last-step protocol.",
-            "",
-            *table,
-            "",
-            *texts,
-            "",
+            sentence,
+            _markdown("ratio", rows),
             f"`{command.removeprefix('# ')}` measured all of it in one run. Machine: "
             f"{machine.removeprefix('# ')}.",
         ]
@@ -149,13 +99,12 @@ def speed():
 
 
 def reliability():
-    """Return the Markdown of how many inputs were tried and handled."""
-    results = pd.read_csv(RESULTS)
-    rows = {
-        tried: {"inputs": len(group), "handled": (group["outcome"] == "handled").sum()}
-        for tried, group in results.groupby("tried", sort=False)
-    }
-    return _markdown("tried", rows)
+    """Return the Markdown of how many inputs are tried: tests that run on every change."""
+    files = [f"tests/{name}.py" for name in TRIED.values()]
+    command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "-m", "", *files]
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    counts = collections.Counter(re.findall(r"^tests/(\w+)\.py::", listed, re.MULTILINE))
+    return _markdown("tried", {what: {"inputs": counts[name]} for what, name in TRIED.items()})
 
 
 def grading():

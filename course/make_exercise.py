@@ -142,14 +142,14 @@ def render(notebook):
     return json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def main(arguments=None):
+def main(arguments=None, exercise=EXERCISE):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--check", action="store_true", help="exit 1 when exercise.ipynb differs")
     check = parser.parse_args(arguments).check
     text = render(make_exercise(json.loads(SOLUTION.read_text(encoding="utf-8"))))
     if not check:
-        EXERCISE.write_text(text, encoding="utf-8", newline="\n")
-    elif not EXERCISE.exists() or EXERCISE.read_text(encoding="utf-8") != text:
+        exercise.write_text(text, encoding="utf-8", newline="\n")
+    elif not exercise.exists() or exercise.read_text(encoding="utf-8") != text:
         sys.exit("exercise.ipynb differs from solution.ipynb: run python -m course.make_exercise")
 
 

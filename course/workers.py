@@ -1,10 +1,18 @@
-"""Where long jobs run: on this machine's cores, or on an existing Dask cluster."""
+"""Where long jobs run, on this machine's cores or a Dask cluster, and how their files are kept."""
 
 import contextlib
+import os
 
 import joblib
 
 from helpers import usable_cpus
+
+
+def put(path, text, errors="strict"):
+    """Write a file in one step: who is killed meanwhile leaves the old one or the new one."""
+    part = path.with_suffix(".part")
+    part.write_text(text, encoding="utf-8", errors=errors, newline="\n")
+    os.replace(part, path)
 
 
 def add_argument(parser):

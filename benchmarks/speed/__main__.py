@@ -1,6 +1,6 @@
-"""How fast the exercise computes, beside what people would use instead: one run, one table.
+"""How fast the exercise computes, beside the last-step protocol and a bare PyTorch loop.
 
-    python -m benchmarks.speed           one last-step epoch, its total extrapolated: 30 minutes
+    python -m benchmarks.speed           one last-step epoch, its total extrapolated: 20 minutes
     python -m benchmarks.speed --full    all twenty
 
 Writes benchmarks/speed/speed.csv, from which course/make_docs.py takes every figure about speed.
@@ -12,14 +12,12 @@ import statistics
 from pathlib import Path
 
 import pandas as pd
-import torch
 
 import helpers
-from benchmarks.speed import loop, peer, protocols, scaling, together
+from benchmarks.speed import loop, protocols, together
 from course.read_solution import run_todos
 
 RESULTS = Path(__file__).with_name("speed.csv")
-NAMES = ("RNN", "LSTM", "GRU")
 
 
 def protocol_rows(namespace, splits, vocab_size, full):
@@ -29,92 +27,54 @@ def protocol_rows(namespace, splits, vocab_size, full):
     )
     curves = pd.read_csv(helpers.DATA / "study" / "last_step.csv")
     table, core_seconds = protocols.this_protocol(splits, vocab_size, helpers.SEED)
-    ours = table.set_index("Model")
-
     last_step_seconds = 0.0
-    for name in NAMES:
+    for name, ours in table.set_index("Model").iterrows():
         timed = last_step[last_step["model"] == name]
         epoch, validation = timed["epoch_time"].median(), timed["val_time"].median()
         last_step_seconds += 20 * (epoch + validation)
-        curve = curves[curves["model"] == name]
-        best = curve.loc[curve["val_loss"].idxmin()]
+        best = curves.loc[curves[curves["model"] == name]["val_loss"].idxmin()]
         reach = statistics.median(
             protocols.seconds_to_loss(namespace, name, splits, vocab_size, best["val_loss"], seed)
             for seed in (1, 2, 3)
         )
-        own_epoch = ours.loc[name, "Avg Epoch Time (s)"]
-        yield "last-step protocol: epoch (s)", name, epoch
-        yield "last-step protocol: best validation loss", name, best["val_loss"]
-        yield "last-step protocol: best epoch", name, best["epoch"]
-        yield "last-step protocol: seconds to it", name, best["epoch"] * epoch
-        yield "last-step protocol: test perplexity", name, curve["test_perplexity"].iloc[-1]
-        yield "this protocol: epoch (s)", name, own_epoch
-        yield "this protocol: seconds to the same validation loss", name, reach
-        yield "this protocol: test perplexity", name, ours.loc[name, "Test Perplexity"]
-        yield "ratio: epoch, last-step / this", name, epoch / own_epoch
-        yield (
-            "ratio: time to the last-step best, last-step / this",
-            name,
-            (best["epoch"] * epoch / reach),
-        )
+        rows = {
+            "last-step protocol: epoch (s)": epoch,
+            "this protocol: epoch (s)": ours["Avg Epoch Time (s)"],
+            "ratio: epoch, last-step / this protocol": epoch / ours["Avg Epoch Time (s)"],
+            "last-step protocol: seconds to its best validation loss": best["epoch"] * epoch,
+            "this protocol: seconds to that loss": reach,
+            "ratio: time to the last-step protocol's best validation loss, last-step / this "
+            "protocol": best["epoch"] * epoch / reach,
+        }
+        yield from ((measure, name, value) for measure, value in rows.items())
     yield "last-step protocol: three models, 20 epochs (s)", "all", last_step_seconds
     yield "this protocol: three models, 20 epochs, test, table (s)", "all", core_seconds
-    yield "ratio: core, last-step / this", "all", last_step_seconds / core_seconds
+    ratio = "ratio: three models, 20 epochs, test, table, last-step / this protocol"
+    yield ratio, "all", last_step_seconds / core_seconds
 
 
 def loop_rows(namespace, splits, vocab_size):
-    """Yield (measure, model, value) for the bare loop and the limit."""
+    """Yield (measure, model, value) for the bare loop."""
     X, y = helpers.one_pass(*splits[:2], seed=0)
-    steps = len(X) / loop.BATCH
-    peak = 2 * 2000**3 / loop.seconds_of_product(2000, 2000, 2000, runs=5) / 1e9
-    yield "limit: rate of a large matrix product (GFLOP/s)", "all", peak
-    for name in NAMES:
-        model_class = namespace[f"Char{name}"]
-        ratio, seconds = loop.throughput_of_train_epoch(model_class, X, y, vocab_size)
-        operations, products = (figure * steps for figure in loop.limit(name, vocab_size))
-        yield "ratio: throughput, train_epoch / bare loop", name, ratio
-        yield "limit: floating-point operations of an epoch (GFLOP)", name, operations / 1e9
-        yield (
-            "limit: rate of its matrix products alone (GFLOP/s)",
-            name,
-            operations / products / 1e9,
-        )
-        yield "limit: seconds of its matrix products alone", name, products
-        yield "ratio: limit / epoch", name, products / seconds
-        yield (
-            "ratio: rate of the epoch / rate of a large product",
-            name,
-            (operations / 1e9 / seconds / peak),
-        )
+    for name in helpers.MODELS:
+        ratio = loop.throughput_of_train_epoch(namespace[f"Char{name}"], X, y, vocab_size)
+        yield "ratio: throughput, train_epoch / bare PyTorch loop", name, ratio
 
 
 def together_rows(rounds=3, seconds=5):
-    """Yield (measure, model, value) for two trainings at once, threads adapted and fixed."""
-    settings = ("adapted", "fixed")
-    for name in NAMES:
-        alone, both = {key: [] for key in settings}, {key: [] for key in settings}
+    """Yield (measure, model, value) for two trainings at once, by train_epoch and a bare loop."""
+    loops = {"train_epoch": "train_epoch", "bare": "bare PyTorch loop"}
+    for name in helpers.MODELS:
+        alone, both = {key: [] for key in loops}, {key: [] for key in loops}
         for _ in range(rounds):
-            for key in settings:
+            for key in loops:
                 alone[key] += together.milliseconds_per_step(name, 1, seconds, key)
                 both[key] += together.milliseconds_per_step(name, 2, seconds, key)
-        alone = {key: statistics.median(times) for key, times in alone.items()}
-        both = {key: statistics.median(times) for key, times in both.items()}
-        for key in settings:
-            yield f"step alone, {key} threads (ms)", name, alone[key]
-            yield f"step of two at once, {key} threads (ms)", name, both[key]
-            yield f"ratio: two at once / alone, {key} threads", name, both[key] / alone[key]
-        yield "ratio: alone, adapted / fixed threads", name, alone["adapted"] / alone["fixed"]
-
-
-def scaling_rows():
-    """Yield (measure, number of characters, value) for each stage."""
-    for row in scaling.stages():
-        yield f"{row['stage']}: seconds", row["characters"], row["seconds"]
-        yield (
-            f"{row['stage']}: bytes per character",
-            row["characters"],
-            row["memory_mb"] * 2**20 / row["characters"],
-        )
+        for key, called in loops.items():
+            one, two = statistics.median(alone[key]), statistics.median(both[key])
+            yield f"step alone, {called} (ms)", name, one
+            yield f"step of two at once, {called} (ms)", name, two
+            yield f"ratio: step, two at once / alone, {called}", name, two / one
 
 
 def main():
@@ -136,18 +96,10 @@ def main():
 
     record(loop_rows(namespace, splits, len(chars)))
     record(together_rows())
-    versions = f"torch {torch.__version__}"
-    peers = peer.side_by_side()
-    if peers is None:
-        print("The peer is left out: pip install -r benchmarks/speed/requirements.txt")
-    for measured in peers or []:
-        name, versions = measured.pop("model"), measured.pop("versions")
-        record((f"peer: {measure}", name, value) for measure, value in measured.items())
     record(protocol_rows(namespace, splits, len(chars), full))
-    record(scaling_rows())
 
     table = pd.DataFrame(rows, columns=["measure", "of", "value"])
-    machine = f"# {helpers.describe_machine()}; peer: {versions}"
+    machine = f"# {helpers.describe_machine()}"
     command = f"# python -m benchmarks.speed{' --full' if full else ''}"
     RESULTS.write_text(
         f"{command}\n{machine}\n" + table.to_csv(index=False, float_format="%.5g"),

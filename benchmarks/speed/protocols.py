@@ -21,9 +21,7 @@ LAST_STEP_RATES = {"RNN": 0.002, "LSTM": 0.0005, "GRU": 0.001}
 LAST_STEP_DECAY = {"RNN": 0.0, "LSTM": 1e-5, "GRU": 1e-5}
 
 
-# ---------------------------------------------------------------------------------------------
-# The last-step protocol
-# ---------------------------------------------------------------------------------------------
+# ----- The last-step protocol ---------------------------------------------------------------------
 
 
 def last_step_batches(X, y):
@@ -90,9 +88,7 @@ def last_step_protocol(classes, splits, vocab_size, epochs=20):
     return table
 
 
-# ---------------------------------------------------------------------------------------------
-# This project's protocol
-# ---------------------------------------------------------------------------------------------
+# ----- This project's protocol --------------------------------------------------------------------
 
 
 def this_protocol(splits, vocab_size, seed):
@@ -100,7 +96,6 @@ def this_protocol(splits, vocab_size, seed):
     start = time.perf_counter()
     models, metrics = training_function(SEED=seed)(*splits[:4], vocab_size)
     table = helpers.create_performance_table(metrics, models, *splits[4:])
-    table["Best Val Loss"] = [min(metrics[name]["val_losses"]) for name in table["Model"]]
     return table, time.perf_counter() - start
 
 

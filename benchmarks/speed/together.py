@@ -1,7 +1,7 @@
 """Two trainings at once on one machine beside one alone.
 
 Each training is a process of its own, as two students' kernels are. Run as
-``python -m benchmarks.speed.together NAME SECONDS THREADS`` it is one of them: it says that it is
+``python -m benchmarks.speed.together NAME SECONDS LOOP`` it is one of them: it says that it is
 ready, waits for a line, trains for that many seconds and prints the median milliseconds of a step.
 """
 
@@ -13,15 +13,16 @@ import time
 import torch
 
 import helpers
+from benchmarks.speed.loop import bare_epoch
 from course.read_solution import run_todos
 
 
-def milliseconds_per_step(name, count, seconds, threads="adapted"):
+def milliseconds_per_step(name, count, seconds, loop="train_epoch"):
     """Return the milliseconds of a step of each of ``count`` trainings run at the same time.
 
-    ``threads`` is "adapted" as helpers.py does, or "fixed" at PyTorch's own number.
+    ``loop`` is "train_epoch", which leaves busy cores to others, or "bare", which does not.
     """
-    command = [sys.executable, "-m", "benchmarks.speed.together", name, str(seconds), threads]
+    command = [sys.executable, "-m", "benchmarks.speed.together", name, str(seconds), loop]
     trainings = [
         subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         for _ in range(count)
@@ -35,22 +36,25 @@ def milliseconds_per_step(name, count, seconds, threads="adapted"):
     return [float(training.communicate()[0]) for training in trainings]
 
 
-def main(name, seconds, threads):
-    if threads == "fixed":
-        helpers.Threads.adapt = lambda self: None
+def main(name, seconds, loop):
     text = helpers.load_text("sample")
     chars, char2idx, _ = helpers.build_vocabulary(text)
     X, y = helpers.one_pass(*helpers.prepare_sequences(text, char2idx)[:2], seed=0)
     batches = list(zip(X.split(32), y.split(32), strict=True))[:-1]
     model = run_todos(1, 2, 3)[f"Char{name}"](len(chars))
     optimizer, criterion = torch.optim.Adam(model.parameters(), 2e-3), torch.nn.CrossEntropyLoss()
-    helpers.train_epoch(model, *batches[0], optimizer, criterion)
+
+    def step(X, y):
+        if loop == "bare":
+            return bare_epoch(model, X, y, optimizer)
+        return helpers.train_epoch(model, X, y, optimizer, criterion)[1]
+
+    step(*batches[0])
     print("ready", flush=True)
     sys.stdin.readline()
     times, end = [], time.perf_counter() + seconds
     while time.perf_counter() < end or not times:
-        batch = batches[len(times) % len(batches)]
-        times.append(helpers.train_epoch(model, *batch, optimizer, criterion)[1])
+        times.append(step(*batches[len(times) % len(batches)]))
     print(statistics.median(times) * 1000)
 
 
