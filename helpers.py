@@ -32,6 +32,7 @@ from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
 SEED = 42
+MODELS = ("RNN", "LSTM", "GRU")
 MAX_GRADIENT_NORM = 0.5
 # Nats per character above which a training has diverged. Guessing costs the logarithm of the
 # vocabulary, 4.3 for the sample's 73 characters and 13.9 for all 1,114,112 of Unicode. Of 36 runs
@@ -61,6 +62,11 @@ def budget():
     return Budget(epochs=2, windows=64, span_batches=50) if quick() else Budget()
 
 
+def within_budget(*splits):
+    """Return windows and their targets, or in quick mode as many of each as it looks at."""
+    return tuple(split[: budget().windows] for split in splits)
+
+
 def diverged(loss):
     """Return whether a loss, in nats per character, is that of a training that has diverged."""
     return not loss <= DIVERGED  # nor is NaN
@@ -74,9 +80,7 @@ def waits_for(todo, *values):
     return missing
 
 
-# ---------------------------------------------------------------------------------------------
-# The machine
-# ---------------------------------------------------------------------------------------------
+# ----- The machine --------------------------------------------------------------------------------
 
 
 def describe_machine():
@@ -155,9 +159,7 @@ def threads():
     return Threads()
 
 
-# ---------------------------------------------------------------------------------------------
-# Text
-# ---------------------------------------------------------------------------------------------
+# ----- Text ---------------------------------------------------------------------------------------
 
 
 def load_text(corpus="sample", max_chars=60_000):
@@ -311,13 +313,11 @@ def one_pass(X, y, seed):
     generator = torch.Generator().manual_seed(seed)
     offset = int(torch.randint(min(seq_len, len(X)), (1,), generator=generator))
     starts = torch.arange(offset, len(X), seq_len)
-    starts = starts[torch.randperm(len(starts), generator=generator)][: budget().windows]
+    (starts,) = within_budget(starts[torch.randperm(len(starts), generator=generator)])
     return X[starts], y[starts]  # (windows, seq_len), (windows,)
 
 
-# ---------------------------------------------------------------------------------------------
-# Training
-# ---------------------------------------------------------------------------------------------
+# ----- Training -----------------------------------------------------------------------------------
 
 
 def count_parameters(model):
@@ -330,6 +330,11 @@ def _device_of(model):
     for parameter in model.parameters():
         return parameter.device
     raise ValueError(f"{type(model).__name__} has no parameters: create its layers in __init__.")
+
+
+def states(hidden):
+    """Return the tensors of a hidden state as a list: [h], or [h, c] for the LSTM."""
+    return list(hidden) if isinstance(hidden, (tuple, list)) else [hidden]
 
 
 def call_model(model, X, every_step=False, hidden=None):
@@ -426,7 +431,7 @@ def evaluate_model(model, X, y, criterion, batch_size=500, every_step=False):
         raise ValueError("X holds no windows: prepare_sequences makes some from a text.")
     device = _device_of(model)
     model.eval()
-    X, y = X[: budget().windows], y[: budget().windows]
+    X, y = within_budget(X, y)
     total_loss, total_count = 0.0, 0
     for batch_X, batch_y in zip(X.split(batch_size), y.split(batch_size), strict=True):
         loss, count = _loss_on_batch(
@@ -530,9 +535,7 @@ def report_epoch(name, epochs, train_losses, val_losses, epoch_times):
         )
 
 
-# ---------------------------------------------------------------------------------------------
-# Evaluation
-# ---------------------------------------------------------------------------------------------
+# ----- Evaluation ---------------------------------------------------------------------------------
 
 
 def calculate_perplexity(model, X, y):
@@ -623,9 +626,7 @@ def create_performance_table(metrics, models_dict, test_X, test_y):
     return pd.DataFrame(rows)
 
 
-# ---------------------------------------------------------------------------------------------
-# Reports and plots
-# ---------------------------------------------------------------------------------------------
+# ----- Reports and plots --------------------------------------------------------------------------
 
 # Okabe and Ito's colour-blind-safe palette; line style and marker repeat what the colour says.
 STYLES = {
@@ -646,8 +647,8 @@ def show_shapes(model_class, vocab_size):
     except Exception as error:  # the check that follows says more, in the student's terms
         print(f"{model_class.__name__} does not run yet ({type(error).__name__}).")
         return
-    states = [tuple(h.shape) for h in hidden] if isinstance(hidden, tuple) else tuple(hidden.shape)
-    print(f"x {tuple(x.shape)} -> logits {tuple(logits.shape)}, hidden {states}")
+    shapes = " and ".join(str(tuple(h.shape)) for h in states(hidden))
+    print(f"x {tuple(x.shape)} -> logits {tuple(logits.shape)}, hidden {shapes}")
     print(f"with return_sequences=True: logits {tuple(every_step.shape)}")
 
 

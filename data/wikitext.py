@@ -26,7 +26,7 @@ STALL_SECONDS = 50
 REMEDY = "Use CORPUS = 'sample', which needs no network, or try again later."
 
 
-def load_rows():
+def load_rows(stall_seconds=STALL_SECONDS):
     """Return the rows of WikiText-2's training split, one string each.
 
     Raises ConnectionError, with the remedy, when they are neither on disk nor within reach.
@@ -37,7 +37,7 @@ def load_rows():
         if not offline:
             _probe()
             print("Fetching WikiText-2, once ...", flush=True)
-        _fetch(path, offline)
+        _fetch(path, offline, stall_seconds)
     return path.read_text(encoding="utf-8").split("\n")
 
 
@@ -68,7 +68,7 @@ def _probe():
         raise ConnectionError(f"the dataset hub cannot be reached ({cause}). {REMEDY}") from error
 
 
-def _fetch(path, offline):
+def _fetch(path, offline, stall_seconds):
     """Write the rows to ``path`` in another process, which is stopped when the hub stalls.
 
     It downloads into a folder of its own, so that nothing broken stays behind in the hub's cache.
@@ -88,19 +88,19 @@ def _fetch(path, offline):
         ) from error
     try:
         returncode, stderr = _run_while_it_grows(
-            [sys.executable, os.path.abspath(__file__), str(path)], env, folder
+            [sys.executable, os.path.abspath(__file__), str(path)], env, folder, stall_seconds
         )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if returncode is None:
-        raise ConnectionError(f"the download stalled for {STALL_SECONDS} seconds. {REMEDY}")
+        raise ConnectionError(f"the download stalled for {stall_seconds:.0f} seconds. {REMEDY}")
     if returncode:
         cause = (stderr.strip().splitlines() or ["no message"])[-1][:200]
         what = "you are offline, and the hub's cache has no copy" if offline else "download failed"
         raise ConnectionError(f"WikiText-2: {what} ({cause}). {REMEDY}")
 
 
-def _run_while_it_grows(command, env, folder):
+def _run_while_it_grows(command, env, folder, stall_seconds):
     """Return (exit status, stderr) of a process; None for both once its folder stops growing."""
     size, grown = 0, time.monotonic()
     with (
@@ -108,7 +108,7 @@ def _run_while_it_grows(command, env, folder):
         subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=stderr) as process,
     ):
         try:
-            while time.monotonic() - grown < STALL_SECONDS:
+            while time.monotonic() - grown < stall_seconds:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(timeout=0.2)
                     stderr.seek(0)

@@ -17,9 +17,14 @@ class Requirements(NamedTuple):
     perplexity_margin: float  # at most this far above the best model, 0.05 for 5 %
 
 
+def measured(table, spans):
+    """Return the performance table by model, with the column "Memory Span"."""
+    return table.set_index("Model").assign(**{"Memory Span": pd.Series(spans)})
+
+
 def requirements_met(table, spans, requirements):
     """Return a DataFrame of booleans: which model (row) meets which requirement (column)."""
-    table = table.set_index("Model")
+    table = measured(table, spans)
     best = table["Test Perplexity"].min()
     return pd.DataFrame(
         {
@@ -27,7 +32,7 @@ def requirements_met(table, spans, requirements):
             "Inference Speed (ms)": table["Inference Speed (ms)"] <= requirements.latency_ms,
             "Test Perplexity": table["Test Perplexity"]
             <= best * (1 + requirements.perplexity_margin),
-            "Memory Span": pd.Series(spans).reindex(table.index) >= requirements.span,
+            "Memory Span": table["Memory Span"] >= requirements.span,
         }
     )
 
@@ -37,9 +42,8 @@ def requirements_table(table, spans, requirements):
     if waits_for("7 and 9: performance_table and spans", table, spans):
         return None
     met = requirements_met(table, spans, requirements)
-    measured = table.sort_values("Parameters").set_index("Model")
-    measured["Memory Span"] = pd.Series(spans)
-    limit = measured["Test Perplexity"].min() * (1 + requirements.perplexity_margin)
+    by_size = measured(table, spans).sort_values("Parameters")
+    limit = by_size["Test Perplexity"].min() * (1 + requirements.perplexity_margin)
     rows = {
         "Parameters": (f"at most {requirements.parameters:,}", ",.0f"),
         "Inference Speed (ms)": (f"at most {requirements.latency_ms}", ".1f"),
@@ -47,7 +51,7 @@ def requirements_table(table, spans, requirements):
         "Memory Span": (f"at least {requirements.span}", ".0f"),
     }
     shown = {"required": {name: text for name, (text, _) in rows.items()} | {"meets all": ""}}
-    for model, values in measured.iterrows():
+    for model, values in by_size.iterrows():
         shown[model] = {
             name: f"{values[name]:{form}} {'✓' if met.loc[model, name] else '✗'}"
             for name, (_, form) in rows.items()

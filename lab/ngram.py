@@ -78,8 +78,7 @@ def compare_with_counting(performance_table, train_X, train_y, test_X, test_y, v
     counted = time.perf_counter()
     model.probabilities(test_X[0].tolist())
     answered = time.perf_counter()
-    windows = helpers.budget().windows
-    perplexity = model.perplexity(test_X[:windows], test_y[:windows])
+    perplexity = model.perplexity(*helpers.within_budget(test_X, test_y))
     row = {
         "Model": f"{model.order}-gram",
         "Parameters": sum(map(len, model.counts.values())),

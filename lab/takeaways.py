@@ -3,7 +3,7 @@
 import pandas as pd
 
 from helpers import STYLES, waits_for
-from lab import study
+from lab import goal, study
 
 
 def _winners(values, tolerance):
@@ -20,11 +20,11 @@ def compare_guess(guess, table, spans, folder=study.STUDY):
     """
     if waits_for("7 and 9: performance_table and spans", table, spans):
         return None
-    table = table.set_index("Model")
+    table = goal.measured(table, spans)
     measured = {
         "perplexity": _winners(table["Test Perplexity"], study.seed_noise(folder)),
         "speed": _winners(table["Inference Speed (ms)"], 0.01),
-        "memory": _winners(-pd.Series(spans), 0.01),
+        "memory": _winners(-table["Memory Span"], 0.01),
     }
     rows = {
         topic: {"your guess": guess.get(topic) or "no guess", "measured winner": winners}
@@ -37,7 +37,7 @@ def key_takeaways(table, spans, required_span, folder=study.STUDY):
     """Return a DataFrame: four common claims, part by part, whether this run agrees, the study."""
     if waits_for("7 and 9: performance_table and spans", table, spans):
         return None
-    table = table.set_index("Model")
+    table = goal.measured(table, spans)
     if missing := [name for name in STYLES if name not in table.index or name not in spans]:
         print(f"The claims compare all three models: train {' and '.join(missing)} too (TODO 5).")
         return None

@@ -15,7 +15,6 @@ benchmarks/study/report.py when none is missing.
 import argparse
 import inspect
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -50,13 +49,6 @@ class Timed(NamedTuple):
     job: str
 
 
-def _put(path, text):
-    """Write a file in one step: who is killed meanwhile leaves the old one or the new one."""
-    new = path.with_suffix(".part")
-    new.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(new, path)
-
-
 class Table:
     """One CSV file: a row per job, first what was run, then what was measured."""
 
@@ -69,7 +61,7 @@ class Table:
     def add(self, rows):
         self.rows |= rows
         table = [job._asdict() | self.rows[job] for job in sorted(self.rows)]
-        _put(self.path, pd.DataFrame(table).to_csv(index=False))
+        workers.put(self.path, pd.DataFrame(table).to_csv(index=False))
 
 
 def settings(corpora):
@@ -123,7 +115,7 @@ class Study:
         command = "python -m benchmarks.study"
         command += " --wikitext FILE" * ("wikitext-2" in now["corpora"])
         now |= {"command": command, "machine": helpers.describe_machine()}
-        _put(path, json.dumps(now, indent=1) + "\n")
+        workers.put(path, json.dumps(now, indent=1) + "\n")
 
     def missing(self, parts):
         """Return the jobs of these parts that are still to be run, the first parts' first."""
@@ -136,7 +128,7 @@ class Study:
 
     def add(self, job, measured, seconds):
         if isinstance(job, jobs.LastStep):
-            _put(self.folder / "last_step.csv", measured.to_csv(index=False))
+            workers.put(self.folder / "last_step.csv", measured.to_csv(index=False))
         elif isinstance(job, jobs.Span):
             self.spans.add({job: measured})
         else:

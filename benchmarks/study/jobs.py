@@ -19,9 +19,9 @@ import helpers
 from benchmarks.speed import protocols
 from benchmarks.study.attention import AttentionRNN
 from course.read_solution import run_todos
+from helpers import MODELS
 from lab import memory
 
-MODELS = ("RNN", "LSTM", "GRU")
 SEEDS = (1, 2, 3, 4, 5)  # of the comparison and the memory spans
 FEW_SEEDS = SEEDS[:3]  # of everything else
 GRID = (1e-3, 2e-3, 4e-3, 8e-3)
@@ -64,9 +64,7 @@ class LastStep(NamedTuple):
     corpus: str = "sample"
 
 
-# ---------------------------------------------------------------------------------------------
-# One run
-# ---------------------------------------------------------------------------------------------
+# ----- One run ------------------------------------------------------------------------------------
 
 
 @functools.cache
@@ -136,8 +134,7 @@ def run_on_text(run, text):
         run.seq_len,
         order=1000 * run.seed,
     )
-    windows = helpers.budget().windows
-    test_X, test_y = test_X[:windows], test_y[:windows]
+    test_X, test_y = helpers.within_budget(test_X, test_y)
     blocks = [
         helpers.evaluate_model(model, block_X, block_y, nn.CrossEntropyLoss())
         for block_X, block_y in zip(test_X.split(BLOCK), test_y.split(BLOCK), strict=True)
@@ -196,9 +193,7 @@ def last_step(text):
     return table[["model", "epoch", "train_loss", "val_loss", "test_perplexity"]].round(4)
 
 
-# ---------------------------------------------------------------------------------------------
-# What to run
-# ---------------------------------------------------------------------------------------------
+# ----- What to run --------------------------------------------------------------------------------
 
 
 # Each part takes the size of the sample's vocabulary and what spans.csv holds so far.

@@ -28,7 +28,7 @@ class Eager:
         return logits[0].numpy()
 
     def state_bytes(self):
-        return sum(array.nbytes for array in arrays(self.hidden))
+        return sum(state.nbytes for state in helpers.states(self.hidden))
 
 
 class Counting:
@@ -43,11 +43,6 @@ class Counting:
 
     def state_bytes(self):
         return self.model.order - 1
-
-
-def arrays(hidden):
-    """Return the hidden state of any of the models as a list of arrays."""
-    return [state.numpy() for state in (hidden if isinstance(hidden, tuple) else (hidden,))]
 
 
 @contextlib.contextmanager

@@ -29,7 +29,7 @@ class _Step(nn.Module):
 
     def forward(self, character, *state):
         logits, hidden = self.model(character, state if len(state) > 1 else state[0])
-        return logits, *(hidden if isinstance(hidden, tuple) else (hidden,))
+        return logits, *helpers.states(hidden)
 
 
 def export_step(model, chars):
@@ -44,8 +44,7 @@ def export_step(model, chars):
     import onnx
 
     model = copy.deepcopy(model).cpu().eval()
-    hidden = model.init_hidden(1)
-    state = hidden if isinstance(hidden, tuple) else (hidden,)
+    state = helpers.states(model.init_hidden(1))
     numbers = range(len(state))
     logging.disable(logging.WARNING)  # torchvision, which it looks for in vain
     try:
