@@ -159,6 +159,17 @@ def threads():
     return Threads()
 
 
+@contextlib.contextmanager
+def one_thread():
+    """Let PyTorch compute on one thread within a ``with`` block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 # ----- Text ---------------------------------------------------------------------------------------
 
 

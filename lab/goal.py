@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from helpers import waits_for
+from helpers import MODELS, waits_for
 
 
 class Requirements(NamedTuple):
@@ -18,14 +18,24 @@ class Requirements(NamedTuple):
 
 
 def measured(table, spans):
-    """Return the performance table by model, with the column "Memory Span"."""
-    return table.set_index("Model").assign(**{"Memory Span": pd.Series(spans)})
+    """Return the performance table by model, with the column "Memory Span".
+
+    For counting, which nothing can teach more, that is its longest context.
+    """
+    table = table.set_index("Model").assign(**{"Memory Span": pd.Series(spans, dtype=float)})
+    if "Longest Context" in table:
+        table["Memory Span"] = table["Memory Span"].fillna(table["Longest Context"])
+    return table
+
+
+def _networks(table):
+    return table[table.index.isin(MODELS)]
 
 
 def requirements_met(table, spans, requirements):
     """Return a DataFrame of booleans: which model (row) meets which requirement (column)."""
     table = measured(table, spans)
-    best = table["Test Perplexity"].min()
+    best = _networks(table)["Test Perplexity"].min()
     return pd.DataFrame(
         {
             "Parameters": table["Parameters"] <= requirements.parameters,
@@ -38,12 +48,16 @@ def requirements_met(table, spans, requirements):
 
 
 def requirements_table(table, spans, requirements):
-    """Return a DataFrame: each requirement, and how each model meets it, the smallest first."""
+    """Return a DataFrame: each requirement, and how each model meets it, the smallest first.
+
+    The spans are what fresh models were taught within the budget of memory_span, not what the
+    trained ones use; that of counting is bounded by its order.
+    """
     if waits_for("7 and 9: performance_table and spans", table, spans):
         return None
     met = requirements_met(table, spans, requirements)
     by_size = measured(table, spans).sort_values("Parameters")
-    limit = by_size["Test Perplexity"].min() * (1 + requirements.perplexity_margin)
+    limit = _networks(by_size)["Test Perplexity"].min() * (1 + requirements.perplexity_margin)
     rows = {
         "Parameters": (f"at most {requirements.parameters:,}", ",.0f"),
         "Inference Speed (ms)": (f"at most {requirements.latency_ms}", ".1f"),
@@ -56,5 +70,7 @@ def requirements_table(table, spans, requirements):
             name: f"{values[name]:{form}} {'✓' if met.loc[model, name] else '✗'}"
             for name, (_, form) in rows.items()
         }
+        if model not in MODELS:
+            shown[model]["Memory Span"] = f"at most {shown[model]['Memory Span']}"
         shown[model]["meets all"] = "yes" if met.loc[model].all() else "no"
     return pd.DataFrame(shown)

@@ -135,7 +135,7 @@ def test_the_exercise_works_on(name, tmp_path, namespace):
         assert helpers.calculate_perplexity(model, val_X, val_y) >= 1
         sampled = helpers.generate_text(model, text[:3], char2idx, idx2char, length=20)
         assert len(sampled) == 23 and set(sampled) <= set(text)
-    counted = NGram.of_windows(train_X, train_y, len(chars))
+    counted = NGram.of_windows(train_X, train_y, val_X, val_y, len(chars))
     assert counted.perplexity(test_X, test_y) >= 1
 
 

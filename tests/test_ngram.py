@@ -1,82 +1,106 @@
-"""Counting: probabilities by hand, and the row that it adds to the performance table."""
+"""Counting: Kneser-Ney beside another implementation, and the row that it adds to the table."""
 
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nltk.lm import KneserNeyInterpolated
+from nltk.util import everygrams
 
 import helpers
 from lab import ngram
 from lab.ngram import NGram
 
-
-def test_probabilities_are_those_of_witten_and_bell():
-    # "0 0 1": a unigram (2 of 3, 2 kinds), and after 0 once 0 and once 1 (2 kinds, 2 seen).
-    model = NGram([0, 0, 1], vocab_size=4, order=2)
-    unigram = (2 + 2 * (1 / 4)) / (3 + 2)
-    assert model.probabilities([])[0] == pytest.approx(unigram)
-    assert model.probabilities([0])[0] == pytest.approx((1 + 2 * unigram) / (2 + 2))
+TEXT = "it was the best of times, it was the worst of times, it was the age of wisdom " * 2
 
 
-@pytest.mark.parametrize("context", [[], [0], [1, 0, 1, 0, 1], [2, 2, 2, 2], [5, 0, 5]])
-def test_probabilities_of_all_characters_add_up_to_one(context):
-    model = NGram([0, 1, 0, 2, 0, 1, 0, 1], vocab_size=6)
-    assert sum(model.probabilities(context)) == pytest.approx(1)
+@pytest.mark.parametrize("order", [2, 3, 5])
+def test_with_one_discount_it_is_the_model_of_nltk(order):
+    char2idx = helpers.build_vocabulary(TEXT)[1]
+    indices = [char2idx[character] for character in TEXT]
+    theirs = KneserNeyInterpolated(order, discount=0.3)
+    theirs.fit([list(everygrams(TEXT, max_len=order))], vocabulary_text=list(TEXT))
+    none, same = (0, 0, 0), (0.3, 0.3, 0.3)  # nltk takes none from single characters
+    ours = NGram(indices, len(char2idx), order, [none] + [same] * (order - 1))
+    for i in range(order, len(TEXT)):
+        expected = theirs.score(TEXT[i], tuple(TEXT[i - order + 1 : i]))
+        assert ours.probabilities(indices[:i])[indices[i]] == pytest.approx(expected)
+
+
+def test_discounts_are_those_of_chen_and_goodman():
+    counts = np.array([1] * 10 + [2] * 4 + [3] * 3 + [4] * 2 + [9])
+    single = 10 / (10 + 2 * 4)
+    expected = [1 - 2 * single * 4 / 10, 2 - 3 * single * 3 / 4, 3 - 4 * single * 2 / 3]
+    assert ngram.closed_form(counts) == pytest.approx(expected)
+    assert ngram.closed_form(np.array([50, 50])) == [0.5] * 3  # nothing to take them from
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    text=st.lists(st.integers(0, 5), min_size=12, max_size=60),
+    context=st.lists(st.integers(0, 5), max_size=8),
+    order=st.integers(1, 6),
+)
+def test_probabilities_of_all_characters_add_up_to_one_and_none_is_impossible(text, context, order):
+    model = NGram(text, 6, order)
+    probabilities = model.probabilities(context)
+    assert probabilities.sum() == pytest.approx(1) and (probabilities > 0).all()
+    for target, probability in enumerate(probabilities):
+        one = model.probability_of(torch.tensor([context]).long(), torch.tensor([target]))
+        assert one.item() == pytest.approx(probability)
 
 
 def test_a_text_that_repeats_is_known():
-    model = NGram([0, 1, 2, 3] * 50, vocab_size=4)
+    model = NGram([0, 1, 2, 3] * 50, vocab_size=4, order=4)
     X, y = torch.tensor([[0, 1, 2, 3], [1, 2, 3, 0]]), torch.tensor([0, 1])
     assert 1 < model.perplexity(X, y) < 1.1
     assert model.perplexity(X, y + 1) > 20
 
 
-def test_no_text_leaves_a_guess():
-    X, y = torch.zeros(3, 50, dtype=torch.long), torch.tensor([0, 1, 2])
-    assert NGram([], vocab_size=7).perplexity(X, y) == pytest.approx(7)
-
-
-def test_only_the_training_text_is_counted():
-    text = "abcd" * 50
-    splits = helpers.prepare_sequences(text, helpers.build_vocabulary(text)[1], seq_len=10)
-    counted = NGram.of_windows(*splits[:2], 4).counts[()].total()
-    assert counted == 10 + len(splits[1])
-
-
-def _table(perplexity):
-    columns = ("Parameters", "Test Perplexity", "Bits per Character")
-    rows = [{"Model": name} | dict.fromkeys(columns, perplexity) for name in ("RNN", "LSTM")]
-    return pd.DataFrame(rows)
-
-
-@pytest.mark.parametrize(
-    ("perplexity", "says"),
-    [(1.0, "better than counting"), (1000.0, "Not worth shipping")],
-)
-def test_networks_that_predict_no_better_are_named(perplexity, says, capsys, sample):
+def test_validation_chooses_the_order_and_only_the_training_text_is_counted(sample):
     text, chars, char2idx, _ = sample
-    train_X, train_y, _, _, test_X, test_y = helpers.prepare_sequences(text, char2idx)
-    table = ngram.compare_with_counting(
-        _table(perplexity), train_X[:500], train_y[:500], test_X[:99], test_y[:99], len(chars)
-    )
-    printed = capsys.readouterr().out
-    assert says in printed and ("RNN, LSTM" in printed) == (perplexity == 1000)
-    counted = table["5-gram"]
-    assert int(counted["Parameters"].replace(",", "")) > 500
-    bits = math.log2(float(counted["Test Perplexity"]))
-    assert float(counted["Bits per Character"]) == pytest.approx(bits, abs=0.001)
+    splits = helpers.prepare_sequences(text, char2idx)
+    chosen = NGram.of_windows(*splits[:4], len(chars))
+    indices = [*splits[0][0].tolist(), *splits[1].tolist()]
+    assert len(indices) == 50 + len(splits[1])
+    on_validation = {
+        order: NGram(indices, len(chars), order).perplexity(*splits[2:4])
+        for order in range(chosen.order - 1, chosen.order + 2)
+    }
+    before, own, after = on_validation.values()
+    assert own < (1 - ngram.WORTH_A_CHARACTER) * before and after > 0.999 * own
+    assert chosen.perplexity(*splits[2:4]) == own and chosen.seconds > 0
+
+
+def test_its_row_stands_below_those_of_the_networks(capsys, table):
+    text = "the quick brown fox jumps over the lazy dog. " * 20
+    chars, char2idx, _ = helpers.build_vocabulary(text)
+    splits = helpers.prepare_sequences(text, char2idx, seq_len=20)
+    counting = NGram.of_windows(*splits[:4], len(chars))
+    beside = ngram.beside_counting(table, counting, *splits[4:])
+    row = beside.iloc[-1]
+    assert row["Model"] == counting.name and list(beside["Model"][:3]) == list(table["Model"])
+    assert row["Parameters"] == sum(len(level.keys) for level in counting.levels)
+    assert row["Longest Context"] == counting.order - 1 and math.isnan(beside.iloc[0, -1])
+    assert row["Bits per Character"] == pytest.approx(math.log2(row["Test Perplexity"]))
+    assert f"RNN {6 / row['Test Perplexity'] - 1:+.1%}, LSTM" in capsys.readouterr().out
+    assert isinstance(helpers.show_table(beside), pd.DataFrame)
 
 
 def test_it_waits_for_the_table(capsys):
-    assert ngram.compare_with_counting(None, *[None] * 5) is None
+    assert ngram.beside_counting(None, *[None] * 3) is None
     assert "Waiting for TODO 7" in capsys.readouterr().out
 
 
 def test_models_are_shown_beside_counting(tiny, capsys):
     model, splits, char2idx, _ = tiny
-    ngram.show_beside_counting({"GRU": model}, *splits[:2], *splits[4:], len(char2idx))
+    counting = NGram.of_windows(*splits[:4], len(char2idx))
+    ngram.show_beside_counting({"GRU": model}, counting, *splits[4:])
     perplexity = helpers.calculate_perplexity(model, *splits[4:])
     printed = capsys.readouterr().out
     assert printed.startswith(f"GRU, {helpers.count_parameters(model):,} parameters")
-    assert f"test perplexity {perplexity:.2f}; 5-gram 1." in printed
+    assert f"test perplexity {perplexity:.2f}; {counting.name} 1." in printed

@@ -154,15 +154,16 @@ def test_what_to_install_is_said_in_one_line(models, splits, monkeypatch, capsys
     assert capsys.readouterr().out == ""
 
 
-def test_the_table_has_a_row_for_each_model_and_for_counting(models, splits, sample, monkeypatch):
-    table = phone.phone_table(models, *splits, len(sample[1])).set_index("Model")
+def test_the_table_has_a_row_for_each_model_and_for_counting(models, splits, sample):
+    counting = NGram([*splits[0][0].tolist(), *splits[1].tolist()], len(sample[1]), order=5)
+    table = phone.phone_table(models, counting, *splits[2:]).set_index("Model")
     assert list(table.index) == ["RNN", "LSTM", "GRU", "5-gram"]
     assert (table["Keystroke (ms)"] <= table["p95 (ms)"]).all()
     assert (table["p95 (ms)"] <= table["p99 (ms)"]).all()
     assert (table["Top-1 (%)"] <= table["Top-3 (%)"]).all()
     assert list(table["State (bytes)"]) == [2048, 4096, 2048, 4]
-    counting = NGram.of_windows(*splits[:2], len(sample[1])).perplexity(*splits[2:])
-    assert table.loc["5-gram", "Perplexity Typing"] == pytest.approx(counting, rel=1e-4)
+    perplexity = counting.perplexity(*splits[2:])
+    assert table.loc["5-gram", "Perplexity Typing"] == pytest.approx(perplexity, rel=1e-4)
 
 
 def test_a_prediction_while_typing_is_that_of_a_stream(models, splits):
@@ -181,9 +182,7 @@ def test_a_prediction_while_typing_is_that_of_a_stream(models, splits):
 def test_accuracy_counts_the_right_character_among_the_first():
     y = torch.tensor([0, 2, 3] * 100)  # counted was 0 1 2 3: of these, 2 after 0 is a surprise
     X = torch.cat([torch.tensor([0, 1, 2, 3]), y[:-1]]).unfold(0, 4, 1)
-    table = phone.phone_table(
-        {}, torch.tensor([[0, 1, 2, 3]]), torch.tensor([0, 1, 2, 3] * 9), X, y, 4
-    )
+    table = phone.phone_table({}, NGram([0, 1, 2, 3] * 10, 4, order=3), X, y)
     assert table.loc[0, "Top-1 (%)"] == pytest.approx(200 / 3)
     assert table.loc[0, "Top-3 (%)"] >= table.loc[0, "Top-1 (%)"]
 
@@ -213,12 +212,12 @@ def test_the_recommendation_reads_off_the_figure(capsys):
     spans = {"RNN": 4, "LSTM": 128, "GRU": 128}
     assert len(phone.plot_pareto(measured, None, spans, 64).axes) == 2
     printed = capsys.readouterr().out
-    assert "size, int8: not dominated RNN, GRU; of these remember 64 characters: GRU" in printed
+    assert (
+        "size, int8: not dominated RNN, GRU; of these, taught afresh, reach a span of 64: GRU"
+    ) in printed
     runtimes = measured[["Model"]].assign(**{"ONNX Runtime, int8 (ms)": [1.0, 2.0, 2.1]})
     assert len(phone.plot_pareto(measured, runtimes, spans, 64).axes) == 3
-    assert "ONNX Runtime: not dominated RNN, LSTM; of these remember 64 characters: LSTM" in (
-        capsys.readouterr().out
-    )
+    assert "ONNX Runtime: not dominated RNN, LSTM; of these" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("lstm", "says"), [(0.02, "differently"), (0.09, "alike")])
@@ -248,9 +247,11 @@ def test_the_longest_copy_is_verbatim():
 
 def test_sampled_text_stands_beside_held_out_text(namespace, sample, monkeypatch):
     text, chars, char2idx, _ = sample
-    train_X, train_y, _, _, test_X, test_y = helpers.prepare_sequences(text, char2idx)
+    train_X, train_y, *_, test_y = helpers.prepare_sequences(text, char2idx)
     model = namespace["CharGRU"](len(chars), hidden_dim=8)
-    table = phone.text_quality({"GRU": model}, train_X, train_y, test_X, test_y, chars, length=200)
+    counting = NGram([*train_X[0].tolist(), *train_y.tolist()], len(chars), order=5)
+    judged = {"GRU": model}, counting, train_X, train_y, test_y, chars
+    table = phone.text_quality(*judged, length=200)
     assert list(table.index) == ["GRU", "5-gram", "held-out text"]
     held_out = table.loc["held-out text"]
     assert held_out["known words at 0.5"] == held_out["known words at 1.0"]
@@ -267,7 +268,7 @@ def test_sampling_is_the_same_again_and_plays_safe_at_a_low_temperature():
 
 
 def test_everything_waits_for_the_todos(capsys):
-    assert phone.phone_table(None, *[None] * 5) is None
+    assert phone.phone_table(None, None, None, None) is None
     assert phone.compare_int8(None, None, None) is None
     assert phone.compare_runtimes(None, None, None) is None
     assert phone.plot_pareto(None, None, None, 64) is None

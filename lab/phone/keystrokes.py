@@ -1,6 +1,5 @@
 """One keystroke: a character read with the state carried, timed, and what follows predicted."""
 
-import contextlib
 import copy
 import time
 
@@ -45,23 +44,13 @@ class Counting:
         return self.model.order - 1
 
 
-@contextlib.contextmanager
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 def keystroke_times(streams, indices, turn=TURN):
     """Return {name: list of ms}, one for each character that a stream was fed, on one thread.
 
     The streams take turns, so that what else the machine does falls on all alike.
     """
     times = {name: [] for name in streams}
-    with one_thread():
+    with helpers.one_thread():
         for start in range(0, len(indices), turn):
             for name, stream in streams.items():
                 for index in indices[start : start + turn]:
@@ -88,7 +77,8 @@ def predict_while_typing(model, X, y):
     seq_len = X.shape[1]
     if isinstance(model, NGram):
         contexts = text.unfold(0, seq_len, 1)[:, 1 - model.order :].tolist()
-        return torch.tensor([model.probabilities(context) for context in contexts]).log()
+        probabilities = np.array([model.probabilities(context) for context in contexts])
+        return torch.from_numpy(probabilities).log()
     model = copy.deepcopy(model).cpu().eval()
     logits, _ = model(text[None], model.init_hidden(1), return_sequences=True)  # (1, t, vocab_size)
     return logits[0, seq_len - 1 :].log_softmax(dim=1)

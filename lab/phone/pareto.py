@@ -26,7 +26,7 @@ def plot_pareto(phone, runtimes, spans, required_span):
 
     ``phone`` and ``runtimes`` are what phone_table and compare_runtimes returned; without the
     latter the figure has eager PyTorch only. A cross marks a dominated model, a hollow mark one
-    that does not remember ``required_span`` characters.
+    whose class, taught afresh, does not reach a memory span of ``required_span`` characters.
     """
     if helpers.waits_for("5 and 9: train the models, spans", phone, spans):
         return None
@@ -36,7 +36,7 @@ def plot_pareto(phone, runtimes, spans, required_span):
         panels["keystroke in ONNX Runtime (ms)"] = runtimes.set_index("Model")[
             "ONNX Runtime, int8 (ms)"
         ]
-    panels["size, int8 (MB; 5-gram: counts)"] = phone["Size, int8 (MB)"].fillna(
+    panels["size, int8 (MB; counting: its counts)"] = phone["Size, int8 (MB)"].fillna(
         phone["Size, fp32 (MB)"]
     )
     figure, axes = plt.subplots(
@@ -50,11 +50,13 @@ def plot_pareto(phone, runtimes, spans, required_span):
         best = [name for name in costs.sort_values().index if name not in beaten]
         enough = [name for name in best if name in remember]
         print(
-            f"{label.partition(' (')[0]}: not dominated {', '.join(best)}; of these remember "
-            f"{required_span} characters: {', '.join(enough) or 'none'}."
+            f"{label.partition(' (')[0]}: not dominated {', '.join(best)}; of these, taught "
+            f"afresh, reach a span of {required_span}: {', '.join(enough) or 'none'}."
         )
     axes[0].set_ylabel("perplexity while typing")
-    figure.suptitle("Down and left is better. Hollow: forgets too early. Crossed: dominated.")
+    figure.suptitle(
+        "Down and left is better. Crossed: dominated. Hollow: its span, taught afresh, is short."
+    )
     return figure
 
 

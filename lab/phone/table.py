@@ -14,7 +14,6 @@ from lab.phone.keystrokes import (
     Eager,
     keystroke_times,
     keystrokes_of,
-    one_thread,
     perplexity_of,
     predict_while_typing,
 )
@@ -39,22 +38,21 @@ def macs_per_keystroke(model):
     )
 
 
-def phone_table(models, train_X, train_y, test_X, test_y, vocab_size):
-    """Return a DataFrame with one row per model and one for a 5-gram; all but the name are numbers.
+def phone_table(models, counting, test_X, test_y):
+    """Return a DataFrame with a row per model and one for counting; all but the name are numbers.
 
     "Keystroke (ms)" is the median, beside p95 and p99, of 1,000 steps of one character with the
-    state carried, batch 1, one CPU thread, eager PyTorch (plain Python for the 5-gram); "50
+    state carried, batch 1, one CPU thread, eager PyTorch (NumPy for counting); "50
     Characters (ms)" what one window from a zero state takes on that thread. Sizes are those of the
-    weights in MB (10^6 bytes); the 5-gram's is that of a table of its counts: the context and the
+    weights in MB (10^6 bytes); that of counting is of a table of its counts: the context and the
     character, a byte each, and 4 for the number. Top-1 and top-3 are in per cent of the test text's
     characters, which are predicted, as is "Perplexity Typing", with the state carried through it.
     """
     if helpers.waits_for("5: train the models", models):
         return None
-    counting = NGram.of_windows(train_X, train_y, vocab_size)
-    everyone = {**models, f"{counting.order}-gram": counting}
+    everyone = {**models, counting.name: counting}
     streams = {name: Eager(model) for name, model in models.items()}
-    streams[f"{counting.order}-gram"] = Counting(counting)
+    streams[counting.name] = Counting(counting)
     times = keystroke_times(streams, keystrokes_of(test_X))
     (y,) = helpers.within_budget(test_y)
     rows = []
@@ -83,10 +81,9 @@ def _quality(model, X, y):
 def _cost(model, X):
     """Return the size of a model and, of a network, what a window and a keystroke take."""
     if isinstance(model, NGram):
-        counts = sum(map(len, model.counts.values()))
-        return {"Size, fp32 (MB)": counts * (model.order + 4) / 1e6}
+        return {"Size, fp32 (MB)": model.counts * (model.order + 4) / 1e6}
     fp32, int8 = weight_bytes(model)
-    with one_thread():
+    with helpers.one_thread():
         window = helpers.measure_inference_speed(copy.deepcopy(model).cpu(), X[:1])
     return {
         "50 Characters (ms)": window,

@@ -6,8 +6,7 @@ import pandas as pd
 import torch
 
 import helpers
-from lab.ngram import NGram
-from lab.phone.keystrokes import Counting, Eager, one_thread
+from lab.phone.keystrokes import Counting, Eager
 
 
 def share_of_known_words(text, source):
@@ -41,8 +40,8 @@ def sample(stream, prompt, length, temperature):
     return sampled
 
 
-def text_quality(models, train_X, train_y, test_X, test_y, chars, length=1_500):
-    """Return a DataFrame: ``length`` characters sampled from each model and from a 5-gram, judged.
+def text_quality(models, counting, train_X, train_y, test_y, chars, length=1_500):
+    """Return a DataFrame: ``length`` characters sampled from each model and by counting, judged.
 
     By the share of their words that occur in the training text, and by the longest run copied from
     it, at two temperatures; held-out text of the same length stands beside them. The prompt is the
@@ -50,15 +49,14 @@ def text_quality(models, train_X, train_y, test_X, test_y, chars, length=1_500):
     """
     if helpers.waits_for("5: train the models", models):
         return None
-    counting = NGram.of_windows(train_X, train_y, len(chars))
     streams = {name: lambda model=model: Eager(model) for name, model in models.items()}
-    streams[f"{counting.order}-gram"] = lambda: Counting(counting)
+    streams[counting.name] = lambda: Counting(counting)
     source = as_text([*train_X[0].tolist(), *train_y.tolist()], chars)
     held_out = as_text(test_y[:length].tolist(), chars)
     rows = {name: {} for name in [*streams, "held-out text"]}
     for temperature in (0.5, 1.0):
         texts = {"held-out text": held_out}
-        with one_thread():
+        with helpers.one_thread():
             for name, stream in streams.items():
                 sampled = sample(stream(), train_X[-1].tolist(), length, temperature)
                 texts[name] = as_text(sampled, chars)
