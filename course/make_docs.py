@@ -51,7 +51,7 @@ def _table(outputs):
     }
 
 
-def _markdown(title, rows):
+def markdown(title, rows):
     """Return the Markdown of a table of rows by name; a cell that a row lacks is left empty."""
     names = list(next(iter(rows.values())))
     lines = [f"| {' | '.join([title, *names])} |", "|---" + "|---:" * len(names) + "|"]
@@ -67,14 +67,14 @@ def results():
     spans = "".join("".join(output.get("text", "")) for output in outputs["memory-spans"])
     rows = _table(outputs["performance-table"])
     rows["Memory Span (characters)"] = dict(re.findall(r"Char(\w+): .*?(\d+) characters", spans))
-    table = _markdown("one run of the solution", rows)
+    table = markdown("one run of the solution", rows)
     return f"{table}\n\nCorpus: the bundled sample. Machine: {machine}."
 
 
 def phone():
     """Return the Markdown of what a keystroke takes: phone_table and compare_runtimes."""
     outputs = _outputs()
-    return _markdown("", _table(outputs["phone-table"]) | _table(outputs["runtimes"]))
+    return markdown("", _table(outputs["phone-table"]) | _table(outputs["runtimes"]))
 
 
 def speed():
@@ -91,7 +91,7 @@ def speed():
     return "\n\n".join(
         [
             sentence,
-            _markdown("ratio", rows),
+            markdown("ratio", rows),
             f"`{command.removeprefix('# ')}` measured all of it in one run. Machine: "
             f"{machine.removeprefix('# ')}.",
         ]
@@ -104,7 +104,7 @@ def reliability():
     command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "-m", "", *files]
     listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     counts = collections.Counter(re.findall(r"^tests/(\w+)\.py::", listed, re.MULTILINE))
-    return _markdown("tried", {what: {"inputs": counts[name]} for what, name in TRIED.items()})
+    return markdown("tried", {what: {"inputs": counts[name]} for what, name in TRIED.items()})
 
 
 def grading():
@@ -136,7 +136,7 @@ def timings():
                 "points": points[number],
             }
     rows["10, by you"] = {"what": "the paragraph", "points": checks.PARAGRAPH_POINTS}
-    return _markdown("TODO", rows)
+    return markdown("TODO", rows)
 
 
 def _computing():

@@ -1,6 +1,7 @@
 """What the study says: the runs over seeds that can tell models apart, where one run cannot.
 
-data/study/ holds them: ``python -m benchmarks.study`` made them, and the intervals.
+data/study/ holds them: ``python -m benchmarks.study`` made them, and the intervals. They are those
+of the bundled sample: on another text the functions here say so in a line, and return None.
 """
 
 import hashlib
@@ -8,12 +9,16 @@ import json
 import math
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
-from matplotlib.ticker import MaxNLocator
 
-from helpers import DATA, STYLES, waits_for, without_diverged
+from helpers import DATA, MODELS, STYLES, waits_for
 
 STUDY = DATA / "study"
+BUDGET, LEARNED = "as in the notebook", "until it has learned"  # two of the study's comparisons
+PAIRS = [("GRU", "LSTM"), ("RNN", "LSTM"), ("RNN", "GRU")]
+PAIRS += [(name, "counting") for name in MODELS]
+SIZES = [(128, 1), (256, 2)]  # units and layers: those of the memory spans, those of the exercise
 
 
 def fingerprint(text):
@@ -21,36 +26,40 @@ def fingerprint(text):
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _sample(folder, name, comparison="as in the notebook"):
+def of_this_text(text, folder=STUDY):
+    """Return whether the study is one of this text, after saying so in a line when it is not."""
+    recorded = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
+    same = fingerprint(text) == recorded["corpora"]["sample"]["sha256"]
+    if not same:
+        print("The study used the bundled sample: it says nothing of a run on another text.")
+    return same
+
+
+def _sample(folder, name, comparison=BUDGET):
     """Return a table of the study: one of its comparisons on the sample."""
     table = pd.read_csv(folder / f"{name}.csv")
     return table.query("comparison == @comparison and corpus == 'sample'")
 
 
-def difference(first, second, folder=STUDY):
-    """Return (estimate, interval over seeds, interval over the test text) of one pair of models.
-
-    All are relative differences in perplexity, 0.05 for 5 % above the second.
-    """
-    rows = _sample(folder, "differences").query("measure == 'relative perplexity'")
-    rows = rows[(rows["first"] == first) & (rows["second"] == second)].set_index("over")
-    seeds, text = rows.loc["seeds"], rows.loc["test text"]
-    return seeds["estimate"], (seeds["low"], seeds["high"]), (text["low"], text["high"])
+def difference(first, second, comparison=BUDGET, folder=STUDY):
+    """Return the row of differences.csv on two models: the estimate is 0.05 for 5 % above."""
+    rows = _sample(folder, "differences", comparison).set_index(["first", "second"])
+    row = rows.loc[(first, second)].copy()
+    row["first"], row["second"] = first, second
+    return row
 
 
-def verdict(first, second, folder=STUDY):
-    """Return which of two models predicts better, as far as both intervals show it."""
-    _, *intervals = difference(first, second, folder)
-    if all(high < 0 for _, high in intervals):
-        return f"{first} better"
-    if all(low > 0 for low, _ in intervals):
-        return f"{second} better"
-    return "no difference shown"
+def verdict_of(row):
+    """Return which of two models predicts better, as far as a row of differences.csv shows it."""
+    p = row.p if math.isnan(row.holm) else row.holm
+    if p >= 0.05:
+        return "no difference shown"
+    return f"{row.first if row.estimate < 0 else row.second} better"
 
 
-def percent(*values):
-    """Return fractions as text in per cent: "-1.0% to +3.0%"."""
-    return " to ".join(f"{value:+.1%}" for value in values)
+def interval(row):
+    """Return a row of differences.csv as text: "+1.0% (-1.0% to +3.0%)"."""
+    return f"{row.estimate:+.1%} ({row.low:+.1%} to {row.high:+.1%})"
 
 
 def plot_beside(table, text, folder=STUDY):
@@ -60,11 +69,9 @@ def plot_beside(table, text, folder=STUDY):
     """
     if waits_for("7: performance_table", table):
         return None
-    recorded = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
-    if fingerprint(text) != recorded["corpora"]["sample"]["sha256"]:
-        print("The study used the bundled sample: a run on another text has no place beside it.")
+    if not of_this_text(text, folder):
         return None
-    summary = perplexities(folder)
+    summary = perplexities(folder=folder)
     seeds = _sample(folder, "comparisons").set_index("model")["perplexity"]
     own = table.set_index("Model")["Test Perplexity"]
     figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
@@ -72,8 +79,8 @@ def plot_beside(table, text, folder=STUDY):
         values, mean = seeds[name], summary.loc[name]
         style = {key: STYLES[name][key] for key in ("color", "marker")}
         axes.plot(values, [place - 0.15] * len(values), linestyle="", alpha=0.6, **style)
-        reach = [[mean["mean"] - mean["low"]], [mean["high"] - mean["mean"]]]
-        axes.errorbar(mean["mean"], place + 0.15, xerr=reach, color=style["color"], capsize=4)
+        reach = [[mean["perplexity"] - mean["low"]], [mean["high"] - mean["perplexity"]]]
+        axes.errorbar(mean["perplexity"], place + 0.15, xerr=reach, color=style["color"], capsize=4)
         axes.plot(perplexity, place, "k*", markersize=12)
     for marks in ({"marker": "o"}, {"linestyle": "-"}, {"marker": "*", "markersize": 12}):
         axes.plot([], [], **({"color": "black", "linestyle": ""} | marks))
@@ -86,34 +93,44 @@ def plot_beside(table, text, folder=STUDY):
     return figure
 
 
-def perplexities(folder=STUDY):
+def perplexities(comparison=BUDGET, folder=STUDY):
     """Return the summary of the perplexities over seeds: a row for each model."""
-    return _sample(folder, "summary").query("measure == 'perplexity'").set_index("model")
+    return _sample(folder, "summary", comparison).set_index("model")
 
 
-def differences(folder=STUDY):
+def differences(text, folder=STUDY):
     """Return a DataFrame: each two models' difference in perplexity, and what of it is shown.
 
-    A difference is shown when neither interval, over seeds and over the test text, includes zero.
-    The last column is the difference, with its interval over seeds, when the models are given as
-    many parameters instead of the same hidden size.
+    Within the notebook's budget of epochs, and until each has learned, with intervals of 95 % over
+    seeds and test text together and Holm's correction over the six pairs. The last column, with as
+    many parameters for each model instead of the same hidden size, is exploratory.
     """
-    equal = _sample(folder, "differences", "equal parameters")
-    equal = equal.set_index(["measure", "first", "second"])
+    if not of_this_text(text, folder):
+        return None
     rows = {}
-    for first, second in (("GRU", "LSTM"), ("RNN", "LSTM"), ("RNN", "GRU")):
-        estimate, seeds, text = difference(first, second, folder)
-        rows[f"{first} against {second}"] = {
-            "perplexity": percent(estimate),
-            "95 % over seeds": percent(*seeds),
-            "95 % over the test text": percent(*text),
-            "verdict": verdict(first, second, folder),
-        }
-        alike = equal.loc["relative perplexity", first, second]
-        rows[f"{first} against {second}"]["at equal parameters"] = (
-            f"{percent(alike['estimate'])} ({percent(alike['low'], alike['high'])})"
-        )
+    for first, second in PAIRS:
+        cells = rows[f"{first} against {second}"] = {}
+        for comparison, name in ((BUDGET, "20 epochs"), (LEARNED, LEARNED)):
+            row = difference(first, second, comparison, folder)
+            cells[name], cells[f"{name}: verdict"] = interval(row), verdict_of(row)
+        equal = second != "counting"
+        cells["equal parameters"] = ""
+        if equal:
+            cells["equal parameters"] = interval(
+                difference(first, second, "equal parameters", folder)
+            )
     return pd.DataFrame(rows).T
+
+
+def learning(folder=STUDY):
+    """Return a DataFrame: each network's perplexity within 20 epochs and when it has learned."""
+    budget, learned = perplexities(BUDGET, folder), perplexities(LEARNED, folder)
+    columns = {
+        "perplexity, 20 epochs": budget["perplexity"].map("{:.2f}".format),
+        "perplexity, learned": learned["perplexity"].map("{:.2f}".format),
+        "best epoch (median)": learned["best_epoch"].map("{:.0f}".format),
+    }
+    return pd.DataFrame(columns).T
 
 
 def spans(folder=STUDY):
@@ -122,60 +139,17 @@ def spans(folder=STUDY):
     A size is (hidden_dim, num_layers); each model had the best of its learning rates, which a pilot
     seed of 0 chose.
     """
-    measured = pd.read_csv(folder / "spans.csv").query("seed > 0")
+    measured = pd.read_csv(folder / "spans.csv").query("seed > 0 and budget == 1")
     return measured.groupby(["hidden_dim", "num_layers", "load", "model"])["span"].apply(sorted)
 
 
-def recommendation(requirements, folder=STUDY):
-    """Return a DataFrame: by load, the study's memory spans and the model that they recommend.
-
-    Says first what the study shows about perplexity, and last what another margin would change. A
-    model remembers enough when all seeds reach the span, and is near the best when both intervals
-    of its perplexity lie within the margin.
-    """
-    farthest = _farthest_above_the_best(requirements.perplexity_margin, folder)
-    rows, smallest = {}, {}
-    by_load = spans(folder).loc[128, 1]
-    for load in sorted(by_load.index.unique("load")):
-        reach = [name for name in farthest if min(by_load[load, name]) >= requirements.span]
-        near = [name for name in reach if farthest[name] <= requirements.perplexity_margin]
-        smallest[load] = reach[0] if reach else "none"
-        rows[load] = {
-            **{f"{name}: span": value_range(by_load[load, name]) for name in farthest},
-            f"remember {requirements.span}": ", ".join(reach) or "none",
-            "smallest of them": smallest[load],
-            "and near the best": near[0] if near else "none",
-        }
-    for name, above in farthest.items():
-        loads = [str(load) for load, other in smallest.items() if name == other]
-        if loads and above > requirements.perplexity_margin:
-            print(
-                f"Holding {' or '.join(loads)} at once, the {name} remembers enough and is the "
-                f"smallest; with a margin of {math.ceil(100 * above)}% it would be the "
-                "recommendation there."
-            )
-    return pd.DataFrame(rows).T.rename_axis("symbols")
-
-
-def _farthest_above_the_best(margin, folder):
-    """Return how far each model's perplexity may lie above the best, the smallest model first.
-
-    That is the upper end of the wider interval. Prints for each whether it is within the margin.
-    """
-    summary = perplexities(folder).sort_values("parameters")
-    best, farthest = summary["mean"].idxmin(), dict.fromkeys(summary.index, 0.0)
-    for name in summary.index.drop(best):
-        estimate, *intervals = difference(name, best, folder)
-        lows, highs = zip(*intervals, strict=True)
-        farthest[name] = max(highs)
-        within = f"{margin:.0%} or not is open"
-        if max(highs) <= margin or min(lows) > margin:
-            within = f"{'within' if max(highs) <= margin else 'beyond'} {margin:.0%}"
-        print(
-            f"Perplexity, {name} against {best}: {percent(estimate)} "
-            f"(95 %: {percent(min(lows), max(highs))}), {within}; {verdict(name, best, folder)}."
-        )
-    return farthest
+def starts(folder=STUDY):
+    """Return a DataFrame of the spans at load 4 by how a model begins and by batches for a lag."""
+    measured = pd.read_csv(folder / "spans.csv")
+    measured = measured.query("seed > 0 and load == 4 and hidden_dim == 128 and num_layers == 1")
+    measured["batches for a lag"] = 2_000 * measured["budget"]
+    reach = measured.groupby(["model", "batches for a lag"])["span"].apply(sorted).map(value_range)
+    return reach.unstack("batches for a lag").fillna("")
 
 
 def value_range(values):
@@ -183,9 +157,125 @@ def value_range(values):
     return f"{values[0]}" if values[0] == values[-1] else f"{values[0]} to {values[-1]}"
 
 
+def recommendation(requirements, text, folder=STUDY):
+    """Return a DataFrame: what the requirements recommend under other circumstances.
+
+    A model remembers enough when all seeds reach the span, with one layer of 128 units and with two
+    of 256; it is near the best network when the interval of its perplexity lies within the margin.
+    What some seeds, one of the sizes or only a part of the interval satisfies is open. On more text
+    there is no interval.
+    """
+    if not of_this_text(text, folder):
+        return None
+    sizes = perplexities(BUDGET, folder)["parameters"].sort_values()
+    rows = {}
+    for what, load, above in _circumstances(requirements, folder):
+        reach = {name: _reach(name, load, requirements.span, folder) for name in sizes.index}
+        near = {name: _near(*above[name], requirements.perplexity_margin) for name in sizes.index}
+        both = {name: min(reach[name], near[name]) for name in sizes.index}
+        rows[what] = {
+            f"remember {requirements.span}": _names(reach, "yes"),
+            "near the best": _names(near, "yes"),
+            "open": ", ".join(n for n in sizes.index if "open" in (reach[n], near[n])) or "none",
+            "recommended": next((n for n in sizes.index if both[n] == "yes"), "none"),
+        }
+    return pd.DataFrame(rows).T
+
+
+def _names(verdicts, wanted):
+    return ", ".join(name for name, verdict in verdicts.items() if verdict == wanted) or "none"
+
+
+def _reach(name, load, span, folder):
+    """Return whether all seeds of both sizes reach a span: "yes", "no", or "open" for some."""
+    found = spans(folder)
+    reached = [s >= span for size in SIZES for s in found.loc[(*size, load, name)]]
+    return "yes" if all(reached) else "open" if any(reached) else "no"
+
+
+def _near(low, high, margin):
+    """Return whether an interval lies within a margin: "yes", "no", or "open" for a part of it."""
+    return "yes" if high <= margin else "no" if low > margin else "open"
+
+
+def _circumstances(requirements, folder):
+    """Yield (what, load, {model: interval of its perplexity above the best network's})."""
+    for comparison, loads in ((BUDGET, (4, 2, 1)), (LEARNED, (4,))):
+        best = perplexities(comparison, folder)["perplexity"].idxmin()
+        above = {name: (0.0, 0.0) for name in MODELS}
+        for name in set(MODELS) - {best}:
+            row = difference(name, best, comparison, folder)
+            above[name] = row["low"], row["high"]
+        for load in loads:
+            holding = f"{comparison}, holding {load} at once"
+            yield holding, load, above
+    for characters, row in text_sizes(folder=folder).iterrows():
+        apart = {name: row[name] / row[list(MODELS)].min() - 1 for name in MODELS}
+        what = f"{characters:,} characters of WikiText-2, holding {requirements.load}"
+        yield what, requirements.load, {name: (value, value) for name, value in apart.items()}
+
+
+def text_sizes(column="test_loss", folder=STUDY):
+    """Return the test perplexities by characters of WikiText-2 trained on: a row for each size.
+
+    Networks are means over seeds, each until it has learned, at its best rate on validation.
+    """
+    learned = _best_rates(folder)
+    networks = learned.groupby(["characters", "model"])[column].mean().unstack()
+    counted = pd.read_csv(folder / "counted.csv").query("corpus != 'sample'")
+    table = networks.reindex(columns=MODELS)
+    return np.exp(table.assign(counting=counted.set_index("characters")[column])).dropna()
+
+
+def _best_rates(folder):
+    """Return the rows of learned.csv on WikiText-2 at each network's best rate for its size."""
+    learned = pd.read_csv(folder / "learned.csv").query("corpus != 'sample'")
+    first = learned[learned["seed"] == learned["seed"].min()].sort_values("best_val_loss")
+    best = first.drop_duplicates(["characters", "model"])[["characters", "model", "rate"]]
+    return learned.merge(best)
+
+
+def contexts(folder=STUDY):
+    """Return the test perplexities by how many of the last characters a prediction may read.
+
+    A row for each size of the training text and model, a column for each number of characters.
+    """
+    counted = pd.read_csv(folder / "counted.csv").query("corpus != 'sample'")
+    rows = pd.concat([_best_rates(folder), counted.assign(model="counting")])
+    rows["trained"] = rows["characters"].map("{:,}, ".format) + rows["model"]
+    within = rows.groupby("trained", sort=False)[
+        [c for c in rows if c.startswith("within_")]
+    ].mean()
+    order = rows.drop_duplicates("trained").sort_values(["characters", "parameters"])["trained"]
+    return np.exp(within.loc[order]).rename(columns=lambda name: name.removeprefix("within_"))
+
+
+def plot_text_sizes(folder=STUDY):
+    """Return a figure: test perplexity against characters of training text, for all four."""
+    table, seeds = text_sizes(folder=folder), _best_rates(folder)
+    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+    for name in table:
+        style = STYLES.get(name, {"color": "black", "linestyle": "-.", "marker": "D"})
+        axes.plot(table.index, table[name], label=name, **style)
+        runs = seeds[seeds["model"] == name]
+        marks = style | {"linestyle": ""}
+        axes.plot(runs["characters"], np.exp(runs["test_loss"]), alpha=0.4, **marks)
+    axes.set_xscale("log")
+    axes.set_xticks(table.index, [f"{characters:,}" for characters in table.index])
+    axes.minorticks_off()
+    axes.set(
+        title="WikiText-2 (validation split, tokenised), each network until it has learned",
+        xlabel="characters trained on",
+        ylabel="test perplexity",
+    )
+    axes.legend()
+    axes.grid(alpha=0.3)
+    return figure
+
+
 def plot_sweeps(folder=STUDY):
     """Return a figure: the study's test perplexity by length of the windows and by hidden size."""
-    summary = pd.read_csv(folder / "summary.csv").query("measure == 'perplexity'")
+    summary = pd.read_csv(folder / "summary.csv")
     figure, panels = plt.subplots(1, 2, figsize=(10, 3.5), sharey=True, layout="constrained")
     sweeps = (("windows of ", "", 50, "length of the windows (characters)"),)
     sweeps += (("", " units", 256, "hidden size (units per layer)"),)
@@ -196,10 +286,11 @@ def plot_sweeps(folder=STUDY):
         ] = usual
         rows = summary.assign(place=places).dropna(subset="place").sort_values("place")
         for name, of_model in rows.groupby("model", sort=False):
-            reach = [of_model["mean"] - of_model["low"], of_model["high"] - of_model["mean"]]
+            mean = of_model["perplexity"]
+            reach = [mean - of_model["low"], of_model["high"] - mean]
             axes.errorbar(
                 of_model["place"],
-                of_model["mean"],
+                mean,
                 yerr=reach,
                 capsize=3,
                 label=name,
@@ -218,15 +309,13 @@ def plot_sweeps(folder=STUDY):
 
 def attention(folder=STUDY):
     """Return a DataFrame: the RNN with attention beside the plain one of as many parameters."""
-    summary = pd.read_csv(folder / "summary.csv").query(
-        "comparison == 'with attention' and measure == 'perplexity'"
-    )
+    summary = _sample(folder, "summary", "with attention")
     measured = pd.read_csv(folder / "spans.csv").query("seed > 0 and load == 4 and num_layers == 1")
-    reach = measured.groupby("model")["span"].apply(sorted)
+    reach = measured[measured["budget"] == 1].groupby("model")["span"].apply(sorted)
     rows = {
         row.model: {
             "parameters": f"{row.parameters:,}",
-            "test perplexity (95 %)": f"{row.mean:.2f} ({row.low:.2f} to {row.high:.2f})",
+            "test perplexity (95 %)": f"{row.perplexity:.2f} ({row.low:.2f} to {row.high:.2f})",
             "memory span, 4 symbols": value_range(reach[row.model]),
         }
         for row in summary.itertuples()
@@ -239,34 +328,5 @@ def seed_noise(folder=STUDY):
 
     Relative, at 95 %: 1.96 standard deviations of a difference of two, the largest of the models.
     """
-    summary = perplexities(folder)
-    return 1.96 * math.sqrt(2) * (summary["sd"] / summary["mean"]).max()
-
-
-def plot_last_step_protocol(metrics, table):
-    """Return a figure: validation loss and test perplexity under the last-step protocol and ours.
-
-    The last-step curves are those of data/study/last_step.csv, measured on the bundled sample.
-    """
-    if waits_for("7: performance_table", metrics, table):
-        return None
-    recorded = pd.read_csv(STUDY / "last_step.csv")
-    perplexity = table.set_index("Model")["Test Perplexity"]
-    figure, panels = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
-    for name, measured in metrics.items():
-        style = STYLES.get(name, {}) | {"markersize": 4}
-        rows = recorded[recorded["model"] == name]
-        label = f"{name}: {rows['test_perplexity'].iloc[-1]:.2f}"
-        panels[0].plot(rows["epoch"], rows["val_loss"], label=label, **style)
-        losses = without_diverged(measured["val_losses"])
-        panels[1].plot(
-            range(1, len(losses) + 1), losses, label=f"{name}: {perplexity[name]:.2f}", **style
-        )
-    panels[0].set(title="Last-step protocol (recorded on the sample)")
-    panels[1].set(title="This notebook's protocol (your run)")
-    for axes in panels:
-        axes.set(xlabel="epoch", ylabel="validation loss (nats per character)")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.legend(title="test perplexity")
-        axes.grid(alpha=0.3)
-    return figure
+    summary = perplexities(BUDGET, folder)
+    return 1.96 * math.sqrt(2) * (summary["sd"] / summary["perplexity"]).max()

@@ -1,9 +1,14 @@
 """A student's guess and what is commonly said, beside what was measured."""
 
+import copy
+
 import pandas as pd
 
-from helpers import STYLES, waits_for
+from helpers import MODELS, measure_inference_speed, one_thread, waits_for
 from lab import goal, study
+
+AGREES, DISAGREES, NOT_SHOWN = "agrees", "disagrees", "not shown"
+ALIKE = 0.05  # times that differ by less are taken as equal: a machine varies as much
 
 
 def _winners(values, tolerance):
@@ -33,92 +38,117 @@ def compare_guess(guess, table, spans, folder=study.STUDY):
     return pd.DataFrame(rows).T
 
 
-def key_takeaways(table, spans, required_span, folder=study.STUDY):
-    """Return a DataFrame: four common claims, part by part, whether this run agrees, the study."""
-    if waits_for("7 and 9: performance_table and spans", table, spans):
+def key_takeaways(models, table, spans, requirements, test_X, text, folder=study.STUDY):
+    """Return a DataFrame: common claims, part by part, and whether this run agrees.
+
+    A claim is "not shown" where the run can decide neither way: perplexities within what seeds
+    alone could make, times within 5 %. On the study's own text a column has what its seeds say. The
+    time of an answer is taken here, on one thread, by the keystroke and by the window.
+    """
+    if waits_for("5, 7 and 9: models, performance_table and spans", models, table, spans):
         return None
-    table = goal.measured(table, spans)
-    if missing := [name for name in STYLES if name not in table.index or name not in spans]:
+    if missing := [name for name in MODELS if name not in models or name not in spans]:
         print(f"The claims compare all three models: train {' and '.join(missing)} too (TODO 5).")
         return None
-    claims = [
-        *_claims_of_the_gru(table, folder),
-        *_claims_of_the_rnn(table, spans, required_span, folder),
-        *_claims_of_the_size(table, required_span, folder),
-    ]
+    table = goal.measured(table, spans)
+    speeds = answering_times(models, test_X)
     rows = [
-        (claim, seen, "agrees" if so else "disagrees", over) for claim, seen, so, over in claims
+        *_claims_of_the_gru(table, speeds, folder),
+        *_claims_of_the_rnn(table, speeds, requirements, folder),
+        *_claims_of_the_size(table, folder),
     ]
-    columns = ["claim", "this run", "verdict", "the study, over seeds"]
-    return pd.DataFrame(rows, columns=columns).set_index("claim")
+    columns = ["claim", "this run", "verdict", "the study"]
+    shown = pd.DataFrame(rows, columns=columns).set_index("claim")
+    return shown if study.of_this_text(text, folder) else shown.drop(columns="the study")
+
+
+def answering_times(models, test_X):
+    """Return a DataFrame of ms on one thread of the CPU, by model: a keystroke, a window."""
+    rows = {}
+    with one_thread():
+        for name, model in models.items():
+            on_cpu = copy.deepcopy(model).cpu()
+            rows[name] = {
+                "keystroke": measure_inference_speed(on_cpu, test_X[:1, :1]),
+                "window": measure_inference_speed(on_cpu, test_X[:1]),
+            }
+    return pd.DataFrame(rows).T
+
+
+def _below(change, noise):
+    """Return the verdict on "it is less", given a relative change and what is taken as equal."""
+    return NOT_SHOWN if abs(change) <= noise else AGREES if change < 0 else DISAGREES
 
 
 # Each yields (claim, what this run shows, whether it agrees, what the study shows over seeds).
 
 
-def _claims_of_the_gru(table, folder):
-    def against_lstm(column):
-        gru, lstm = (float(table.loc[name, column]) for name in ("GRU", "LSTM"))
-        return gru / lstm - 1  # no warning where both diverged
-
-    apart = against_lstm("Test Perplexity")
-    estimate, over_seeds, _ = study.difference("GRU", "LSTM", folder)
+def _claims_of_the_gru(table, speeds, folder):
+    gru, lstm = table.loc["GRU"], table.loc["LSTM"]
+    apart, noise = gru["Test Perplexity"] / lstm["Test Perplexity"] - 1, study.seed_noise(folder)
+    alike = AGREES if abs(apart) + noise <= 0.05 else NOT_SHOWN
     yield (
-        "1. LSTM and GRU perform alike (within 5 %)",
-        f"perplexity of the GRU: {apart:+.1%}",
-        abs(apart) <= 0.05,
-        f"{study.percent(estimate)} ({study.percent(*over_seeds)})",
+        "1. LSTM and GRU predict alike (within 5 %)",
+        f"GRU {apart:+.1%}, seeds alone ±{noise:.1%}",
+        DISAGREES if abs(apart) - noise > 0.05 else alike,
+        study.interval(study.difference("GRU", "LSTM", folder=folder)),
     )
-    for what, column in (
-        ("smaller", "Parameters"),
-        ("trains faster", "Avg Epoch Time (s)"),
-        ("answers faster", "Inference Speed (ms)"),
-    ):
-        claim = f"1. the GRU is more efficient: {what}"
-        change = against_lstm(column)
-        yield claim, f"against the LSTM: {change:+.0%}", change < 0, ""
-
-
-def _claims_of_the_rnn(table, spans, required_span, folder):
-    training = table["Avg Epoch Time (s)"].idxmin()
-    answering = table["Inference Speed (ms)"].idxmin()
+    smaller = gru["Parameters"] / lstm["Parameters"] - 1
+    yield "1. the GRU is smaller", f"{-smaller:.0%} fewer parameters", _below(smaller, 0), ""
+    epoch = gru["Avg Epoch Time (s)"] / lstm["Avg Epoch Time (s)"] - 1
     yield (
-        "2. the vanilla RNN is the fastest",
-        f"trains fastest: {training}, answers fastest: {answering}",
-        training == answering == "RNN",
+        "1. the GRU trains faster",
+        f"an epoch takes {epoch:+.0%} of the LSTM's time",
+        _below(epoch, ALIKE),
         "",
     )
-    by_load = _spans_by_load(folder)["RNN"].map(study.value_range)
+    change = speeds.loc["GRU"] / speeds.loc["LSTM"] - 1
+    verdicts = {_below(value, ALIKE) for value in change}
     yield (
-        "2. but it struggles with long sequences",
-        f"memory span {spans['RNN']}, required {required_span}, best {max(spans.values())}",
-        spans["RNN"] < required_span <= max(spans.values()),
-        "; ".join(f"holding {load}: {reach}" for load, reach in by_load.items()),
+        "1. the GRU answers faster",
+        ", ".join(f"a {unit} takes {value:+.0%}" for unit, value in change.items()),
+        verdicts.pop() if len(verdicts) == 1 else "depends on how it is run",
+        "",
     )
 
 
-def _claims_of_the_size(table, required_span, folder):
+def _claims_of_the_rnn(table, speeds, requirements, folder):
+    times = speeds.assign(epoch=table["Avg Epoch Time (s)"])
+    ahead = times.loc["RNN"] / times.drop("RNN").min() - 1
+    verdicts = {_below(value, ALIKE) for value in ahead}
+    yield (
+        "2. the plain RNN is the fastest",
+        ", ".join(f"{unit} {value:+.0%}" for unit, value in ahead.items()) + " of the next",
+        verdicts.pop() if len(verdicts) == 1 else "depends on how it is run",
+        "",
+    )
+    span = table["Memory Span"]
+    short = span["RNN"] < requirements.span <= span.max()
+    by_load = study.spans(folder).loc[128, 1][requirements.load]
+    yield (
+        "2. but it struggles with long sequences",
+        f"taught {requirements.load} symbols over {span['RNN']:.0f} characters, the "
+        f"best over {span.max():.0f}",
+        AGREES if short else DISAGREES,
+        "; ".join(f"{name} {study.value_range(by_load[name])}" for name in MODELS),
+    )
+
+
+def _claims_of_the_size(table, folder):
     perplexity, noise = table["Test Perplexity"], study.seed_noise(folder)
     by_size = table["Parameters"].sort_values()
     largest, smallest = by_size.index[-1], by_size.index[0]
-    best_smaller = perplexity.drop(largest).min()
+    change = perplexity.drop(largest).min() / perplexity[largest] - 1
     yield (
         "3. more parameters are not always better",
-        f"largest ({largest}): {perplexity[largest]:.2f}, best smaller: {best_smaller:.2f}",
-        best_smaller <= (1 + noise) * perplexity[largest],
-        f"GRU against LSTM: {study.verdict('GRU', 'LSTM', folder)}",
+        f"best of the smaller ones against the largest ({largest}): {change:+.1%}",
+        _below(change, noise),
+        study.verdict_of(study.difference("GRU", "LSTM", folder=folder)),
     )
     quality = _winners(perplexity, noise)
-    remember = _spans_by_load(folder)[by_size.index].map(min).ge(required_span).idxmax(axis=1)
-    by_load = "; ".join(f"holding {load}: {name}" for load, name in remember.items())
     yield (
         "4. the use case decides",
-        f"quality: {quality}; size: {smallest}",
-        quality != smallest,
-        f"smallest that remembers {required_span}, {by_load}",
+        f"best prediction: {quality}; smallest: {smallest}",
+        DISAGREES if smallest in quality else AGREES,
+        "",
     )
-
-
-def _spans_by_load(folder):
-    """Return the spans of the study: a column for each model, a row for each load from the top."""
-    return study.spans(folder).loc[128, 1].unstack("model")[::-1]

@@ -72,45 +72,80 @@ def made_up(tmp_path):
     """A function that writes the files of a made-up study and returns their folder."""
 
     def put(gru_against_lstm=(0.01, -0.01, 0.03), rnn=(0.08, 0.06, 0.10), spans=None, text="text"):
-        differences = []
-        for first, second, interval in (
-            ("GRU", "LSTM", gru_against_lstm),
-            ("RNN", "LSTM", rnn),
-            ("RNN", "GRU", rnn),
-        ):
-            for over in ("seeds", "test text"):
-                row = {"first": first, "second": second, "over": over}
-                row |= dict(zip(("estimate", "low", "high"), interval, strict=True))
-                differences.append(row | {"measure": "relative perplexity"})
         sizes = {"RNN": (258_505, 7.0), "LSTM": (949_705, 6.5), "GRU": (719_305, 6.6)}
         summary = [
-            {"model": m, "parameters": n, "measure": "perplexity", "mean": mean,
-             "sd": mean / 100, "low": mean - 0.1, "high": mean + 0.1}
-            for m, (n, mean) in sizes.items()
-        ]  # fmt: skip
-        seeds = [{"model": m, "perplexity": 6.5 + s / 100} for m in sizes for s in range(5)]
-        tables = {"differences": differences, "summary": summary, "comparisons": seeds}
+            {"model": model, "parameters": parameters, "perplexity": mean, "best_epoch": 20}
+            | {"sd": mean / 100, "low": mean - 0.1, "high": mean + 0.1}
+            for model, (parameters, mean) in sizes.items()
+        ]
+        tables = {
+            "differences": _made_up_differences(gru_against_lstm, rnn),
+            "summary": summary,
+            "comparisons": [
+                {"model": m, "perplexity": 6.5 + s / 100} for m in sizes for s in range(5)
+            ],
+        }
         for name, rows in tables.items():
             table = pd.DataFrame(rows).assign(comparison="as in the notebook", corpus="sample")
-            if name == "differences":  # alike at equal parameters, and only over seeds
-                equal = table[table["over"] == "seeds"].assign(comparison="equal parameters")
+            learned = table.assign(comparison="until it has learned")
+            equal = table.assign(comparison="equal parameters", holm=float("nan"))
+            if name == "differences":
                 equal[["estimate", "low", "high"]] = [0.01, -0.04, 0.06]
-                table = pd.concat([table, equal])
-            table.to_csv(tmp_path / f"{name}.csv", index=False)
+            pd.concat([table, learned, equal]).to_csv(tmp_path / f"{name}.csv", index=False)
         spans = spans or {1: (128, 128), 2: (16, 64), 4: (2, 4)}
         rows = [
-            {"hidden_dim": 128, "num_layers": 1, "load": load, "model": m, "seed": s, "span": span}
+            {"hidden_dim": units, "num_layers": layers, "load": load, "model": m, "seed": s}
+            | {"budget": 1, "span": span}
+            for units, layers in ((128, 1), (256, 2))
             for load, of_rnn in spans.items()
             for m in sizes
             for s, span in enumerate((999, *(of_rnn if m == "RNN" else (128, 128))))
         ]
         pd.DataFrame(rows).to_csv(tmp_path / "spans.csv", index=False)
+        _made_up_text_sizes(tmp_path, sizes)
         digest = hashlib.sha256(text.encode()).hexdigest()
         recorded = {"corpora": {"sample": {"sha256": digest}}}
         (tmp_path / "settings.json").write_text(json.dumps(recorded))
         return tmp_path
 
     return put
+
+
+def _made_up_differences(gru_against_lstm, rnn):
+    rows = []
+    for first, second, (estimate, low, high) in (
+        ("GRU", "LSTM", gru_against_lstm),
+        ("RNN", "LSTM", rnn),
+        ("RNN", "GRU", rnn),
+        *((name, "counting", rnn) for name in ("RNN", "LSTM", "GRU")),
+    ):
+        p = 0.01 if low > 0 or high < 0 else 0.5
+        shared = {"first": first, "second": second, "p": p, "holm": p}
+        rows.append(shared | {"estimate": estimate, "low": low, "high": high})
+        mirrored = {"first": second, "second": first}
+        rows.append(shared | mirrored | {"estimate": -estimate, "low": -high, "high": -low})
+    return rows
+
+
+def _made_up_text_sizes(folder, sizes):
+    """Two sizes of text; on the larger one the RNN comes within 5 % of the LSTM, at rate 0.002."""
+    losses = {(1_000, "RNN"): 2.0, (1_000, "LSTM"): 1.9, (1_000, "GRU"): 1.9}
+    losses |= {(9_000, "RNN"): 1.54, (9_000, "LSTM"): 1.5, (9_000, "GRU"): 1.6}
+    learned = [
+        {"corpus": "long", "characters": n, "model": model, "seed": seed, "rate": rate}
+        | {"best_val_loss": loss + rate, "parameters": sizes[model][0]}
+        | dict.fromkeys(("test_loss", "outside_unk", "within_4"), loss + (rate - 0.002) * 100)
+        for (n, model), loss in losses.items()
+        for seed in (1, 2)
+        for rate in (0.002, 0.004)
+    ]
+    counted = [
+        {"corpus": "long", "characters": n, "counts": 9, "order": 5}
+        | dict.fromkeys(("test_loss", "outside_unk", "within_4"), 1.7)
+        for n in (1_000, 9_000)
+    ]
+    pd.DataFrame(learned).to_csv(folder / "learned.csv", index=False)
+    pd.DataFrame(counted).to_csv(folder / "counted.csv", index=False)
 
 
 @pytest.fixture

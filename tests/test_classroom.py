@@ -14,7 +14,7 @@ from nbclient import NotebookClient
 import helpers
 from course import read_solution
 from course.make_exercise import ROOT, SOLUTION
-from lab import memory, study
+from lab import last_step, memory
 from lab.goal import Requirements, requirements_table
 from lab.takeaways import compare_guess, key_takeaways
 
@@ -38,15 +38,16 @@ def train(namespace, sample):
 
 def rest_of_the_notebook(models, metrics, test):
     """Run what the notebook does with models and metrics; return the table."""
+    asked = Requirements(20, 1_400_000, 4, 64, 0.05)
     table = helpers.create_performance_table(metrics, models, *test)
     spans = dict.fromkeys(models, 128)
     helpers.show_table(table)
     helpers.plot_learning_curves(metrics).canvas.draw()
-    study.plot_last_step_protocol(metrics, table)
+    last_step.plot(metrics, table)
     memory.plot_gradient_reach(models, *test)
-    requirements_table(table, spans, Requirements(20, 1_400_000, 4, 64, 0.05))
+    requirements_table(table, spans, asked)
     compare_guess({"speed": "RNN"}, table, spans)
-    key_takeaways(table, spans, 64)
+    key_takeaways(models, table, spans, asked, test[0], "a text of its own")
     return table.set_index("Model")
 
 
@@ -188,7 +189,7 @@ def test_a_students_variables_may_shadow_the_loops_and_the_text(quick):
     place = [cell.id for cell in notebook.cells].index("summary")
     status = notebook.cells[place + 1]
     assert status.outputs[0].text.endswith(PASSED)
-    assert "a run on another text has no place" in printed_by(notebook, "study")
+    assert "it says nothing of a run on another text" in printed_by(notebook, "study")
 
 
 @pytest.mark.parametrize("ran", [[], ["setup"], ["setup", "data", "requirements"]])

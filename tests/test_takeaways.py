@@ -1,24 +1,63 @@
 """lab/takeaways.py: guesses and claims follow what was measured."""
 
+import pandas as pd
 import pytest
 
-from lab import study, takeaways
+from lab import goal, study, takeaways
 
 SPANS = {"RNN": 8, "LSTM": 128, "GRU": 128}
+ASKED = goal.Requirements(20, 1_400_000, load=4, span=64, perplexity_margin=0.05)
 
 
-def test_takeaways_disagree_when_the_measurements_do(table):
-    table.loc[2, "Test Perplexity"] = 5.2  # 4 % above the LSTM
-    spans = {"RNN": 8, "LSTM": 128, "GRU": 128}
-    verdicts = takeaways.key_takeaways(table, spans, 64)["verdict"]
-    assert verdicts["1. LSTM and GRU perform alike (within 5 %)"] == "agrees"
-    assert verdicts["1. the GRU is more efficient: trains faster"] == "disagrees"
-    assert verdicts["1. the GRU is more efficient: answers faster"] == "agrees"
-    assert verdicts["3. more parameters are not always better"] == "disagrees"
+@pytest.fixture
+def claims(made_up, table, namespace, sample, monkeypatch):
+    """A function (table, spans, text) -> the claims, with tiny models in this run."""
+    classes = namespace["MODEL_CLASSES"].items()
+    models = {name: model_class(73, 8, 8) for name, model_class in classes}
+    X = namespace["torch"].zeros(1, 50, dtype=namespace["torch"].long)
+
+    def shown(spans=SPANS, text="text"):
+        return takeaways.key_takeaways(models, table, spans, ASKED, X, text, made_up())
+
+    return shown
+
+
+def test_a_claim_is_shown_or_not_by_what_seeds_alone_could_make(claims, table):
+    alike = "1. LSTM and GRU predict alike (within 5 %)"
+    assert claims().loc[alike, "verdict"] == "agrees"  # 2 % apart, seeds alone 2.8 %
+    table.loc[2, "Test Perplexity"] = 5.0 * 1.04
+    assert claims().loc[alike, "verdict"] == "not shown"
+    table.loc[2, "Test Perplexity"] = 5.0 * 1.09
+    assert claims().loc[alike, "verdict"] == "disagrees"
+
+
+def test_verdicts_follow_the_run(claims, table):
+    verdicts = claims()["verdict"]
+    assert verdicts["1. the GRU is smaller"] == "agrees"
+    assert verdicts["1. the GRU trains faster"] == "disagrees"
+    assert verdicts["3. more parameters are not always better"] == "not shown"
     assert verdicts["2. but it struggles with long sequences"] == "agrees"
-    spans["RNN"] = 128
-    verdicts = takeaways.key_takeaways(table, spans, 64)["verdict"]
+    assert verdicts["4. the use case decides"] == "agrees"
+    table.loc[0, "Test Perplexity"] = 5.0  # the smallest predicts as well as any
+    verdicts = claims(SPANS | {"RNN": 128})["verdict"]
     assert verdicts["2. but it struggles with long sequences"] == "disagrees"
+    assert verdicts["4. the use case decides"] == "disagrees"
+
+
+@pytest.mark.parametrize(
+    ("keystroke", "window", "verdict"),
+    [(0.5, 0.8, "agrees"), (1.2, 1.3, "disagrees"), (0.5, 1.3, "depends on how it is run")],
+)
+def test_answering_faster_is_judged_both_ways_of_asking(keystroke, window, verdict, table, made_up):
+    speeds = pd.DataFrame({"keystroke": [1, 1, keystroke], "window": [1, 1, window]})
+    speeds.index = ["RNN", "LSTM", "GRU"]
+    claims = takeaways._claims_of_the_gru(goal.measured(table, SPANS), speeds, made_up())
+    assert {claim: said for claim, _, said, _ in claims}["1. the GRU answers faster"] == verdict
+
+
+def test_on_another_text_the_study_is_left_out(claims, capsys):
+    assert "the study" in claims() and "the study" not in claims(text="another text")
+    assert "bundled sample" in capsys.readouterr().out
 
 
 def test_a_guess_stands_beside_the_winner_and_ties_are_shared(table):
@@ -41,5 +80,5 @@ def test_runs_that_seeds_alone_could_tell_apart_count_as_equal(made_up, table):
 def test_takeaways_given_none_says_what_it_waits_for(capsys):
     assert takeaways.compare_guess({}, None, None) is None
     assert capsys.readouterr().out.startswith("Waiting for TODO 7")
-    assert takeaways.key_takeaways(None, None, 64) is None
-    assert capsys.readouterr().out.startswith("Waiting for TODO 7")
+    assert takeaways.key_takeaways(None, None, None, ASKED, None, "") is None
+    assert capsys.readouterr().out.startswith("Waiting for TODO 5")

@@ -19,6 +19,7 @@ from course.read_solution import training_function
 
 LAST_STEP_RATES = {"RNN": 0.002, "LSTM": 0.0005, "GRU": 0.001}
 LAST_STEP_DECAY = {"RNN": 0.0, "LSTM": 1e-5, "GRU": 1e-5}
+LAST_STEP_DROPOUT = {"RNN": 0.0, "LSTM": 0.3, "GRU": 0.3}
 
 
 # ----- The last-step protocol ---------------------------------------------------------------------
@@ -55,18 +56,21 @@ def last_step_evaluate(model, X, y, criterion):
     )
 
 
-def last_step_protocol(classes, splits, vocab_size, epochs=20):
+def last_step_protocol(
+    classes,
+    splits,
+    vocab_size,
+    epochs=20,
+    rates=LAST_STEP_RATES,
+    decays=LAST_STEP_DECAY,
+    dropouts=LAST_STEP_DROPOUT,
+):
     """Return a DataFrame with one row per model and epoch; test perplexity is the last epoch's."""
     train_X, train_y, val_X, val_y, test_X, test_y = splits
     torch.manual_seed(42)
-    models = {
-        name: cls(vocab_size, dropout=0.0 if name == "RNN" else 0.3)
-        for name, cls in classes.items()
-    }
+    models = {name: cls(vocab_size, dropout=dropouts[name]) for name, cls in classes.items()}
     optimizers = {
-        name: optim.Adam(
-            model.parameters(), lr=LAST_STEP_RATES[name], weight_decay=LAST_STEP_DECAY[name]
-        )
+        name: optim.Adam(model.parameters(), lr=rates[name], weight_decay=decays[name])
         for name, model in models.items()
     }
     criterion, rows = nn.CrossEntropyLoss(), []

@@ -5,11 +5,11 @@
     python -m benchmarks.study seeds spans        these parts only
     python -m benchmarks.study --dask ADDRESS    on a Dask cluster
 
-Writes runs.csv, blocks.csv, spans.csv and last_step.csv into data/study/, a row per run with the
-settings that it ran with, and settings.json. A file is put in place whole, after each run, so that
-a study that was stopped, or killed, goes on where it was. seconds.csv says how long the runs took,
-beside whatever else ran on the machine. What the runs say, and the figures, is written by
-benchmarks/study/report.py when none is missing.
+Writes runs.csv, blocks.csv, learned.csv, counted.csv, spans.csv and last_step.csv into data/study/,
+a row per run with the settings that it ran with, and settings.json. A file is put in place whole,
+after each run, so that a study that was stopped, or killed, goes on where it was. seconds.csv says
+how long the runs took, beside whatever else ran on the machine. What the runs say, and the figures,
+is written by benchmarks/study/report.py when none is missing.
 """
 
 import argparse
@@ -26,7 +26,7 @@ import pandas as pd
 import torch
 
 import helpers
-from benchmarks.study import jobs, report
+from benchmarks.study import compare, jobs, parts, report
 from course import workers
 from lab.memory import LONGEST_LAG
 from lab.study import fingerprint
@@ -41,6 +41,7 @@ class Block(NamedTuple):
     model: str
     seed: int
     block: int
+    training: str = compare.TRAININGS[compare.AS_IN_THE_NOTEBOOK]
 
 
 class Timed(NamedTuple):
@@ -55,7 +56,7 @@ class Table:
     def __init__(self, path, job_type):
         self.path, self.rows = path, {}
         for row in pd.read_csv(path).to_dict("records") if path.exists() else ():
-            job = job_type(**{field: row.pop(field) for field in job_type._fields})
+            job = job_type(**{f: row.pop(f) for f in job_type._fields if f in row})
             self.rows[job] = row
 
     def add(self, rows):
@@ -98,6 +99,9 @@ class Study:
         self.runs = Table(folder / "runs.csv", jobs.Run)
         self.blocks = Table(folder / "blocks.csv", Block)
         self.spans = Table(folder / "spans.csv", jobs.Span)
+        self.learned = Table(folder / "learned.csv", jobs.Learned)
+        self.counted = Table(folder / "counted.csv", jobs.Counted)
+        self.last_step = Table(folder / "last_step.csv", jobs.Epoch)
         self.seconds = Table(folder / "seconds.csv", Timed)
         self._record_settings(folder / "settings.json")
 
@@ -117,35 +121,47 @@ class Study:
         now |= {"command": command, "machine": helpers.describe_machine()}
         workers.put(path, json.dumps(now, indent=1) + "\n")
 
-    def missing(self, parts):
+    def missing(self, names):
         """Return the jobs of these parts that are still to be run, the first parts' first."""
         vocab_size = len(set(self.corpora["sample"]))
-        wanted = [job for part in parts for job in jobs.PARTS[part](vocab_size, self.spans.rows)]
-        done = self.runs.rows.keys() | self.spans.rows.keys()
-        if (self.folder / "last_step.csv").exists():
-            done |= {jobs.LastStep()}
+        known = self.spans.rows | self.learned.rows
+        wanted = [job for name in names for job in parts.PARTS[name](vocab_size, known)]
+        done = known.keys() | self.runs.rows.keys() | self.counted.rows.keys()
+        done |= {jobs.LastStep(epoch.variant) for epoch in self.last_step.rows}
+        done -= {
+            job for job in parts.seeds(None, None) if self._first_block(job) not in self.blocks.rows
+        }
         return [job for job in dict.fromkeys(wanted) if job not in done]
 
+    @staticmethod
+    def _first_block(run):
+        return Block(run.corpus, run.model, run.seed, 0)
+
     def add(self, job, measured, seconds):
+        blocks = measured.pop("blocks", ())
         if isinstance(job, jobs.LastStep):
-            workers.put(self.folder / "last_step.csv", measured.to_csv(index=False))
-        elif isinstance(job, jobs.Span):
-            self.spans.add({job: measured})
+            self.last_step.add(measured)
         else:
-            blocks = measured.pop("blocks")
-            if job in jobs.seeds(None, None)[: len(jobs.MODELS)]:  # the first seed's
-                self.blocks.add(
-                    {
-                        Block(job.corpus, job.model, job.seed, number): {"test_loss": loss}
-                        for number, loss in enumerate(blocks)
-                    }
-                )
-            self.runs.add({job: measured})
+            self._table_of(job).add({job: measured})
+        if isinstance(job, jobs.Run) and job in parts.seeds(None, None):
+            self._add_blocks(self._first_block(job), blocks)
+        elif isinstance(job, (jobs.Learned, jobs.Counted)) and job.corpus == "sample":
+            model, seed = getattr(job, "model", compare.COUNTING), getattr(job, "seed", 0)
+            self._add_blocks(Block(job.corpus, model, seed, 0, compare.LEARNED), blocks)
         self.seconds.add({Timed(str(job)): {"seconds": round(seconds, 1)}})
 
-    def run(self, parts):
+    def _table_of(self, job):
+        tables = {jobs.Run: self.runs, jobs.Span: self.spans}
+        return (tables | {jobs.Learned: self.learned, jobs.Counted: self.counted})[type(job)]
+
+    def _add_blocks(self, first, losses):
+        self.blocks.add(
+            {first._replace(block=n): {"test_loss": loss} for n, loss in enumerate(losses)}
+        )
+
+    def run(self, names):
         """Run what is missing, on the workers of joblib's current backend."""
-        while wanted := self.missing(parts):
+        while wanted := self.missing(names):
             start = time.monotonic()
             corpus = {job: getattr(job, "corpus", "sample") for job in wanted}
             work = (joblib.delayed(jobs.work)(job, self.corpora[corpus[job]]) for job in wanted)
@@ -160,27 +176,30 @@ class Study:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(jobs.PARTS))
+    parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(parts.PARTS))
     parser.add_argument("--wikitext", metavar="FILE", help="WikiText-2's validation split as text")
     parser.add_argument("--folder", type=Path, default=FOLDER)
     workers.add_argument(parser)
     arguments = parser.parse_args()
-    if unknown := [part for part in arguments.parts if part not in jobs.PARTS]:
-        parser.error(f"no part {unknown[0]!r}: expected {', '.join(jobs.PARTS)}")
-    parts = arguments.parts or [part for part in jobs.PARTS if part != "wikitext"]
+    if unknown := [name for name in arguments.parts if name not in parts.PARTS]:
+        parser.error(f"no part {unknown[0]!r}: expected {', '.join(parts.PARTS)}")
+    own = [name for name in parts.PARTS if name not in parts.FROM_FILE]
+    names = arguments.parts or (list(parts.PARTS) if arguments.wikitext else own)
     corpora = {"sample": helpers.load_text("sample")}
     if arguments.wikitext:
         corpora["wikitext-2"] = helpers.load_text(arguments.wikitext)
-        parts = dict.fromkeys([*parts, "wikitext"])
-    elif "wikitext" in parts:
-        parser.error("the part wikitext needs the text: --wikitext FILE")
+        corpora[jobs.LONG_TEXT] = helpers.load_text(
+            arguments.wikitext, max(jobs.SIZES) + 2 * jobs.HELD_OUT
+        )
+    elif needs := [name for name in names if name in parts.FROM_FILE]:
+        parser.error(f"the part {needs[0]} needs the text: --wikitext FILE")
     try:
         study = Study(arguments.folder, corpora)
     except ValueError as error:
         sys.exit(str(error))
     with workers.workers(arguments.dask):
-        study.run(parts)
-    if not study.missing([part for part in jobs.PARTS if part != "wikitext"]):
+        study.run(names)
+    if not study.missing(own):
         docs = report.DOCS if arguments.folder == FOLDER else arguments.folder
         report.main(arguments.folder, docs)
 

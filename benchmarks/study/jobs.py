@@ -1,13 +1,13 @@
-"""The runs that make up the study: what each trains and measures, and which there are.
+"""The runs that make up the study: what each of them trains and measures.
 
-benchmarks/study/ carries them out and keeps what they measured.
+parts.py says which there are; the command carries them out and keeps what they measured.
 """
 
 import contextlib
 import functools
 import io
 import itertools
-import operator
+import re
 import time
 from typing import NamedTuple
 
@@ -17,22 +17,30 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 import helpers
 from benchmarks.speed import protocols
-from benchmarks.study.attention import AttentionRNN
+from benchmarks.study import models
 from course.read_solution import run_todos
 from helpers import MODELS
 from lab import memory
+from lab.ngram import NGram
 
-SEEDS = (1, 2, 3, 4, 5)  # of the comparison and the memory spans
-FEW_SEEDS = SEEDS[:3]  # of everything else
-GRID = (1e-3, 2e-3, 4e-3, 8e-3)
-MATCHED_PARAMETERS = 500_000
-HIDDEN_DIMS = (64, 128)
-SEQ_LENS = (10, 25, 100)
-SPAN_GRID = (1e-3, 2e-3, 4e-3)  # grows where the best rate is at an end
-LOADS = (4, 2, 1)
-SPAN_SIZES = ((128, 1), (256, 2))  # (hidden_dim, num_layers): those of TODO 9, those of TODO 1
-PILOT_SEED = 0  # chooses the rates of the memory spans
 BLOCK = 100  # characters of test text to a row of blocks.csv
+# Until it has learned: a training ends when so many epochs have not lowered the validation loss.
+PATIENCE, MOST_EPOCHS = 6, 200
+# Of WikiText-2, in characters: what is trained on, from the start; what follows the longest of them
+# validates, and what follows that tests, at all sizes.
+LONG_TEXT = "wikitext-2, 900,000 characters"
+SIZES, HELD_OUT = (50_000, 200_000, 800_000), 50_000
+CONTEXTS = (4, 8, 16, 32, 64, 128)  # characters that a prediction may look back
+EVERY = 10  # of the test text's characters, which of them CONTEXTS are measured on
+LAST_STEP_VARIANTS = {
+    "original": {},
+    "dropout and decay equal": {
+        "dropouts": dict.fromkeys(MODELS, 0.3),
+        "decays": dict.fromkeys(MODELS, 0.0),
+    },
+    "rates of the notebook": {"rates": helpers.LEARNING_RATES},
+}
+LAST_STEP_VARIANTS["all equal"] = {k: v for d in LAST_STEP_VARIANTS.values() for k, v in d.items()}
 
 
 class Run(NamedTuple):
@@ -56,12 +64,38 @@ class Span(NamedTuple):
     num_layers: int
     rate: float
     seed: int
+    budget: int = 1  # times the batches that memory_span spends on a lag
+
+
+class Learned(NamedTuple):
+    """One training until the validation loss stops improving: the columns of learned.csv."""
+
+    corpus: str
+    characters: int  # trained on
+    model: str
+    seed: int
+    rate: float
+
+
+class Counted(NamedTuple):
+    """Counting the same text: the columns of counted.csv."""
+
+    corpus: str
+    characters: int
 
 
 class LastStep(NamedTuple):
-    """The last-step protocol to the letter, all three models: last_step.csv."""
+    """The last-step protocol, all three models, to the letter or with something made equal."""
 
-    corpus: str = "sample"
+    variant: str = "original"
+
+
+class Epoch(NamedTuple):
+    """One epoch of it: the columns of last_step.csv."""
+
+    model: str
+    epoch: int
+    variant: str = "original"
 
 
 # ----- One run ------------------------------------------------------------------------------------
@@ -69,9 +103,13 @@ class LastStep(NamedTuple):
 
 @functools.cache
 def _model_class(name):
-    """Return the solution's model class of this name, or AttentionRNN."""
+    """Return the solution's model class of this name, or one of those beyond the three."""
     with contextlib.redirect_stdout(io.StringIO()):
-        return {"Attention": AttentionRNN, **run_todos(1, 2, 3, 5)["MODEL_CLASSES"]}[name]
+        classes = run_todos(1, 2, 3, 5)["MODEL_CLASSES"]
+    started = {"RNN, identity": models.identity_rnn, "IRNN": models.irnn}
+    if name in started:
+        return started[name](classes["RNN"])
+    return {"Attention": models.AttentionRNN, **classes}[name]
 
 
 @functools.cache
@@ -91,29 +129,29 @@ def matched_hidden_dim(name, vocab_size, target, num_layers=2):
     )
 
 
-def fit(
-    model_class, text, learning_rate, epochs, seed, hidden_dim=256, dropout=0.3, seq_len=50, order=0
-):
-    """Return (model, BestWeights, splits) after training by the exercise's protocol.
+def fit(model_class, splits, vocab_size, rate, epochs, seed, *, order=0, patience=None, **sizes):
+    """Return (model, BestWeights) after training by the exercise's protocol.
 
     A batch holds as many characters at every ``seq_len``, so that all take the same number of
-    steps. ``order`` is the seed of the first epoch's windows.
+    steps. ``order`` is the seed of the first epoch's windows. After ``patience`` epochs without a
+    lower validation loss the training ends.
     """
-    chars, char2idx, _ = helpers.build_vocabulary(text)
-    splits = helpers.prepare_sequences(text, char2idx, seq_len)
     train_X, train_y, val_X, val_y, *_ = splits
+    seq_len = train_X.shape[1]
     val_X, val_y = val_X[seq_len - 1 :: seq_len], val_y[seq_len - 1 :: seq_len]
     criterion = nn.CrossEntropyLoss()
     torch.manual_seed(seed)
-    model = model_class(len(chars), hidden_dim=hidden_dim, dropout=dropout)
-    optimizer = optim.Adam(model.parameters(), lr=learning_rate)
+    model = model_class(vocab_size, **sizes)
+    optimizer = optim.Adam(model.parameters(), lr=rate)
     best = helpers.BestWeights(model)
     for epoch in range(epochs):
         X, y = helpers.one_pass(train_X, train_y, seed=order + epoch)
         helpers.train_epoch(model, X, y, optimizer, criterion, batch_size=1600 // seq_len)
         best.update(helpers.evaluate_model(model, val_X, val_y, criterion, every_step=True))
+        if patience and best.epoch - best.best_epoch >= patience:
+            break
     best.restore()
-    return model, best, splits
+    return model, best
 
 
 def run_on_text(run, text):
@@ -123,31 +161,113 @@ def run_on_text(run, text):
     timestep of every test window), and in ``blocks`` the test loss of each block of the test text.
     The order of the batches depends on the seed too.
     """
-    model, best, (*_, test_X, test_y) = fit(
+    chars, char2idx, _ = helpers.build_vocabulary(text)
+    splits = helpers.prepare_sequences(text, char2idx, run.seq_len)
+    model, best = fit(
         _model_class(run.model),
-        text,
+        splits,
+        len(chars),
         run.rate,
         helpers.budget().epochs,
         run.seed,
-        run.hidden_dim,
-        run.dropout,
-        run.seq_len,
         order=1000 * run.seed,
+        hidden_dim=run.hidden_dim,
+        dropout=run.dropout,
     )
-    test_X, test_y = helpers.within_budget(test_X, test_y)
-    blocks = [
-        helpers.evaluate_model(model, block_X, block_y, nn.CrossEntropyLoss())
-        for block_X, block_y in zip(test_X.split(BLOCK), test_y.split(BLOCK), strict=True)
-    ]
-    lengths = [len(block) for block in test_y.split(BLOCK)]
-    test_loss = sum(map(operator.mul, blocks, lengths)) / len(test_y)
+    losses = losses_of(model, *splits[4:])
     return {
         "parameters": helpers.count_parameters(model),
         "best_val_loss": round(best.best_loss, 6),
         "best_epoch": best.best_epoch,
-        "test_loss": round(test_loss, 6),
-        "blocks": [round(loss, 6) for loss in blocks],
+        "test_loss": round(losses.mean().item(), 6),
+        "blocks": blocks_of(losses),
     }
+
+
+def learning_splits(job, text):
+    """Return (the six splits, the size of the vocabulary, which test characters are not in <unk>).
+
+    Of the sample, the notebook's; of WikiText-2 the sizes that this module names.
+    """
+    chars, char2idx, _ = helpers.build_vocabulary(text)
+    if job.corpus == "sample":
+        splits = helpers.prepare_sequences(text, char2idx)
+        return splits, len(chars), torch.ones(len(splits[5]), dtype=torch.bool)
+    splits, last = [], max(SIZES)
+    parts = text[: job.characters], text[last : last + HELD_OUT], text[last + HELD_OUT :][:HELD_OUT]
+    for part in parts:
+        encoded = helpers.encode(part, char2idx)
+        splits += [encoded[:-1].unfold(0, 50, 1), encoded[50:]]
+    outside = torch.ones(len(parts[2]), dtype=torch.bool)
+    for found in re.finditer("<unk>", parts[2]):
+        outside[found.start() : found.end()] = False
+    return splits, len(chars), outside[50:]
+
+
+@torch.no_grad()
+def losses_of(model, X, y):
+    """Return the loss of each target after its window, by a network or an NGram: (windows,)."""
+    X, y = helpers.within_budget(X, y)
+    if isinstance(model, NGram):
+        return -torch.from_numpy(model.probability_of(X, y)).log()
+    model.eval()
+    pieces = zip(X.split(500), y.split(500), strict=True)
+    logits = ((model(part, model.init_hidden(len(part)))[0], target) for part, target in pieces)
+    return torch.cat([nn.functional.cross_entropy(z, t, reduction="none") for z, t in logits])
+
+
+def blocks_of(losses):
+    """Return the mean loss of each block of a text."""
+    return [round(block.mean().item(), 6) for block in losses.split(BLOCK)]
+
+
+def losses_on_test(model, splits, outside):
+    """Return the losses on the test text: all of it, outside <unk>, and by how far one may look.
+
+    The last are measured on every tenth character, by windows of so many characters.
+    """
+    X, y = splits[4:]
+    losses = losses_of(model, X, y)
+    measured = {"test_loss": losses.mean(), "outside_unk": losses[outside[: len(losses)]].mean()}
+    text = torch.cat([X[0], y])  # (t,)
+    ends = torch.arange(max(CONTEXTS), len(text), EVERY)
+    for context in CONTEXTS:
+        windows = text.unfold(0, context, 1)[ends - context]
+        measured[f"within_{context}"] = losses_of(model, windows, text[ends]).mean()
+    return {name: round(loss.item(), 6) for name, loss in measured.items()}, losses
+
+
+def learn(job, text):
+    """Return what one training until it has learned measured, with the blocks of its test text."""
+    splits, vocab_size, outside = learning_splits(job, text)
+    model, best = fit(
+        _model_class(job.model),
+        splits,
+        vocab_size,
+        job.rate,
+        min(MOST_EPOCHS, helpers.budget().epochs * 10),
+        job.seed,
+        order=1000 * job.seed,
+        patience=PATIENCE,
+    )
+    measured, losses = losses_on_test(model, splits, outside)
+    return {
+        "parameters": helpers.count_parameters(model),
+        "best_val_loss": round(best.best_loss, 6),
+        "best_epoch": best.best_epoch,
+        "epochs": best.epoch,
+        **measured,
+        "blocks": blocks_of(losses),
+    }
+
+
+def count(job, text):
+    """Return the order and the number of counts that validation chose, and the test losses."""
+    splits, vocab_size, outside = learning_splits(job, text)
+    model = NGram.of_windows(*splits[:4], vocab_size)
+    measured, losses = losses_on_test(model, splits, outside)
+    measured |= {"blocks": blocks_of(losses)}
+    return {"order": model.order, "counts": model.counts, **measured}
 
 
 def measure_span(span, text):
@@ -164,6 +284,7 @@ def measure_span(span, text):
                 hidden_dim=span.hidden_dim,
                 num_layers=span.num_layers,
                 seed=span.seed,
+                batches=span.budget * helpers.budget().span_batches,
             )
     finally:
         hook.remove()
@@ -174,115 +295,26 @@ def work(job, text):
     """Return (job, what it measured, seconds)."""
     torch.set_num_threads(1)  # as many runs at once as there are cores
     start = time.perf_counter()
-    if isinstance(job, Run):
-        measured = run_on_text(job, text)
-    elif isinstance(job, Span):
-        measured = measure_span(job, text)
-    else:
-        measured = last_step(text)
+    measure = {Run: run_on_text, Span: measure_span, Learned: learn, Counted: count}
+    measured = measure.get(type(job), last_step)(job, text)
     return job, measured, time.perf_counter() - start
 
 
-def last_step(text):
-    """Return the rows of last_step.csv."""
+def last_step(job, text):
+    """Return the rows of last_step.csv, by Epoch."""
     chars, char2idx, _ = helpers.build_vocabulary(text)
     classes = {name: _model_class(name) for name in MODELS}
     splits = helpers.prepare_sequences(text, char2idx)
     with contextlib.redirect_stdout(io.StringIO()):
-        table = protocols.last_step_protocol(classes, splits, len(chars), helpers.budget().epochs)
-    return table[["model", "epoch", "train_loss", "val_loss", "test_perplexity"]].round(4)
-
-
-# ----- What to run --------------------------------------------------------------------------------
-
-
-# Each part takes the size of the sample's vocabulary and what spans.csv holds so far.
-
-
-def seeds(vocab_size, known, corpus="sample"):
-    """The comparison itself."""
-    return [Run(corpus, m, s, helpers.LEARNING_RATES[m]) for s in SEEDS for m in MODELS]
-
-
-def wikitext(vocab_size, known):
-    """The comparison on WikiText-2."""
-    return seeds(vocab_size, known, "wikitext-2")
-
-
-def grid(vocab_size, known):
-    """The learning rates that LEARNING_RATES was chosen from, on validation loss."""
-    return [Run("sample", m, s, rate) for s in FEW_SEEDS for rate in GRID for m in MODELS]
-
-
-def variants(vocab_size, known):
-    """What else "identical" could mean: parameters, no dropout, the original exercise's rates."""
-    for seed, model in itertools.product(FEW_SEEDS, MODELS):
-        rate = helpers.LEARNING_RATES[model]
-        matched = matched_hidden_dim(model, vocab_size, MATCHED_PARAMETERS)
-        yield Run("sample", model, seed, rate, hidden_dim=matched)
-        yield Run("sample", model, seed, rate, dropout=0.0)
-        yield Run("sample", model, seed, protocols.LAST_STEP_RATES[model])
-
-
-def attention(vocab_size, known):
-    """An RNN with attention that has as many parameters as the plain one."""
-    hidden_dim = matched_hidden_dim("Attention", vocab_size, parameters("RNN", vocab_size))
-    return [Run("sample", "Attention", s, r, hidden_dim) for s in FEW_SEEDS for r in GRID[:3]]
-
-
-def sweeps(vocab_size, known):
-    """Shorter and longer windows, smaller models."""
-    for seed, model in itertools.product(FEW_SEEDS, MODELS):
-        rate = helpers.LEARNING_RATES[model]
-        for hidden_dim in HIDDEN_DIMS:
-            yield Run("sample", model, seed, rate, hidden_dim)
-        for seq_len in SEQ_LENS:
-            yield Run("sample", model, seed, rate, seq_len=seq_len)
-
-
-def spans(vocab_size, known):
-    """Memory spans: the rates first, with a seed of their own, then the seeds at the best rate.
-
-    ``known`` maps the Spans measured so far to what they measured. What is yielded depends on it:
-    call again until nothing new comes.
-    """
-    settings = [("Attention", 4, attention_span_size(vocab_size))]
-    settings += [(m, load, size) for size in SPAN_SIZES for load in LOADS for m in MODELS]
-    for model, load, size in settings:
-        pilots = {
-            span.rate: (measured["span"], -measured["batches"])
-            for span, measured in known.items()
-            if (span.model, span.load, span[2:4], span.seed) == (model, load, size, PILOT_SEED)
-        }
-        rates = sorted({*SPAN_GRID, *pilots})
-        if set(pilots) == set(rates):
-            best = max(rates, key=pilots.get)
-            if pilots[best][0] in (0, memory.LONGEST_LAG) or best not in (rates[0], rates[-1]):
-                yield from (Span(model, load, *size, best, seed) for seed in SEEDS)
-            else:  # the best may lie beyond
-                rates = [best / 2 if best == rates[0] else best * 2]
-        yield from (Span(model, load, *size, rate, PILOT_SEED) for rate in rates)
-
-
-def attention_span_size(vocab_size):
-    """Return the (hidden_dim, num_layers) that give Attention the plain RNN's parameters."""
-    asked = vocab_size + 12  # memory_span adds 8 symbols and 4 queries
-    target = parameters("RNN", asked, 128, 1)
-    return matched_hidden_dim("Attention", asked, target, 1), 1
-
-
-def last_step_once(vocab_size, known):
-    """The last-step protocol."""
-    return [LastStep()]
-
-
-PARTS = {
-    "seeds": seeds,
-    "grid": grid,
-    "variants": variants,
-    "attention": attention,
-    "spans": spans,
-    "sweeps": sweeps,
-    "last-step": last_step_once,
-    "wikitext": wikitext,
-}
+        table = protocols.last_step_protocol(
+            classes,
+            splits,
+            len(chars),
+            helpers.budget().epochs,
+            **LAST_STEP_VARIANTS[job.variant],
+        )
+    rows = table[["model", "epoch", "train_loss", "val_loss", "test_perplexity"]].round(4)
+    return {
+        Epoch(row.pop("model"), row.pop("epoch"), job.variant): row
+        for row in rows.to_dict("records")
+    }

@@ -1,0 +1,60 @@
+"""The last-step protocol of the original exercise, recorded, beside this notebook's.
+
+data/study/last_step.csv holds it, to the letter and with what it gives unequally made equal.
+"""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.ticker import MaxNLocator
+
+from helpers import MODELS, STYLES, waits_for, without_diverged
+from lab.study import STUDY
+
+
+def _recorded(variant="original", folder=STUDY):
+    recorded = pd.read_csv(folder / "last_step.csv")
+    return recorded[recorded["variant"] == variant].groupby("model")
+
+
+def plot(metrics, table):
+    """Return a figure: validation loss and test perplexity under the last-step protocol and ours.
+
+    The last-step curves were measured on the bundled sample.
+    """
+    if waits_for("7: performance_table", metrics, table):
+        return None
+    perplexity = table.set_index("Model")["Test Perplexity"]
+    figure, panels = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
+    recorded = _recorded()
+    for name, measured in metrics.items():
+        style = STYLES.get(name, {}) | {"markersize": 4}
+        rows = recorded.get_group(name)
+        label = f"{name}: {rows['test_perplexity'].iloc[-1]:.2f}"
+        panels[0].plot(rows["epoch"], rows["val_loss"], label=label, **style)
+        losses = without_diverged(measured["val_losses"])
+        panels[1].plot(
+            range(1, len(losses) + 1), losses, label=f"{name}: {perplexity[name]:.2f}", **style
+        )
+    panels[0].set(title="Last-step protocol (recorded on the sample)")
+    panels[1].set(title="This notebook's protocol (your run)")
+    for axes in panels:
+        axes.set(xlabel="epoch", ylabel="validation loss (nats per character)")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.legend(title="test perplexity")
+        axes.grid(alpha=0.3)
+    return figure
+
+
+def variants(folder=STUDY):
+    """Return a DataFrame: test perplexity of the last epoch, and the epoch of the lowest
+    validation loss, for the protocol to the letter and with things made equal."""
+    rows = {}
+    for variant in pd.read_csv(folder / "last_step.csv")["variant"].unique():
+        epochs = _recorded(variant, folder)
+        rows[variant] = {
+            name: f"{group['test_perplexity'].iloc[-1]:.1f} "
+            f"(lowest validation loss {group['val_loss'].min():.2f} "
+            f"in epoch {group.loc[group['val_loss'].idxmin(), 'epoch']})"
+            for name, group in ((name, epochs.get_group(name)) for name in MODELS)
+        }
+    return pd.DataFrame(rows).T
