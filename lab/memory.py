@@ -151,7 +151,7 @@ def plot_memory_spans(spans, required):
     axes.set_ylim(0.5, 2 * max(required, *spans.values()))
     axes.yaxis.set_major_formatter("{x:.0f}")
     axes.set(
-        title="How far each model can be taught to remember",
+        title="How far each model is taught to remember, within the budget",
         xlabel="model",
         ylabel="memory span (characters)",
     )

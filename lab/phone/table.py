@@ -4,6 +4,7 @@ import copy
 
 import numpy as np
 import pandas as pd
+import torch
 from torch import nn
 
 import helpers
@@ -16,6 +17,7 @@ from lab.phone.keystrokes import (
     keystrokes_of,
     perplexity_of,
     predict_while_typing,
+    say_what_onednn_costs,
 )
 
 COLUMNS = ["Model", "Keystroke (ms)", "p95 (ms)", "p99 (ms)", "50 Characters (ms)"]
@@ -54,6 +56,8 @@ def phone_table(models, counting, test_X, test_y):
     streams = {name: Eager(model) for name, model in models.items()}
     streams[counting.name] = Counting(counting)
     times = keystroke_times(streams, keystrokes_of(test_X))
+    if "LSTM" in models and torch.backends.mkldnn.is_available():
+        say_what_onednn_costs(models["LSTM"], keystrokes_of(test_X))
     (y,) = helpers.within_budget(test_y)
     rows = []
     for name, model in everyone.items():
