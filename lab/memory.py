@@ -21,6 +21,7 @@ from helpers import (
     threads,
     waits_for,
 )
+from lab import study
 
 # The rates at which each reaches its longest memory span: benchmarks/study/ too.
 SPAN_RATES = {"RNN": 2e-3, "LSTM": 4e-3, "GRU": 4e-3}
@@ -138,17 +139,26 @@ def gradient_reach(model, X, y):
     return (norms / norms[0]).tolist()
 
 
-def plot_memory_spans(spans, required):
-    """Return a figure of the memory span of each model class beside the span required."""
+def plot_memory_spans(spans, requirements, folder=study.STUDY):
+    """Return a figure of the memory span of each model class beside the span required.
+
+    Dashes are the study's seeds at the size of the exercise's models, two layers of 256 units.
+    """
     if waits_for("9: spans", spans):
         return None
     figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
     for name, span in spans.items():
         bar = axes.bar(name, span, color=STYLES.get(name, {}).get("color"))
         axes.bar_label(bar, [f"{span}+" if span == LONGEST_LAG else str(span)])
+    known = study.spans(folder).loc[256, 2][requirements.load]
+    for name in spans:
+        seeds = known.get(name, [])
+        label = "five seeds, 2 layers of 256 (study)" if name == next(iter(spans)) else None
+        axes.plot([name] * len(seeds), seeds, "k_", markersize=30, label=label)
+    required = requirements.span
     axes.axhline(required, color="black", linestyle="--", label=f"required: {required}")
     axes.set_yscale("log", base=2)
-    axes.set_ylim(0.5, 2 * max(required, *spans.values()))
+    axes.set_ylim(0.5, 2 * max(required, LONGEST_LAG))
     axes.yaxis.set_major_formatter("{x:.0f}")
     axes.set(
         title="How far each model is taught to remember, within the budget",

@@ -1,5 +1,6 @@
 """lab/goal.py: each requirement is judged on its own, and the table says who meets them all."""
 
+import pandas as pd
 import pytest
 
 from lab import goal
@@ -40,3 +41,14 @@ def test_each_requirement_is_judged_on_its_own(table, asked, missed):
 def test_goal_given_none_says_what_it_waits_for(capsys):
     assert goal.requirements_table(None, None, ASKED) is None
     assert capsys.readouterr().out.startswith("Waiting for TODO 7")
+
+
+def test_counting_stands_beside_the_networks_and_moves_no_goal(table):
+    row = {"Model": "8-gram", "Parameters": 5, "Test Perplexity": 4.0, "Inference Speed (ms)": 0.1}
+    beside = pd.concat([table, pd.DataFrame([row | {"Longest Context": 7}])])
+    shown = goal.requirements_table(beside, SPANS, ASKED)
+    assert list(shown.columns) == ["required", "8-gram", "RNN", "GRU", "LSTM"]
+    assert shown.loc["Memory Span", "8-gram"] == "at most 7 ✗"  # bounded by its order
+    assert shown.loc["meets all", "8-gram"] == "no"
+    without = goal.requirements_table(table, SPANS, ASKED)
+    assert (shown.drop(columns="8-gram") == without).all(axis=None)

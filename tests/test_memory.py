@@ -1,11 +1,12 @@
 """lab/memory.py: what a fresh model can be taught, and what a trained one uses."""
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 from torch import nn
 
 import helpers
-from lab import memory
+from lab import goal, memory
 
 
 def test_lstm_passes_lag_1_of_the_memory_task(namespace, sample, capsys):
@@ -57,7 +58,17 @@ def test_gradient_reach_needs_an_embedding():
 
 
 def test_memory_given_none_says_what_it_waits_for(capsys):
-    assert memory.plot_memory_spans(None, 64) is None
+    assert memory.plot_memory_spans(None, None) is None
     assert capsys.readouterr().out.startswith("Waiting for TODO 9")
     assert memory.plot_gradient_reach(None, None, None) is None
     assert capsys.readouterr().out.startswith("Waiting for TODO 5")
+
+
+def test_spans_stand_beside_those_of_the_study_at_the_exercises_size(made_up):
+    asked = goal.Requirements(20, 1_400_000, load=2, span=64, perplexity_margin=0.05)
+    figure = memory.plot_memory_spans({"RNN": 8, "LSTM": 128, "GRU": 128}, asked, made_up())
+    (axes,) = figure.axes
+    dashes = {line.get_xdata()[0]: list(line.get_ydata()) for line in axes.lines[:3]}
+    assert dashes["RNN"] == [16, 64] and dashes["LSTM"] == [128, 128]
+    assert axes.lines[3].get_ydata()[0] == 64
+    plt.close(figure)
