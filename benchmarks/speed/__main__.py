@@ -25,7 +25,7 @@ def protocol_rows(namespace, splits, vocab_size, full):
     last_step = protocols.last_step_protocol(
         namespace["MODEL_CLASSES"], splits, vocab_size, epochs=20 if full else 1
     )
-    curves = pd.read_csv(helpers.DATA / "study" / "last_step.csv")
+    curves = pd.read_csv(helpers.DATA / "study" / "last_step.csv").query("variant == 'original'")
     table, core_seconds = protocols.this_protocol(splits, vocab_size, helpers.SEED)
     last_step_seconds = 0.0
     for name, ours in table.set_index("Model").iterrows():

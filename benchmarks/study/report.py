@@ -226,12 +226,14 @@ def _last_step_sections():
 
 def figures(found, runs, spans):
     """Return the figures of docs/study.md by file name."""
-    return {
+    drawn = {
         "study-perplexity.png": _plot_perplexities(found),
         "study-rates.png": _plot_rates(runs),
         "study-spans.png": _plot_spans(spans),
-        "study-text.png": study.plot_text_sizes(),
     }
+    if not study.text_sizes().empty:
+        drawn["study-text.png"] = study.plot_text_sizes()
+    return drawn
 
 
 def _plot_perplexities(found):
