@@ -87,7 +87,7 @@ def speed():
         if kind == "ratio" and row["of"] == "all":
             sentence = f"{measure[0].upper()}{measure[1:]}: {float(row['value']):.1f}."
         elif kind == "ratio":
-            rows.setdefault(measure, {})[row["of"]] = f"{float(row['value']):.2g}"
+            rows.setdefault(measure, {})[row["of"]] = f"{float(row['value']):#.3g}"
     return "\n\n".join(
         [
             sentence,

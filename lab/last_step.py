@@ -46,10 +46,13 @@ def plot(metrics, table):
 
 
 def variants(folder=STUDY):
-    """Return a DataFrame: test perplexity of the last epoch, and the epoch of the lowest
-    validation loss, for the protocol to the letter and with things made equal."""
+    """Return a DataFrame: what the protocol ends with, to the letter and with things made equal.
+
+    For each model the test perplexity of the last epoch, and where its validation was lowest.
+    """
     rows = {}
-    for variant in pd.read_csv(folder / "last_step.csv")["variant"].unique():
+    found = pd.read_csv(folder / "last_step.csv")["variant"].unique()
+    for variant in sorted(found, key=lambda name: (name != "original", name == "all equal")):
         epochs = _recorded(variant, folder)
         rows[variant] = {
             name: f"{group['test_perplexity'].iloc[-1]:.1f} "

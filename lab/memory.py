@@ -165,7 +165,7 @@ def plot_memory_spans(spans, requirements, folder=study.STUDY):
         xlabel="model",
         ylabel="memory span (characters)",
     )
-    axes.legend()
+    figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 

@@ -117,8 +117,8 @@ def _claims_of_the_rnn(table, speeds, requirements, folder):
     ahead = times.loc["RNN"] / times.drop("RNN").min() - 1
     verdicts = {_below(value, ALIKE) for value in ahead}
     yield (
-        "2. the plain RNN is the fastest",
-        ", ".join(f"{unit} {value:+.0%}" for unit, value in ahead.items()) + " of the next",
+        "2. the plain RNN is the fastest (against the next)",
+        ", ".join(f"{unit} {value:+.0%}" for unit, value in ahead.items()),
         verdicts.pop() if len(verdicts) == 1 else "depends on how it is run",
         "",
     )
@@ -127,8 +127,7 @@ def _claims_of_the_rnn(table, speeds, requirements, folder):
     by_load = study.spans(folder).loc[128, 1][requirements.load]
     yield (
         "2. but it struggles with long sequences",
-        f"taught {requirements.load} symbols over {span['RNN']:.0f} characters, the "
-        f"best over {span.max():.0f}",
+        f"taught {requirements.load} over {span['RNN']:.0f}, the best over {span.max():.0f}",
         AGREES if short else DISAGREES,
         "; ".join(f"{name} {study.value_range(by_load[name])}" for name in MODELS),
     )
@@ -141,7 +140,7 @@ def _claims_of_the_size(table, folder):
     change = perplexity.drop(largest).min() / perplexity[largest] - 1
     yield (
         "3. more parameters are not always better",
-        f"best of the smaller ones against the largest ({largest}): {change:+.1%}",
+        f"best smaller one against the {largest}: {change:+.1%}",
         _below(change, noise),
         study.verdict_of(study.difference("GRU", "LSTM", folder=folder)),
     )

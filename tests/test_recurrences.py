@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from benchmarks.study.attention import AttentionRNN
+from benchmarks.study.models import AttentionRNN
 from lab.recurrences import Attention
 
 
