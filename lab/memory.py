@@ -150,11 +150,10 @@ def plot_memory_spans(spans, requirements, folder=study.STUDY):
     for name, span in spans.items():
         bar = axes.bar(name, span, color=STYLES.get(name, {}).get("color"))
         axes.bar_label(bar, [f"{span}+" if span == LONGEST_LAG else str(span)])
-    known = study.spans(folder).loc[256, 2][requirements.load]
-    for name in spans:
-        seeds = known.get(name, [])
-        label = "five seeds, 2 layers of 256 (study)" if name == next(iter(spans)) else None
-        axes.plot([name] * len(seeds), seeds, "k_", markersize=30, label=label)
+    known = study.spans((256, 2), requirements.load, folder)
+    marks = [(name, span) for name in spans for span in known.get(name, [])]
+    if marks:
+        axes.plot(*zip(*marks, strict=True), "k_", markersize=30, label="2 layers of 256 (study)")
     required = requirements.span
     axes.axhline(required, color="black", linestyle="--", label=f"required: {required}")
     axes.set_yscale("log", base=2)

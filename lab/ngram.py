@@ -35,7 +35,7 @@ class NGram:
     def __init__(self, indices, vocab_size, order, discounts=None):
         self.order, self.vocab_size = order, vocab_size
         text = np.asarray(indices)
-        self.levels, self.seen = [], len(text)
+        self.levels = []
         number = np.zeros(len(text) + 1, dtype=np.int64)  # of the context that ends before a place
         contexts, previous = 1, None
         for length in range(1, order + 1):
@@ -104,7 +104,8 @@ class NGram:
 
     def probability_of(self, X, y):
         """Return the probability of each target after its window: array (windows,)."""
-        X, y = np.asarray(X)[:, 1 - self.order or len(X[0]) :], np.asarray(y)
+        X, y = np.asarray(X), np.asarray(y)
+        X = X[:, max(0, X.shape[1] - self.order + 1) :]  # all that it can look back
         probability = np.full(len(y), 1 / self.vocab_size)
         for length, level in enumerate(self.levels[: X.shape[1] + 1]):
             context = self._find(X, length)

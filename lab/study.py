@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from helpers import DATA, MODELS, STYLES, waits_for
+from helpers import DATA, MODELS, STYLES, Budget, waits_for
 
 STUDY = DATA / "study"
 BUDGET, LEARNED = "as in the notebook", "until it has learned"  # two of the study's comparisons
@@ -113,17 +113,16 @@ def differences(text, folder=STUDY):
         for comparison, name in ((BUDGET, "20 epochs"), (LEARNED, LEARNED)):
             row = difference(first, second, comparison, folder)
             cells[name], cells[f"{name}: verdict"] = interval(row), verdict_of(row)
-        equal = second != "counting"
-        cells["equal parameters"] = ""
-        if equal:
-            cells["equal parameters"] = interval(
-                difference(first, second, "equal parameters", folder)
-            )
-    return pd.DataFrame(rows).T
+        if second != "counting":
+            alike = difference(first, second, "equal parameters", folder)
+            cells["equal parameters"] = interval(alike)
+    return pd.DataFrame(rows).T.fillna("")
 
 
-def learning(folder=STUDY):
+def learning(text, folder=STUDY):
     """Return a DataFrame: each network's perplexity within 20 epochs and when it has learned."""
+    if not of_this_text(text, folder):
+        return None
     budget, learned = perplexities(BUDGET, folder), perplexities(LEARNED, folder)
     columns = {
         "perplexity, 20 epochs": budget["perplexity"].map("{:.2f}".format),
@@ -133,23 +132,26 @@ def learning(folder=STUDY):
     return pd.DataFrame(columns).T
 
 
-def spans(folder=STUDY):
-    """Return the study's memory spans: a Series of the seeds' spans by size, load and model.
+def spans(size, load, folder=STUDY):
+    """Return the study's memory spans at a size and load: {model: sorted spans of the seeds}.
 
     A size is (hidden_dim, num_layers); each model had the best of its learning rates, which a pilot
-    seed of 0 chose.
+    seed of 0 chose. A load that the study did not try has no spans.
     """
     measured = pd.read_csv(folder / "spans.csv").query("seed > 0 and budget == 1")
-    return measured.groupby(["hidden_dim", "num_layers", "load", "model"])["span"].apply(sorted)
+    keys = measured[["hidden_dim", "num_layers", "load"]]
+    rows = measured[(keys == [*size, load]).all(axis=1)]
+    return rows.groupby("model")["span"].apply(sorted).to_dict()
 
 
 def starts(folder=STUDY):
     """Return a DataFrame of the spans at load 4 by how a model begins and by batches for a lag."""
     measured = pd.read_csv(folder / "spans.csv")
     measured = measured.query("seed > 0 and load == 4 and hidden_dim == 128 and num_layers == 1")
-    measured["batches for a lag"] = 2_000 * measured["budget"]
-    reach = measured.groupby(["model", "batches for a lag"])["span"].apply(sorted).map(value_range)
-    return reach.unstack("batches for a lag").fillna("")
+    reach = measured.groupby(["model", "budget"])["span"].apply(sorted).map(value_range)
+    table = reach.unstack("budget").fillna("")
+    batches = Budget().span_batches * table.columns
+    return table.set_axis(batches, axis=1).rename_axis(columns="batches for a lag")
 
 
 def value_range(values):
@@ -172,12 +174,11 @@ def recommendation(requirements, text, folder=STUDY):
     for what, load, above in _circumstances(requirements, folder):
         reach = {name: _reach(name, load, requirements.span, folder) for name in sizes.index}
         near = {name: _near(*above[name], requirements.perplexity_margin) for name in sizes.index}
-        both = {name: min(reach[name], near[name]) for name in sizes.index}
         rows[what] = {
             f"remember {requirements.span}": _names(reach, "yes"),
             "near the best": _names(near, "yes"),
             "open": ", ".join(n for n in sizes.index if "open" in (reach[n], near[n])) or "none",
-            "recommended": next((n for n in sizes.index if both[n] == "yes"), "none"),
+            "recommended": next((n for n in sizes.index if reach[n] == near[n] == "yes"), "none"),
         }
     return pd.DataFrame(rows).T
 
@@ -188,9 +189,10 @@ def _names(verdicts, wanted):
 
 def _reach(name, load, span, folder):
     """Return whether all seeds of both sizes reach a span: "yes", "no", or "open" for some."""
-    found = spans(folder)
-    reached = [s >= span for size in SIZES for s in found.loc[(*size, load, name)]]
-    return "yes" if all(reached) else "open" if any(reached) else "no"
+    reached = [s >= span for size in SIZES for s in spans(size, load, folder).get(name, [])]
+    if not reached or any(reached) != all(reached):
+        return "open"
+    return "yes" if all(reached) else "no"
 
 
 def _near(low, high, margin):
@@ -200,7 +202,7 @@ def _near(low, high, margin):
 
 def _circumstances(requirements, folder):
     """Yield (what, load, {model: interval of its perplexity above the best network's})."""
-    for comparison, loads in ((BUDGET, (4, 2, 1)), (LEARNED, (4,))):
+    for comparison, loads in ((BUDGET, (4, 2, 1)), (LEARNED, (requirements.load,))):
         best = perplexities(comparison, folder)["perplexity"].idxmin()
         above = {name: (0.0, 0.0) for name in MODELS}
         for name in set(MODELS) - {best}:

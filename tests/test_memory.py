@@ -68,7 +68,11 @@ def test_spans_stand_beside_those_of_the_study_at_the_exercises_size(made_up):
     asked = goal.Requirements(20, 1_400_000, load=2, span=64, perplexity_margin=0.05)
     figure = memory.plot_memory_spans({"RNN": 8, "LSTM": 128, "GRU": 128}, asked, made_up())
     (axes,) = figure.axes
-    dashes = {line.get_xdata()[0]: list(line.get_ydata()) for line in axes.lines[:3]}
-    assert dashes["RNN"] == [16, 64] and dashes["LSTM"] == [128, 128]
-    assert axes.lines[3].get_ydata()[0] == 64
+    dashes, required = axes.lines
+    assert list(dashes.get_xdata()) == ["RNN", "RNN", "LSTM", "LSTM", "GRU", "GRU"]
+    assert list(dashes.get_ydata()) == [16, 64, 128, 128, 128, 128]
+    assert required.get_ydata()[0] == 64
+    other = memory.plot_memory_spans({"RNN": 8}, asked._replace(load=3), made_up())
+    assert len(other.axes[0].lines) == 1  # a load that the study did not try
     plt.close(figure)
+    plt.close(other)

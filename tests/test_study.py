@@ -53,6 +53,12 @@ def test_with_a_wider_margin_the_plain_rnn_is_recommended_where_it_remembers(mad
     assert shown["recommended"].to_list()[:3] == ["GRU", "GRU", "RNN"]
 
 
+def test_a_load_that_the_study_did_not_try_is_open(made_up):
+    shown = study.recommendation(ASKED._replace(load=3), "text", made_up())
+    row = shown.loc["until it has learned, holding 3 at once"]
+    assert row["open"] == "RNN, GRU, LSTM" and row["recommended"] == "none"
+
+
 def test_a_margin_inside_the_interval_is_open(made_up):
     shown = study.recommendation(ASKED._replace(perplexity_margin=0.08), "text", made_up())
     assert shown.iloc[2]["open"] == "RNN" and shown.iloc[2]["recommended"] == "GRU"
@@ -89,14 +95,15 @@ def test_a_run_on_another_text_is_told_that_the_study_says_nothing_of_it(made_up
     assert study.plot_beside(table, "another text", folder) is None
     assert study.differences("another text", folder) is None
     assert study.recommendation(ASKED, "another text", folder) is None
-    assert capsys.readouterr().out.count("bundled sample") == 3
+    assert study.learning("another text", folder) is None
+    assert capsys.readouterr().out.count("bundled sample") == 4
 
 
 def test_the_committed_study_has_what_the_notebook_asks_of_it(sample):
     assert study.differences(sample[0]).shape == (6, 5)
     assert len(study.recommendation(ASKED, sample[0])) >= 4
-    assert list(study.learning().columns) == ["RNN", "LSTM", "GRU"]
-    assert study.starts().loc["RNN"].all()
+    assert list(study.learning(sample[0]).columns) == ["RNN", "LSTM", "GRU"]
+    assert list(study.starts().columns) == [2_000, 10_000] and study.starts().loc["RNN", 10_000]
     figure = study.plot_sweeps()
     assert [len(axes.containers) for axes in figure.axes] == [3, 3]
     assert list(study.attention().columns) == ["RNN", "Attention"]

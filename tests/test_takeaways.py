@@ -10,14 +10,14 @@ ASKED = goal.Requirements(20, 1_400_000, load=4, span=64, perplexity_margin=0.05
 
 
 @pytest.fixture
-def claims(made_up, table, namespace, sample, monkeypatch):
+def claims(made_up, table, namespace):
     """A function (table, spans, text) -> the claims, with tiny models in this run."""
     classes = namespace["MODEL_CLASSES"].items()
     models = {name: model_class(73, 8, 8) for name, model_class in classes}
     X = namespace["torch"].zeros(1, 50, dtype=namespace["torch"].long)
 
-    def shown(spans=SPANS, text="text"):
-        return takeaways.key_takeaways(models, table, spans, ASKED, X, text, made_up())
+    def shown(spans=SPANS, text="text", asked=ASKED):
+        return takeaways.key_takeaways(models, table, spans, asked, X, text, made_up())
 
     return shown
 
@@ -55,6 +55,11 @@ def test_answering_faster_is_judged_both_ways_of_asking(keystroke, window, verdi
     speeds.index = ["RNN", "LSTM", "GRU"]
     claims = takeaways._claims_of_the_gru(goal.measured(table, SPANS), speeds, made_up())
     assert {claim: said for claim, _, said, _ in claims}["1. the GRU answers faster"] == verdict
+
+
+def test_a_load_that_the_study_did_not_try_leaves_its_cell_empty(claims):
+    shown = claims(asked=ASKED._replace(load=3))
+    assert shown.loc["2. but it struggles with long sequences", "the study"] == ""
 
 
 def test_on_another_text_the_study_is_left_out(claims, capsys):
