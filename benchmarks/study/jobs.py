@@ -24,8 +24,9 @@ from lab import memory
 from lab.ngram import NGram
 
 BLOCK = 100  # characters of test text to a row of blocks.csv
-# Until it has learned: a training ends when so many epochs have not lowered the validation loss.
-PATIENCE, MOST_EPOCHS = 6, 200
+# Until it has learned: a training ends when so many epochs have not lowered the validation loss,
+# fewer where there is more than MANY characters, since an epoch takes as many more batches.
+PATIENCE, MANY, PATIENCE_OF_MANY, MOST_EPOCHS = 6, 50_000, 3, 200
 # Of WikiText-2, in characters: what is trained on, from the start; what follows the longest of them
 # validates, and what follows that tests, at all sizes.
 LONG_TEXT = "wikitext-2, 900,000 characters"
@@ -248,7 +249,7 @@ def learn(job, text):
         min(MOST_EPOCHS, helpers.budget().epochs * 10),
         job.seed,
         order=1000 * job.seed,
-        patience=PATIENCE,
+        patience=PATIENCE_OF_MANY if job.characters > MANY else PATIENCE,
     )
     measured, losses = losses_on_test(model, splits, outside)
     return {

@@ -122,33 +122,33 @@ def converged(vocab_size, known):
 
 
 def text_sizes(vocab_size, known):
-    """More text: the rates first, with the first seed, then the others at the best of them.
-
-    The largest text takes the best rate of the second.
-    """
+    """More text: at each size the rates first, with the first seed, then the others at the best."""
     for size in jobs.SIZES:
         yield jobs.Counted(jobs.LONG_TEXT, size)
-        for model in MODELS:
-            yield from _learning_on(size, model, known)
+    for model in MODELS:
+        yield from _learning(model, known)
 
 
-def _learning_on(size, model, known):
-    def run(seed, rate):
+def _learning(model, known):
+    """The smallest text has a grid of rates; the next its best and half of that, no more.
+
+    The largest, where a training takes most of an hour, takes what the one before it took.
+    """
+
+    def run(size, rate, seed=SEEDS[0]):
         return jobs.Learned(jobs.LONG_TEXT, size, model, seed, rate)
 
-    largest = size == max(jobs.SIZES)
-    chosen_on = sorted(jobs.SIZES)[-2] if largest else size
-    pilots = {
-        job.rate: -measured["best_val_loss"]
-        for job, measured in known.items()
-        if isinstance(job, jobs.Learned) and job[:4] == (jobs.LONG_TEXT, chosen_on, model, SEEDS[0])
-    }
-    best, rates = best_of(pilots)
-    if best is not None and best not in (rates[0], rates[-1]):
-        return [run(seed, best) for seed in (SEEDS[:1] if largest else FEW_SEEDS)]
-    if largest:
-        return []  # until the rate is known
-    return [run(SEEDS[0], rate) for rate in (_beyond(best, rates) if best else rates)]
+    *tuned, largest = jobs.SIZES
+    rates = SPAN_GRID
+    for size in tuned:
+        pilots = [run(size, rate) for rate in rates]
+        yield from pilots
+        if not known.keys() >= set(pilots):
+            return
+        best = min(pilots, key=lambda pilot: known[pilot]["best_val_loss"]).rate
+        yield from (run(size, best, seed) for seed in FEW_SEEDS)
+        rates = (best / 2, best)
+    yield run(largest, best)
 
 
 def _beyond(best, rates):

@@ -176,12 +176,14 @@ def _text_sections():
     if study.text_sizes().empty:  # the part has not been run yet
         return []
     sizes = ", ".join(f"{size:,}" for size in study.text_sizes().index)
+    of_grid = ", ".join(map(str, parts.SPAN_GRID))
     return [
         "## More text",
         f"WikiText-2, {sizes} characters trained on from its start; the {jobs.HELD_OUT:,} "
         "characters after the largest of these validate, the next as many test. Each network until "
-        "it has learned, at the best of its rates on validation loss; the largest text takes the "
-        "rates of the second.",
+        f"it has learned (the larger two until {jobs.PATIENCE_OF_MANY} epochs have not lowered the "
+        "validation loss). Rates by validation loss of the first seed: on the smallest text the "
+        f"best of {of_grid}, on the next that one or half of it, whose choice the largest takes.",
         "![Test perplexity by characters trained on](study-text.png)",
         markdown("test perplexity", _rows(study.text_sizes())),
         "Without the characters of `<unk>`, all of which but the first are nearly free:",
