@@ -18,7 +18,9 @@ import platform
 import re
 import statistics
 import sys
+import textwrap
 import time
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,8 +37,7 @@ SEED = 42
 MODELS = ("RNN", "LSTM", "GRU")
 MAX_GRADIENT_NORM = 0.5
 # Nats per character above which a training has diverged. Guessing costs the logarithm of the
-# vocabulary, 4.3 for the sample's 73 characters and 13.9 for all 1,114,112 of Unicode. Of 36 runs
-# at rates from 0.01 to 1e30, those that came back below guessing had no batch above 24.
+# vocabulary, 4.3 for the sample's 73 characters and 13.9 for all 1,114,112 of Unicode.
 DIVERGED = 50.0
 # Each model at its own best rate on validation loss, from one grid: benchmarks/study/.
 LEARNING_RATES = {"RNN": 2e-3, "LSTM": 4e-3, "GRU": 2e-3}
@@ -479,89 +480,27 @@ class BestWeights:
 
     def restore(self):
         self.model.load_state_dict(self.weights)
-        if self.best_epoch == 0:
-            print("No epoch ended without diverging: the weights are those of the start.")
         return self.best_epoch
-
-
-class Diverged(ArithmeticError):
-    """A loss above DIVERGED, or one that is no longer a number."""
-
-
-class Stoppable:
-    """``with Stoppable(name) as run:`` around a model's epochs: what ends them early loses nothing.
-
-    An interrupt (Kernel > Interrupt) and a Diverged end this model's epochs with a sentence.
-    ``run.interrupted`` then says whether to leave out the models that are still to be trained.
-    """
-
-    def __init__(self, name):
-        self.name, self.interrupted = name, False
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, traceback):
-        if kind is KeyboardInterrupt:
-            self.interrupted = True
-            print(
-                f"{self.name}: interrupted. It keeps its best epoch so far; the models before it "
-                "are whole, those after it are missing. The notebook goes on with what there is; "
-                "to train all, run this cell again.",
-                flush=True,
-            )
-        elif kind is Diverged:
-            print(
-                f"{self.name}: {error}. Its training ends here, with the weights of its best "
-                f"epoch. Try a smaller learning rate than {LEARNING_RATES.get(self.name)}.",
-                flush=True,
-            )
-        return kind in (KeyboardInterrupt, Diverged)
-
-
-def report_epoch(name, epochs, train_losses, val_losses, epoch_times):
-    """Print one line of progress after the first epoch and every fifth, with the time left.
-
-    Raises Diverged when one of the last losses has diverged, ValueError when a list is empty.
-    """
-    done = len(epoch_times)
-    if not (train_losses and val_losses and epoch_times):
-        raise ValueError(
-            f"report_epoch got {len(train_losses)} training losses, {len(val_losses)} validation "
-            f"losses and {done} times: append the epoch's numbers to all three lists first."
-        )
-    if bad := [loss for loss in (train_losses[-1], val_losses[-1]) if diverged(loss)]:
-        raise Diverged(
-            f"the loss has diverged in epoch {done}: {bad[0]:.3g} nats per character, above the "
-            f"limit of {DIVERGED:.0f} (guessing costs the logarithm of the vocabulary, 4.3 for 73 "
-            "characters)"
-        )
-    if done == 1 or done % 5 == 0 or done == epochs:
-        left = (epochs - done) * statistics.mean(epoch_times)
-        print(
-            f"{name:<4}  epoch {done:>2}/{epochs}  train loss {train_losses[-1]:.3f}  "
-            f"validation loss {val_losses[-1]:.3f}  {epoch_times[-1]:.1f} s  "
-            f"(about {left:.0f} s left for this model)",
-            flush=True,
-        )
 
 
 # ----- Evaluation ---------------------------------------------------------------------------------
 
 
 def calculate_perplexity(model, X, y):
-    """Return exp(mean loss on the final timestep): between how many characters the model wavers."""
+    """Return exp(mean loss on the final timestep): as unsure as among so many equal choices."""
     loss = evaluate_model(model, X, y, nn.CrossEntropyLoss())
     return torch.tensor(loss, dtype=torch.float64).exp().item()  # infinite where math.exp raises
 
 
 @torch.no_grad()
-def generate_text(model, prompt, char2idx, idx2char, length=200, temperature=0.8, seed=0):
+def generate_text(model, prompt, char2idx, idx2char, length=200, temperature=0.8, seed=None):
     """Return the prompt followed by ``length`` characters sampled from the model, one at a time.
 
     The hidden state is carried from step to step. The logits are divided by ``temperature`` first:
-    below 1 the model plays safe, above 1 it takes risks. Raises ValueError for an empty prompt, a
-    temperature that is not positive, and a prompt with a character outside the vocabulary.
+    below 1 the model plays safe, above 1 it takes risks. Each class draws at each temperature with
+    a seed of its own unless given one: with the same random numbers texts end alike. Raises
+    ValueError for an empty prompt, a temperature that is not positive, and a prompt with a
+    character outside the vocabulary.
     """
     if waits_for("5: train the models", model):
         return None
@@ -573,6 +512,8 @@ def generate_text(model, prompt, char2idx, idx2char, length=200, temperature=0.8
         raise ValueError(f"temperature={temperature}: expected a number above 0 (try 0.5 to 1.2).")
     device = _device_of(model)
     model.eval()
+    if seed is None:
+        seed = zlib.crc32(f"{type(model).__name__} {temperature}".encode())
     generator = torch.Generator().manual_seed(seed)
     x = encode(prompt, char2idx)[None].to(device)  # (1, len(prompt))
     hidden, text = None, prompt
@@ -617,7 +558,10 @@ def create_performance_table(metrics, models_dict, test_X, test_y):
     if missing := [name for name in models_dict if name not in metrics]:
         raise ValueError(f"no metrics for {missing}: metrics has {sorted(metrics)}.")
     rows = []
+    start = time.perf_counter()
+    print(f"Reading {len(test_X):,} test windows takes some seconds:", end="", flush=True)
     for name, model in models_dict.items():
+        print(f" {name}", end="", flush=True)
         measured = metrics[name]
         perplexity = calculate_perplexity(model, test_X, test_y)
         on_cpu = copy.deepcopy(model).cpu()
@@ -634,6 +578,7 @@ def create_performance_table(metrics, models_dict, test_X, test_y):
                 "Inference Speed (ms)": measure_inference_speed(on_cpu, test_X[:1]),
             }
         )
+    print(f" ({time.perf_counter() - start:.0f} s)", flush=True)
     return pd.DataFrame(rows)
 
 
@@ -672,7 +617,8 @@ def show_samples(samples):
         return
     for name, texts in samples.items():
         for temperature, text in texts.items():
-            print(f"{name} at temperature {temperature}:\n  {text}\n")
+            print(f"{name} at temperature {temperature}:")
+            print(textwrap.fill(str(text), 88, initial_indent="  ", subsequent_indent="  ") + "\n")
 
 
 def show_table(table):
@@ -703,36 +649,51 @@ def without_diverged(losses):
 
 
 def plot_learning_curves(metrics):
-    """Return a figure with four panels: training and validation loss, epoch times, a summary."""
+    """Return a figure with five panels: both losses and times by epoch, a summary, loss by time."""
     if waits_for("5: train_and_compare_models", metrics):
         return None
-    figure, panels = plt.subplots(2, 2, figsize=(10, 7), layout="constrained")
+    figure = plt.figure(figsize=(10, 10), layout="constrained")
+    panels = figure.subplot_mosaic([["train", "val"], ["times", "best"], ["by time", "by time"]])
     per_epoch = [
-        (panels[0, 0], "train_losses", "Training loss (dropout on)", "nats per character"),
-        (panels[0, 1], "val_losses", "Validation loss (dropout off)", "nats per character"),
-        (panels[1, 0], "epoch_times", "Time of a training epoch", "seconds"),
+        ("train", "train_losses", "Training loss (dropout on)", "nats per character"),
+        ("val", "val_losses", "Validation loss (dropout off)", "nats per character"),
+        ("times", "epoch_times", "Time of a training epoch", "seconds"),
     ]
-    for axes, key, title, unit in per_epoch:
+    for panel, key, title, unit in per_epoch:
+        axes = panels[panel]
         for name, measured in metrics.items():
             epochs = range(1, len(measured[key]) + 1)
             values = measured[key] if key == "epoch_times" else without_diverged(measured[key])
             axes.plot(epochs, values, label=name, markersize=4, **STYLES.get(name, {}))
         axes.set(title=title, xlabel="epoch", ylabel=unit)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.legend()
-        axes.grid(alpha=0.3)
-    panels[1, 0].set_ylim(bottom=0)
+    panels["times"].set_ylim(bottom=0)
+    by_time = panels["by time"]
+    for name, measured in metrics.items():
+        seconds = np.cumsum(measured["epoch_times"])
+        losses = without_diverged(measured["val_losses"])
+        by_time.plot(seconds, losses, label=name, markersize=4, **STYLES.get(name, {}))
+    by_time.set(
+        title="Validation loss by time", xlabel="seconds trained", ylabel="nats per character"
+    )
+    for panel in ("train", "val", "times", "by time"):
+        panels[panel].legend()
+        panels[panel].grid(alpha=0.3)
 
-    summary = panels[1, 1]
+    _draw_best(panels["best"], metrics)
+    return figure
+
+
+def _draw_best(axes, metrics):
+    """Draw the best validation loss of each model as a bar, with its epoch and time."""
     for name, measured in metrics.items():
         if not (losses := [loss for loss in measured["val_losses"] if not diverged(loss)]):
-            summary.bar(name, 0)
+            axes.bar(name, 0)
             continue
         best = min(losses)
-        bar = summary.bar(name, best, color=STYLES.get(name, {}).get("color"))
+        bar = axes.bar(name, best, color=STYLES.get(name, {}).get("color"))
         seconds = statistics.mean(measured["epoch_times"])
         text = f"{best:.3f}\nepoch {measured['best_epoch']}\n{seconds:.1f} s/epoch"
-        summary.bar_label(bar, [text], padding=2)
-    summary.set(title="Best validation loss", xlabel="model", ylabel="nats per character")
-    summary.margins(y=0.3)
-    return figure
+        axes.bar_label(bar, [text], padding=2)
+    axes.set(title="Best validation loss", xlabel="model", ylabel="nats per character")
+    axes.margins(y=0.3)

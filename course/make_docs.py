@@ -18,9 +18,10 @@ import sys
 
 from bs4 import BeautifulSoup
 
-from course import read_solution
+from course import clock, read_solution
 from course.make_exercise import ROOT
 from lab import checks
+from lab.memory import LONGEST_LAG
 
 README, DOCS = ROOT / "README.md", ROOT / "docs"
 GRADING = ROOT / "benchmarks" / "grading.csv"
@@ -66,7 +67,10 @@ def results():
     machine = re.search(r"\((.*)\)", "".join(outputs["setup"][0]["text"]))[1]
     spans = "".join("".join(output.get("text", "")) for output in outputs["memory-spans"])
     rows = _table(outputs["performance-table"])
-    rows["Memory Span (characters)"] = dict(re.findall(r"Char(\w+): .*?(\d+) characters", spans))
+    found = re.findall(r"Char(\w+): .*?(\d+) characters", spans)
+    rows["Memory Span (characters; fresh models of one layer of 128)"] = {
+        name: f"{span}+" if int(span) == LONGEST_LAG else span for name, span in found
+    }
     table = markdown("one run of the solution", rows)
     return f"{table}\n\nCorpus: the bundled sample. Machine: {machine}."
 
@@ -92,7 +96,9 @@ def speed():
         [
             sentence,
             markdown("ratio", rows),
-            f"`{command.removeprefix('# ')}` measured all of it in one run. Machine: "
+            f"`{command.removeprefix('# ')}` measured all of it in one run, the last-step protocol "
+            "by one epoch of each model, times the epochs"
+            f"{' (all of them with --full)' * ('--full' not in command)}. Machine: "
             f"{machine.removeprefix('# ')}.",
         ]
     )
@@ -122,34 +128,24 @@ def grading():
 
 
 def timings():
-    """Return the Markdown of each TODO: its points, its minutes and the seconds of computing."""
-    points = {check.number: check.points for check in checks.CHECKS.values()}
-    seconds, rows = _computing(), {}
-    for cell in read_solution.required_cells():
-        heading = r"^### TODO (\d+) · (.*) \((\d+) min"
-        if found := re.search(heading, "".join(cell["source"]), re.MULTILINE):
-            number = int(found[1])
-            rows[found[1]] = {
-                "what": found[2],
-                "minutes": found[3],
-                "computing (s)": seconds.get(number, ""),
-                "points": points[number],
-            }
+    """Return the Markdown of each TODO: its minutes and seconds of computing, and its points."""
+    parts = clock.by_part(read_solution.read())
+    taken = {name: seconds for names in parts.values() for name, seconds in names.items()}
+    rows = {}
+    for check in checks.CHECKS.values():
+        seconds = taken[f"TODO {check.number}"]
+        rows[str(check.number)] = {
+            "what": f"`{check.what}`".replace(" and ", "` and `"),
+            "minutes": f"{seconds.minutes:.1f}",
+            "computing (s)": f"{seconds.computing:.0f}" if seconds.computing else "",
+            "points": check.points,
+        }
     rows["10, by you"] = {"what": "the paragraph", "points": checks.PARAGRAPH_POINTS}
+    whole = clock.total(parts)
+    others = whole.minutes - sum(taken[f"TODO {n}"].minutes for n in range(1, 11))
+    rows["all else"] = {"what": "the prose and cells between", "minutes": f"{others:.1f}"}
+    rows["all"] = {"minutes": f"{whole.minutes:.1f}", "computing (s)": f"{whole.computing:.0f}"}
     return markdown("TODO", rows)
-
-
-def _computing():
-    """Return {number of a TODO: seconds that it computes in the solution}."""
-    outputs = _outputs()
-    spans = "".join("".join(output.get("text", "")) for output in outputs["memory-spans"])
-    progress = "".join("".join(output.get("text", "")) for output in outputs["train"])
-    epochs = dict(re.findall(r"^(\w+) +epoch +(\d+)/\2 ", progress, re.MULTILINE))
-    means = _table(outputs["performance-table"])["Avg Epoch Time (s)"]
-    return {
-        5: round(sum(int(epochs[name]) * float(mean) for name, mean in means.items())),
-        9: sum(map(int, re.findall(r"characters \((\d+) s\)", spans))),
-    }
 
 
 def marked():

@@ -13,9 +13,10 @@ def read():
     return json.loads(SOLUTION.read_text(encoding="utf-8"))
 
 
-def required_cells():
+def required_cells(solution=None):
     """Return the cells before the first section that is folded away, thus optional."""
-    return list(itertools.takewhile(lambda cell: FOLDED not in cell["metadata"], read()["cells"]))
+    cells = (solution or read())["cells"]
+    return list(itertools.takewhile(lambda cell: FOLDED not in cell["metadata"], cells))
 
 
 def answer_ids():

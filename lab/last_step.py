@@ -1,6 +1,6 @@
 """The last-step protocol of the original exercise, recorded, beside this notebook's.
 
-data/study/last_step.csv holds it, to the letter and with what it gives unequally made equal.
+data/study/last_step.csv holds it, as the original gives it and with things made equal.
 """
 
 import matplotlib.pyplot as plt
@@ -46,13 +46,13 @@ def plot(metrics, table):
 
 
 def variants(folder=STUDY):
-    """Return a DataFrame: what the protocol ends with, to the letter and with things made equal.
+    """Return a DataFrame: what the protocol ends with, as it is and with things made equal.
 
     For each model the test perplexity of the last epoch, and where its validation was lowest.
     """
     rows = {}
     found = pd.read_csv(folder / "last_step.csv")["variant"].unique()
-    for variant in sorted(found, key=lambda name: (name != "original", name == "all equal")):
+    for variant in sorted(found, key=lambda name: (name != "original", name == "both")):
         epochs = _recorded(variant, folder)
         rows[variant] = {
             name: f"{group['test_perplexity'].iloc[-1]:.1f} "

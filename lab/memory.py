@@ -23,7 +23,7 @@ from helpers import (
 )
 from lab import study
 
-# The rates at which each reaches its longest memory span: benchmarks/study/ too.
+# Each at the best rate of a pilot: benchmarks/study/ too.
 SPAN_RATES = {"RNN": 2e-3, "LSTM": 4e-3, "GRU": 4e-3}
 LONGEST_LAG = 128  # where memory_span stops, in characters
 
@@ -57,7 +57,7 @@ def memory_span(
     model = model_class(task.vocab_size, **sizes, dropout=0.0).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     span, start = 0, time.perf_counter()
-    print(f"{name}: remembers {load} symbols over", end="", flush=True)
+    print(f"{name}: taught {load} symbols over", end="", flush=True)
     while span < longest_lag:
         level = max(1, 2 * span)
         if not _passes(task, model, optimizer, level, batches or budget().span_batches):
@@ -181,9 +181,9 @@ def plot_gradient_reach(models, X, y, windows=64):
         axes.plot(range(1, len(reach) + 1), reach, label=name, **style)
     axes.set_yscale("log")
     axes.set(
-        title="What the trained models use, not what they could",
+        title="How sensitive the trained models are to each character",
         xlabel="characters back (1: the last one)",
-        ylabel="gradient, relative to the last",
+        ylabel="gradient of the loss, relative to the last",
     )
     axes.legend()
     axes.grid(alpha=0.3)

@@ -162,8 +162,8 @@ def value_range(values):
 def recommendation(requirements, text, folder=STUDY):
     """Return a DataFrame: what the requirements recommend under other circumstances.
 
-    A model remembers enough when all seeds reach the span, with one layer of 128 units and with two
-    of 256; it is near the best network when the interval of its perplexity lies within the margin.
+    A model can be taught enough when all seeds reach the span, with one layer of 128 units and with
+    two of 256; it is near the best network when its perplexity's interval lies within the margin.
     What some seeds, one of the sizes or only a part of the interval satisfies is open. On more text
     there is no interval.
     """
@@ -175,9 +175,9 @@ def recommendation(requirements, text, folder=STUDY):
         reach = {name: _reach(name, load, requirements.span, folder) for name in sizes.index}
         near = {name: _near(*above[name], requirements.perplexity_margin) for name in sizes.index}
         rows[what] = {
-            f"remember {requirements.span}": _names(reach, "yes"),
+            f"taught {requirements.span}": _names(reach, "yes"),
             "near the best": _names(near, "yes"),
-            "open": ", ".join(n for n in sizes.index if "open" in (reach[n], near[n])) or "none",
+            "open": _names({n: _open(reach[n], near[n]) for n in sizes.index}, "yes"),
             "recommended": next((n for n in sizes.index if reach[n] == near[n] == "yes"), "none"),
         }
     return pd.DataFrame(rows).T
@@ -185,6 +185,10 @@ def recommendation(requirements, text, folder=STUDY):
 
 def _names(verdicts, wanted):
     return ", ".join(name for name, verdict in verdicts.items() if verdict == wanted) or "none"
+
+
+def _open(*verdicts):
+    return "yes" if "open" in verdicts and "no" not in verdicts else "no"
 
 
 def _reach(name, load, span, folder):

@@ -2,11 +2,13 @@
 
 import itertools
 import json
+import re
 import subprocess
 import sys
 
 import pytest
 
+import helpers
 from course import make_exercise
 from course.make_exercise import EXERCISE, SOLUTION, MarkerError, strip_solutions
 
@@ -70,14 +72,25 @@ def test_every_todo_but_the_personal_ones_has_a_preview():
         assert number is None or (f"{cell['id']}-preview" in previews) != personal
 
 
-def test_minutes_add_up_to_18():
-    headings = [line for cell in SOLUTION_CELLS for line in "".join(cell["source"]).split("\n")]
-    minutes = [
-        int(line.split("(")[-1].split(" min")[0])
-        for line in headings
-        if line.startswith("### TODO")
-    ]
-    assert len(minutes) == 10 and sum(minutes) + 1 == 18  # one for reading the page
+def test_each_line_with_a_gap_becomes_the_answer():
+    gaps = 0
+    for cell in SOLUTION_CELLS:
+        source = "".join(cell["source"])
+        answer = [re.sub(r"  # .*", "", line).strip() for line in source.split("\n")]
+        for stub in re.findall(r"STUB: # (.*\?.*)", source):
+            line = re.sub(r"  # .*", "", stub).strip()
+            if "CharRNN's" in line or line.startswith("paragraph"):  # words; what the key computes
+                continue
+            wanted = re.escape(line).replace(r"\?", ".+")
+            gaps += 1
+            assert any(re.fullmatch(wanted, text) for text in answer), (cell["id"], line)
+    assert gaps > 25
+
+
+def test_rates_in_the_prose_are_those_that_are_used():
+    text = next("".join(c["source"]) for c in SOLUTION_CELLS if c["id"] == "meanwhile")
+    rates = re.search(r"chose (\S+) for the RNN,\s(\S+) for the LSTM,\s(\S+) for the GRU", text)
+    assert [float(rate) for rate in rates.groups()] == list(helpers.LEARNING_RATES.values())
 
 
 def test_stubs_replace_the_region_at_their_own_indentation():

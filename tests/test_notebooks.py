@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from course.make_exercise import EXERCISE, ROOT, SOLUTION, todo_number
+from course.make_exercise import EXERCISE, FOLDED, ROOT, SOLUTION, todo_number
 from lab import checks
 
 SOLUTION_SOURCES = {
@@ -26,9 +26,10 @@ TODOS = sorted(
 )
 
 
-def run_filled(k):
+def run_filled(k, cells=slice(None)):
     """Run the exercise with the TODOs up to k filled in; return the notebook and its summary."""
     notebook = nbformat.read(EXERCISE, as_version=4)
+    notebook.cells = notebook.cells[cells]
     for cell in notebook.cells:
         if (todo_number(cell) or k + 1) <= k:
             cell.source = SOLUTION_SOURCES[cell.id]
@@ -57,6 +58,12 @@ def test_exercise_with_the_first_todos_filled_in_runs(k, quick):
     } | {"paragraph": "read by a person"}
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert not [o for o in outputs if o.get("name") == "stderr"]
+
+
+def test_the_required_part_runs_without_what_follows_it(quick):
+    folded = [FOLDED in cell.metadata for cell in nbformat.read(EXERCISE, as_version=4).cells]
+    _, status = run_filled(max(TODOS), slice(folded.index(True)))
+    assert set(status.values()) == {"passed", "read by a person"}
 
 
 def test_committed_solution_is_executed_without_errors():

@@ -17,7 +17,8 @@ class CharX(nn.Module):
     def __init__(self, vocab_size, embedding_dim=128, hidden_dim=256, num_layers=2, dropout=0.3):
         super().__init__()
     def forward(self, x, hidden=None, return_sequences=False): pass
-    def init_hidden(self, batch_size): pass
+    def init_hidden(self, batch_size):
+        device = next(self.parameters()).device
 """
 
 

@@ -36,14 +36,14 @@ def test_verdicts_follow_the_run(claims, table):
     assert shown.map(len).max(axis=None) <= 50  # what pandas shows of a cell
     verdicts = shown["verdict"]
     assert verdicts["1. the GRU is smaller"] == "agrees"
-    assert verdicts["1. the GRU trains faster"] == "disagrees"
+    assert verdicts["1. the GRU trains faster (by the epoch)"] == "disagrees"
     assert verdicts["3. more parameters are not always better"] == "not shown"
-    assert verdicts["2. but it struggles with long sequences"] == "agrees"
-    assert verdicts["4. the use case decides"] == "agrees"
+    assert verdicts["2. but it struggles with long sequences (4 symbols)"] == "agrees"
+    assert verdicts["4. the use case decides: no model is best at all"] == "agrees"
     table.loc[0, "Test Perplexity"] = 5.0  # the smallest predicts as well as any
     verdicts = claims(SPANS | {"RNN": 128})["verdict"]
-    assert verdicts["2. but it struggles with long sequences"] == "disagrees"
-    assert verdicts["4. the use case decides"] == "disagrees"
+    assert verdicts["2. but it struggles with long sequences (4 symbols)"] == "disagrees"
+    assert verdicts["4. the use case decides: no model is best at all"] == "disagrees"
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_answering_faster_is_judged_both_ways_of_asking(keystroke, window, verdi
 
 def test_a_load_that_the_study_did_not_try_leaves_its_cell_empty(claims):
     shown = claims(asked=ASKED._replace(load=3))
-    assert shown.loc["2. but it struggles with long sequences", "the study"] == ""
+    assert shown.loc["2. but it struggles with long sequences (3 symbols)", "the study"] == ""
 
 
 def test_on_another_text_the_study_is_left_out(claims, capsys):
@@ -73,6 +73,35 @@ def test_a_guess_stands_beside_the_winner_and_ties_are_shared(table):
     assert shown.loc["perplexity"].tolist() == ["GRU", "LSTM and GRU"]  # 2 % apart
     assert shown.loc["speed"].tolist() == ["no guess", "RNN"]
     assert shown.loc["memory"].tolist() == ["LSTM", "LSTM and GRU"]
+
+
+def test_the_sentence_names_what_was_surprising(table, capsys):
+    takeaways.compare_guess({"perplexity": "RNN", "speed": "RNN"}, table, SPANS)
+    assert capsys.readouterr().out == (
+        "Surprising: you expected the RNN to predict best, but measured LSTM and GRU.\n"
+    )
+    takeaways.compare_guess({"perplexity": "GRU", "memory": "GRU"}, table, SPANS)
+    assert capsys.readouterr().out.startswith("No surprise")
+    takeaways.compare_guess({}, table, SPANS)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("guess", "said"),
+    [
+        (dict.fromkeys(("perplexity", "speed", "memory"), "GRU"), ""),
+        (dict.fromkeys(("perplexity", "speed", "memory"), "?"), "guess['perplexity'] is '?': put"),
+        ({"perplexity": "GRU", "speed": "rnn", "memory": ["LSTM"]}, "one of RNN, LSTM, GRU"),
+        ({"speed": "RNN"}, "a dict with 3 keys: perplexity, speed, memory"),
+        (["RNN", "LSTM", "GRU"], "a dict with 3 keys"),
+        (None, "a dict with 3 keys"),
+    ],
+)
+def test_a_guess_that_names_no_model_is_told_which_there_are(guess, said, table, capsys):
+    takeaways.note_guess(guess)
+    printed = capsys.readouterr().out
+    assert said in printed and bool(printed) == bool(said)
+    assert takeaways.compare_guess(guess, table, SPANS) is not None
 
 
 def test_runs_that_seeds_alone_could_tell_apart_count_as_equal(made_up, table):

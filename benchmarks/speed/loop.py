@@ -1,4 +1,4 @@
-"""train_epoch beside a bare PyTorch loop."""
+"""train_epoch beside a bare PyTorch loop, and without the library for LSTM layers."""
 
 import statistics
 import time
@@ -41,3 +41,24 @@ def throughput_of_train_epoch(model_class, X, y, vocab_size, runs=5):
         _, seconds = helpers.train_epoch(ours, X, y, ours_optimizer, nn.CrossEntropyLoss())
         ratios.append(bare_epoch(bare, X, y, bare_optimizer) / seconds)
     return statistics.median(ratios)
+
+
+def seconds_with_and_without_onednn(classes, X, y, vocab_size, runs=3):
+    """Return {"with": {name: seconds}, "without": {…}}: medians of epochs that run in turn.
+
+    oneDNN is the library that PyTorch hands whole LSTM layers to on a CPU.
+    """
+    times = {"with": {}, "without": {}}
+    for name, model_class in classes.items():
+        torch.manual_seed(helpers.SEED)
+        model = model_class(vocab_size)
+        optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+        taken = {"with": [], "without": []}
+        for _ in range(runs):
+            for library, seconds in taken.items():
+                with torch.backends.mkldnn.flags(enabled=library == "with"):
+                    epoch = helpers.train_epoch(model, X, y, optimizer, nn.CrossEntropyLoss())
+                seconds.append(epoch[1])
+        for library, seconds in taken.items():
+            times[library][name] = statistics.median(seconds)
+    return times

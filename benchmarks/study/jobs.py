@@ -41,7 +41,7 @@ LAST_STEP_VARIANTS = {
     },
     "rates of the notebook": {"rates": helpers.LEARNING_RATES},
 }
-LAST_STEP_VARIANTS["all equal"] = {k: v for d in LAST_STEP_VARIANTS.values() for k, v in d.items()}
+LAST_STEP_VARIANTS["both"] = {k: v for d in LAST_STEP_VARIANTS.values() for k, v in d.items()}
 
 
 class Run(NamedTuple):
@@ -86,7 +86,7 @@ class Counted(NamedTuple):
 
 
 class LastStep(NamedTuple):
-    """The last-step protocol, all three models, to the letter or with something made equal."""
+    """The last-step protocol, all three models, as it is or with something made equal."""
 
     variant: str = "original"
 

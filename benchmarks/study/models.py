@@ -44,7 +44,7 @@ def irnn(CharRNN):
     """Return the IRNN: ReLU, recurrent weights at the identity, biases at zero.
 
     Le, Jaitly and Hinton, "A Simple Way to Initialize Recurrent Networks of Rectified Linear Units"
-    (2015): the other recurrent weights are drawn with a standard deviation of 0.001.
+    (2015): the other weights are drawn with a standard deviation of 0.001.
     """
 
     class IRNN(identity_rnn(CharRNN)):

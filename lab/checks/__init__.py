@@ -44,8 +44,9 @@ def parameters(parameter_counts, vocab_size):
     """Return the CheckResult of TODO 4: the dict of parameter counts, by formula."""
     _attempted(parameter_counts)
     todo_1_models.counts.judge((parameter_counts, vocab_size))
+    counts = ", ".join(f"{name} {count:,}" for name, count in parameter_counts.items())
     ratio = parameter_counts["GRU"] / parameter_counts["LSTM"]
-    return f"The GRU has {ratio:.0%} of the LSTM's parameters: three gates instead of four."
+    return f"{counts}: the GRU has {ratio:.0%} of the LSTM's, 3 sets of recurrent weights, not 4."
 
 
 @check

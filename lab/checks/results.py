@@ -63,7 +63,7 @@ class CheckResult:
     def __str__(self):
         sign = {"passed": "✔", "failed": "✘", "not attempted": "○"}[self.status]
         rule = f" [{self.rule}]" if self.rule else ""
-        more = f'\n  For a hint: checks.hint("{self.check}")' if self.status == "failed" else ""
+        more = f'\n  For a hint: checks.hint("{self.check}")' if self.status != "passed" else ""
         return f"{sign} {title(self.check)}: {self.status}{rule}. {self.message}{more}"
 
     def _repr_html_(self):

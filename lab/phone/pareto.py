@@ -31,7 +31,7 @@ def plot_pareto(phone, runtimes, spans, required_span):
     if helpers.waits_for("5 and 9: train the models, spans", phone, spans):
         return None
     phone = phone.set_index("Model")
-    panels = {"keystroke in eager PyTorch (ms)": phone["Keystroke (ms)"]}
+    panels = {"keystroke, PyTorch; counting: NumPy (ms)": phone["Keystroke (ms)"]}
     if runtimes is not None:
         panels["keystroke in ONNX Runtime (ms)"] = runtimes.set_index("Model")[
             "ONNX Runtime, int8 (ms)"

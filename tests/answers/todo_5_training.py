@@ -9,10 +9,11 @@ SUBSET = "val_X, val_y = val_X[49::50], val_y[49::50]"
 RATE = "LEARNING_RATES[name]"
 PASS = "one_pass(train_X, train_y"
 VALIDATE = "evaluate_model(model, val_X, val_y, criterion, every_step=True)"
-TRAINED = "train_losses.append(train_loss)"
+TRAINED = 'measured["train_losses"].append(train_loss)'
+VALIDATED = 'measured["val_losses"].append(val_loss)'
 UPDATE = "best.update(val_loss)"
-RESTORE = "best_epoch = best.restore()"
-KEEP = "models[name] = model"
+RESTORE = 'measured["best_epoch"] = best.restore()'
+KEEP = "models[name], metrics[name] = model, measured"
 RETURN = "return models, metrics"
 UNTRAINED = "{n: c(vocab_size) for n, c in MODEL_CLASSES.items()}"
 
@@ -20,18 +21,19 @@ WRONG = [
     # what is returned
     wrong("models-missing", {RETURN: "return metrics"}),
     wrong("models-missing", {RETURN: "return"}),
-    wrong("models-missing", {KEEP: "models[name.lower()] = model"}),
-    wrong("models-missing", {KEEP: "models[name] = None"}),
-    wrong("metrics-keys", {"metrics[name] = {": "metrics['all'] = {"}),
-    wrong("metrics-keys", {'"epoch_times": epoch_times,': ""}),
-    wrong("metrics-keys", {'"best_epoch": best_epoch,': ""}),
-    wrong("metrics-length", {"val_losses.append(val_loss)": "val_losses = [val_loss]"}),
-    wrong("metrics-length", {TRAINED: "train_losses += [train_loss] * 2"}),
-    wrong("metrics-length", {": train_losses": ": list(map(str, train_losses))"}),
+    wrong("models-missing", {KEEP: "models[name.lower()], metrics[name] = model, measured"}),
+    wrong("models-missing", {KEEP: "models[name], metrics[name] = None, measured"}),
+    wrong("metrics-keys", {KEEP: "models[name], metrics['all'] = model, measured"}),
+    wrong("metrics-keys", {KEEP: f"{KEEP}; del measured['epoch_times']"}),
+    wrong("metrics-keys", {RESTORE: "best.restore()"}),
+    wrong("metrics-length", {VALIDATED: 'measured["val_losses"] = [val_loss]'}),
+    wrong("metrics-length", {TRAINED: 'measured["train_losses"] += [train_loss] * 2'}),
+    wrong("metrics-length", {KEEP: f"measured['train_losses'] = list('abc'); {KEEP}"}),
     wrong("metrics-swapped", {"train_loss, seconds = train": "seconds, train_loss = train"}),
-    wrong("metrics-swapped", {TRAINED: "train_losses.append(seconds)"}),
+    wrong("metrics-swapped", {TRAINED: 'measured["train_losses"].append(seconds)'}),
     # exceptions
-    wrong("raised", {"epoch_times = [], [], []": "epoch_times = [], []"}),
+    wrong("raised", {VALIDATED: "pass"}),
+    wrong("raised", {'"epoch_times": []': '"times": []'}),
     wrong("raised", {"train_epoch(model, X, y,": "train_epoch(model, X,"}),
     # the training: how long, of which model, at which rate, on which text
     wrong("epochs-ignored", {"range(epochs)": "range(2)"}),
@@ -50,9 +52,9 @@ WRONG = [
     wrong("validation-missing", {SUBSET: "val_X, val_y = train_X, train_y"}),
     wrong("validation-missing", {VALIDATE: "train_loss"}),
     # the weights that are kept
-    wrong("untrained-returned", {KEEP: "models[name] = model_class(vocab_size)"}),
+    wrong("untrained-returned", {KEEP: KEEP.replace("model,", "model_class(vocab_size),")}),
     wrong("untrained-returned", {RETURN: f"return {UNTRAINED}, metrics"}),
-    wrong("best-weights", {RESTORE: "best_epoch = epochs"}),
+    wrong("best-weights", {"best.restore()": "epochs"}),
     wrong("best-weights", {UPDATE: "pass", RESTORE: f"best.update(1.0); {RESTORE}"}),
     wrong("best-weights", {UPDATE: "best.update(train_loss)"}),
 ]

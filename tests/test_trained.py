@@ -1,0 +1,109 @@
+"""lab/trained.py: a restart of the kernel costs no training, and what no longer fits is refused."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import helpers
+from lab.trained import Saved
+
+TEXT = "the quick brown fox jumps over the lazy dog. " * 20
+METRICS = {"train_losses": [2.0], "val_losses": [2.1], "epoch_times": [0.5], "best_epoch": 1}
+
+
+@pytest.fixture
+def classes(namespace):
+    return {
+        name: lambda vocab_size, cls=cls: cls(vocab_size, 8, 16)
+        for name, cls in namespace["MODEL_CLASSES"].items()
+    }
+
+
+@pytest.fixture
+def saved(tmp_path, classes):
+    """Saved models, as if trained."""
+    saved = Saved(TEXT, 20, tmp_path / "trained")
+    for name, model_class in classes.items():
+        model = model_class(len(set(TEXT)))
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.mul_(8)  # so that it matters what it reads
+        saved.keep(name, model, METRICS)
+    return saved
+
+
+def loss_of(model, saved):
+    return helpers.evaluate_model(model, *saved.batch, nn.CrossEntropyLoss())
+
+
+def test_what_was_kept_is_loaded(saved, classes):
+    torch.manual_seed(7)
+    model = classes["GRU"](len(set(TEXT)))
+    saved.keep("GRU", model, METRICS | {"train_losses": [np.float32(1.5), float("inf")]})
+    models, metrics = saved.load(classes)
+    assert list(models) == list(metrics) == list(classes) and metrics["RNN"] == METRICS
+    assert metrics["GRU"]["train_losses"] == [1.5, float("inf")]
+    assert loss_of(models["GRU"], saved) == pytest.approx(loss_of(model, saved))
+
+
+def test_files_hold_arrays_and_nothing_pickled(saved):
+    names = sorted(path.name for path in saved.folder.iterdir())
+    assert names == ["GRU.npz", "LSTM.npz", "RNN.npz"]
+    with np.load(saved.folder / "RNN.npz", allow_pickle=False) as file:
+        about = json.loads(str(file["about"]))
+        assert file["embedding.weight"].shape == (len(set(TEXT)), 8)
+    assert set(about["from"]) == {"text", "epochs", "seed", "learning rate"}
+
+
+def test_another_text_or_other_settings_are_refused(saved, classes, tmp_path, monkeypatch):
+    folder = tmp_path / "trained"
+    with pytest.raises(ValueError, match="another text: train again"):
+        Saved(TEXT[1:] + "t", 20, folder).load(classes)
+    with pytest.raises(ValueError, match="epochs 20, not 5"):
+        Saved(TEXT, 5, folder).load(classes)
+    monkeypatch.setitem(helpers.LEARNING_RATES, "LSTM", 0.1)
+    with pytest.raises(ValueError, match=r"LSTM\.npz was trained with learning rate 0\.004"):
+        saved.load(classes)
+
+
+def test_a_class_that_has_changed_is_refused(saved, classes, namespace):
+    wider = classes | {"LSTM": lambda vocab_size: namespace["CharLSTM"](vocab_size, 8, 17)}
+    with pytest.raises(ValueError, match="layers have changed"):
+        saved.load(wider)
+
+    class CharGRU(namespace["CharGRU"]):
+        def forward(self, x, hidden=None, return_sequences=False):
+            return super().forward(x.flip(1), hidden, return_sequences)
+
+    backwards = classes | {"GRU": lambda vocab_size: CharGRU(vocab_size, 8, 16)}
+    with pytest.raises(ValueError, match="computes something else than when it was trained"):
+        saved.load(backwards)
+
+
+def test_a_damaged_file_is_refused(saved, classes):
+    path = saved.folder / "RNN.npz"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(ValueError, match=r"RNN\.npz is damaged"):
+        saved.load(classes)
+
+
+def test_what_is_missing_is_said(saved, classes, tmp_path, capsys):
+    (saved.folder / "GRU.npz").unlink()
+    models, _ = saved.load(classes)
+    assert list(models) == ["RNN", "LSTM"] and "GRU: not in" in capsys.readouterr().out
+    with pytest.raises(FileNotFoundError, match="train first"):
+        Saved(TEXT, 20, tmp_path / "nothing").load(classes)
+
+
+def test_where_nothing_can_be_written_training_goes_on(tmp_path, classes, capsys):
+    (tmp_path / "file").write_text("in the way")
+    Saved(TEXT, 20, tmp_path / "file").keep("RNN", classes["RNN"](len(set(TEXT))), METRICS)
+    assert "RNN is trained, but not saved" in capsys.readouterr().out
+
+
+def test_quick_mode_keeps_nothing(tmp_path, classes, quick):
+    Saved(TEXT, 2, tmp_path / "trained").keep("RNN", classes["RNN"](len(set(TEXT))), METRICS)
+    assert not (tmp_path / "trained").exists()
