@@ -21,8 +21,8 @@ BUNDLE = ROOT / "exported" / "exercise.zip"
 # What the exercise needs beside the notebook, by folder: a stray file is not handed out.
 SUPPLIES = {
     ".": "helpers.py requirements.txt LICENSE",
-    "lab": "__init__.py goal.py last_step.py memory.py ngram.py progress.py recurrences.py series.py"
-    " study.py takeaways.py trained.py",
+    "lab": "__init__.py goal.py last_step.py memory.py ngram.py progress.py recurrences.py"
+    " series.py study.py takeaways.py trained.py",
     "lab/checks": "__init__.py hints.toml results.py rule.py todo_1_models.py todo_5_training.py"
     " todo_6_outputs.py todo_9_decision.py",
     "lab/phone": "__init__.py int8.py keystrokes.py pareto.py runtimes.py table.py text.py"
