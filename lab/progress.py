@@ -46,9 +46,9 @@ class Progress:
         except KeyboardInterrupt:
             self.interrupted = True
             print(
-                f"{name}: interrupted. {self._kept()}; the models before it are whole, those "
-                "after it are missing. The notebook goes on with what there is; to train all, "
-                "run this cell again.",
+                f"{name}: interrupted. {self._kept()}; the models before it are whole, those after "
+                "it are missing. The notebook goes on with what there is, but its checks want all "
+                "three: for that, run this cell again.",
                 flush=True,
             )
         except Diverged as error:

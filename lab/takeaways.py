@@ -27,7 +27,7 @@ TOPICS = {
 def note_guess(guess):
     """Print what is wrong with a guess, which names one of the three models for each topic."""
     if not isinstance(guess, dict) or set(guess) != set(TOPICS):
-        print(f"Your guess is a dict with {len(TOPICS)} keys: {', '.join(TOPICS)}.")
+        print(f"guess must be a dict with the keys {', '.join(TOPICS)}.")
         return
     for topic, name in guess.items():
         if not _is_model(name):
@@ -62,7 +62,7 @@ def compare_guess(guess, table, spans, folder=study.STUDY):
     if surprises:
         print(f"Surprising: {'; '.join(surprises)}.")
     elif made:
-        print("No surprise: your guess is among what measured best here.")
+        print("No surprise: your guess measured best, or shared that place.")
     rows = {
         topic: {"your guess": made.get(topic, "no guess"), "measured winner": winners}
         for topic, winners in measured.items()
@@ -136,14 +136,14 @@ def _claims_of_the_gru(table, speeds, folder):
     epoch = gru["Avg Epoch Time (s)"] / lstm["Avg Epoch Time (s)"] - 1
     yield (
         "1. the GRU trains faster (by the epoch)",
-        f"an epoch takes {epoch:+.0%}",
+        f"epoch {epoch:+.0%} of time",
         _below(epoch, ALIKE),
         "",
     )
     change = speeds.loc["GRU"] / speeds.loc["LSTM"] - 1
     yield (
-        "1. the GRU answers faster",
-        ", ".join(f"{unit} {value:+.0%}" for unit, value in change.items()) + " (1 thread)",
+        "1. the GRU answers faster (on one thread)",
+        ", ".join(f"{unit} {value:+.0%}" for unit, value in change.items()),
         _faster(change),
         "",
     )
@@ -153,8 +153,8 @@ def _claims_of_the_rnn(table, speeds, requirements, folder):
     times = pd.concat([table["Avg Epoch Time (s)"].rename("epoch"), speeds], axis=1)
     ahead = times.loc["RNN"] / times.drop("RNN").min() - 1
     yield (
-        "2. the plain RNN is the fastest (against the next)",
-        ", ".join(f"{unit} {value:+.0%}" for unit, value in ahead.items()) + " (1 thread)",
+        "2. the plain RNN is the fastest (against the next; answers on one thread)",
+        ", ".join(f"{unit} {value:+.0%}" for unit, value in ahead.items()),
         _faster(ahead),
         "",
     )

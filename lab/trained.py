@@ -38,8 +38,12 @@ class Saved:
         }
 
     def _loss(self, model):
-        """Return a model's loss on one batch that is always the same."""
-        return helpers.evaluate_model(model, *self.batch, nn.CrossEntropyLoss(), every_step=True)
+        """Return a model's loss on one batch that is always the same, at the last and all steps."""
+        criterion = nn.CrossEntropyLoss()
+        return [
+            helpers.evaluate_model(model, *self.batch, criterion, every_step=every)
+            for every in (False, True)
+        ]
 
     def keep(self, name, model, measured):
         """Write a trained model's weights and metrics into its file, whole or not at all.
@@ -101,9 +105,10 @@ class Saved:
                 "again."
             ) from error
         loss = self._loss(model)
-        if not abs(loss - about["loss"]) <= 1e-3 * max(1.0, about["loss"]):
-            raise ValueError(
-                f"{name} computes something else than when it was trained: on the same windows its "
-                f"loss was {about['loss']:.3f}, now it is {loss:.3f}. Train again."
-            )
+        for before, now in zip(about["loss"], loss, strict=True):
+            if not abs(now - before) <= 1e-3 * max(1.0, before):
+                raise ValueError(
+                    f"{name} computes something else than when it was trained: on the same windows "
+                    f"its loss was {before:.3f}, now it is {now:.3f}. Train again."
+                )
         return model, about["metrics"]

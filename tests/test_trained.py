@@ -78,9 +78,15 @@ def test_a_class_that_has_changed_is_refused(saved, classes, namespace):
         def forward(self, x, hidden=None, return_sequences=False):
             return super().forward(x.flip(1), hidden, return_sequences)
 
-    backwards = classes | {"GRU": lambda vocab_size: CharGRU(vocab_size, 8, 16)}
-    with pytest.raises(ValueError, match="computes something else than when it was trained"):
-        saved.load(backwards)
+    class FirstStep(namespace["CharRNN"]):
+        def forward(self, x, hidden=None, return_sequences=False):
+            logits, hidden = super().forward(x, hidden, return_sequences=True)
+            return (logits if return_sequences else logits[:, 0]), hidden
+
+    for name, changed in (("GRU", CharGRU), ("RNN", FirstStep)):
+        other = classes | {name: lambda vocab_size, changed=changed: changed(vocab_size, 8, 16)}
+        with pytest.raises(ValueError, match="computes something else than when it was trained"):
+            saved.load(other)
 
 
 def test_a_damaged_file_is_refused(saved, classes):

@@ -188,8 +188,9 @@ def check(function):
             with _nothing_changes():
                 message = function(*args, **kwargs)
             status, points = "passed", todo.points
-        except NotAttempted:
-            status, message = "not attempted", f"Fill in TODO {todo.number} above first."
+        except NotAttempted as untouched:
+            status = "not attempted"
+            message = str(untouched) or f"Fill in TODO {todo.number} above first."
         except Broken as broken:
             rule, message = broken.rule, str(broken)
         except Exception as error:  # an answer of a kind that no rule foresaw

@@ -25,7 +25,7 @@ class Broken(Exception):
 
 
 class NotAttempted(Exception):
-    """Nothing has been filled in yet."""
+    """Nothing has been filled in yet; the message, if any, says what to do first."""
 
 
 class Looks(list):

@@ -42,7 +42,7 @@ class Trial:
             hook.remove()
             self.seconds = time.perf_counter() - start
         if (self.result is None or self.result == (None, None)) and not self.steps.sums:
-            raise NotAttempted
+            raise NotAttempted("Fill in TODO 5 above, and delete its line: return None, None.")
 
     @property
     def models(self):

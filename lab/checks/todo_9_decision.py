@@ -85,7 +85,7 @@ def _(d):
         missed = d.met.columns[~d.met.loc[d.name]]
         values = "; ".join(f"{column}, {d.table.loc[d.name, column]:.5g}" for column in missed)
         return (
-            f"the {d.name} misses what is required of it: {values} (the table above says what is "
+            f"the {d.name} misses these requirements: {values} (the table above says what is "
             "asked)."
         )
     if d.name != d.table.loc[meets, "Parameters"].idxmin():
