@@ -111,7 +111,8 @@ def words(markdown):
 
 def writing(solved, given, held):
     """Return the seconds that turn a stub into the answer, and add its lines to ``held``."""
-    offered = {line.strip(" #") for line in given.split("\n") if re.match(r"\s*# ", line)}
+    below = given.split("\n")[1:]  # the first line names the TODO
+    offered = {line.strip(" #") for line in below if re.match(r"\s*# ", line)}
     seconds, lines = 0.0, _answer(solved)
     for line in lines:
         if line in offered or line in held:  # uncommented, or copied with its neighbours
@@ -188,9 +189,10 @@ def main(arguments=None):
     parser.add_argument("--check", action="store_true", help="exit 1 when the minutes differ")
     check = parser.parse_args(arguments).check
     solution = read_solution.read()
-    before = json.dumps(solution)
-    parts = by_part(solution)
-    put_minutes(solution, parts)
+    before, written = json.dumps(solution), None
+    while written != json.dumps(solution):  # the minutes are words to read, too
+        written = json.dumps(solution)
+        put_minutes(solution, parts := by_part(solution))
     if not check:
         print(table(parts))
         SOLUTION.write_text(render(solution), encoding="utf-8", newline="\n")

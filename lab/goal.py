@@ -60,7 +60,7 @@ def requirements_table(table, spans, requirements):
     limit = _networks(by_size)["Test Perplexity"].min() * (1 + requirements.perplexity_margin)
     rows = {
         "Parameters": (f"at most {requirements.parameters:,}", ",.0f"),
-        "Inference Speed (ms)": (f"at most {requirements.latency_ms}", ".1f"),
+        "Inference Speed (ms)": (f"at most {requirements.latency_ms}", ".2g"),
         "Test Perplexity": (f"at most {limit:.2f}", ".2f"),
         "Memory Span": (f"at least {requirements.span}", ".0f"),
     }

@@ -147,6 +147,10 @@ class Progress:
 
 
 def _in_notebook():
-    """Return whether this runs in a kernel, whose front end shows pictures."""
+    """Return whether this runs in a kernel, whose front end shows pictures, and is to be seen.
+
+    A check, which keeps what it prints to itself, shows no pictures either.
+    """
     ipython = sys.modules.get("IPython")
-    return getattr(ipython and ipython.get_ipython(), "kernel", None) is not None
+    kernel = getattr(ipython and ipython.get_ipython(), "kernel", None)
+    return kernel is not None and type(sys.stdout).__module__.startswith("ipykernel")

@@ -95,13 +95,13 @@ def key_takeaways(models, table, spans, requirements, test_X, text, folder=study
 
 
 def answering_times(models, test_X):
-    """Return a DataFrame of ms on one thread of the CPU, by model: a keystroke, a window."""
+    """Return a DataFrame of ms on one thread of the CPU, by model: for a key, a window."""
     rows = {}
     with one_thread():
         for name, model in models.items():
             on_cpu = copy.deepcopy(model).cpu()
             rows[name] = {
-                "keystroke": measure_inference_speed(on_cpu, test_X[:1, :1]),
+                "key": measure_inference_speed(on_cpu, test_X[:1, :1]),
                 "window": measure_inference_speed(on_cpu, test_X[:1]),
             }
     return pd.DataFrame(rows).T
@@ -142,7 +142,7 @@ def _claims_of_the_gru(table, speeds, folder):
     )
     change = speeds.loc["GRU"] / speeds.loc["LSTM"] - 1
     yield (
-        "1. the GRU answers faster (on one thread)",
+        "1. the GRU answers faster (1 thread)",
         ", ".join(f"{unit} {value:+.0%}" for unit, value in change.items()),
         _faster(change),
         "",
@@ -153,8 +153,8 @@ def _claims_of_the_rnn(table, speeds, requirements, folder):
     times = pd.concat([table["Avg Epoch Time (s)"].rename("epoch"), speeds], axis=1)
     ahead = times.loc["RNN"] / times.drop("RNN").min() - 1
     yield (
-        "2. the plain RNN is the fastest (against the next; answers on one thread)",
-        ", ".join(f"{unit} {value:+.0%}" for unit, value in ahead.items()),
+        "2. the plain RNN is the fastest (1 thread)",
+        ", ".join(f"{unit} {value:+.0%}" for unit, value in ahead.items()) + " to the next",
         _faster(ahead),
         "",
     )
@@ -162,8 +162,8 @@ def _claims_of_the_rnn(table, speeds, requirements, folder):
     short = span["RNN"] < requirements.span <= span.max()
     known = study.spans((128, 1), requirements.load, folder)
     yield (
-        f"2. but it struggles with long sequences ({requirements.load} symbols)",
-        f"taught over {span['RNN']:.0f}, the best over {span.max():.0f}",
+        "2. but it struggles with long sequences",
+        f"taught {requirements.load} over {span['RNN']:.0f}, the best over {span.max():.0f}",
         AGREES if short else DISAGREES,
         "; ".join(f"{name} {study.value_range(known[name])}" for name in MODELS if name in known),
     )
