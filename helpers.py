@@ -608,6 +608,12 @@ def show_shapes(model_class, vocab_size):
     print(f"with return_sequences=True: logits {tuple(every_step.shape)}")
 
 
+def show_text(text, title=""):
+    """Print a text below its title, in lines that break between words."""
+    print(title + "\n" * bool(title), end="")
+    print(textwrap.fill(str(text), 88, initial_indent="  ", subsequent_indent="  ") + "\n")
+
+
 def show_samples(samples):
     """Print the generated texts, grouped by model."""
     if waits_for("6: samples", samples):
@@ -617,8 +623,7 @@ def show_samples(samples):
         return
     for name, texts in samples.items():
         for temperature, text in texts.items():
-            print(f"{name} at temperature {temperature}:")
-            print(textwrap.fill(str(text), 88, initial_indent="  ", subsequent_indent="  ") + "\n")
+            show_text(text, f"{name} at temperature {temperature}:")
 
 
 def show_table(table):

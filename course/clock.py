@@ -77,7 +77,7 @@ def _with_the_paragraph_as_text(solution):
     """Return the solution with the paragraph as a student types it, where the key computes it."""
     cells = {cell["id"]: cell for cell in solution["cells"]}
     marked = "".join(cells["marked-examples"]["outputs"][0]["text"])
-    text = re.search(r"10 of 10\n  (.*)", marked)[1]
+    text = " ".join(re.search(r"10 of 10\n(.*?)\n\n", marked, re.DOTALL)[1].split())
     cells["recommendation"] = cells["recommendation"] | {
         "source": re.sub(
             r"^paragraph = \(\n.*?^\)$",

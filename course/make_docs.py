@@ -151,8 +151,8 @@ def timings():
 def marked():
     """Return the solution's marked examples of the paragraph, as quotations."""
     text = "".join(_outputs()["marked-examples"][0]["text"]).strip()
-    examples = [example.split("\n  ", 1) for example in text.split("\n\n")]
-    return "\n\n".join(f"**{marks}**\n\n> {paragraph}" for marks, paragraph in examples)
+    examples = [example.split("\n", 1) for example in text.split("\n\n")]
+    return "\n\n".join(f"**{marks}**\n\n> {' '.join(lines.split())}" for marks, lines in examples)
 
 
 def _filled(path, blocks):

@@ -136,7 +136,7 @@ def _claims_of_the_gru(table, speeds, folder):
     epoch = gru["Avg Epoch Time (s)"] / lstm["Avg Epoch Time (s)"] - 1
     yield (
         "1. the GRU trains faster (by the epoch)",
-        f"epoch {epoch:+.0%} of time",
+        f"epoch {epoch:+.0%}",
         _below(epoch, ALIKE),
         "",
     )
