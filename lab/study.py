@@ -324,7 +324,7 @@ def attention(folder=STUDY):
         row.model: {
             "parameters": f"{row.parameters:,}",
             "test perplexity (95 %)": f"{row.perplexity:.2f} ({row.low:.2f} to {row.high:.2f})",
-            "memory span, 4 symbols": value_range(reach[row.model]),
+            "memory span, 4 symbols, 1 layer": value_range(reach[row.model]),
         }
         for row in summary.itertuples()
     }
