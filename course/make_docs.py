@@ -67,6 +67,7 @@ def results():
     machine = re.search(r"\((.*)\)", "".join(outputs["setup"][0]["text"]))[1]
     spans = "".join("".join(output.get("text", "")) for output in outputs["memory-spans"])
     rows = _table(outputs["performance-table"])
+    del rows["Longest Context"]
     found = re.findall(r"Char(\w+): .*?(\d+) characters", spans)
     rows["Memory Span (characters; fresh models of one layer of 128)"] = {
         name: f"{span}+" if int(span) == LONGEST_LAG else span for name, span in found
