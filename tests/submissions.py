@@ -30,7 +30,6 @@ WRONG = {
         {
             "char_gru": "layer-type",
             "parameters": "counts-wrong",
-            "samples": "identical-samples",
         },
     ),
     "syntax-error": ("parameter-counts", "= {name", "= {{name", {"parameters": None}),
@@ -49,8 +48,8 @@ WRONG = {
     "one-temperature": ("samples", "(0.5, 1.0)", "(0.5,)", {"samples": "samples-missing"}),
     "no-labels": (
         "tradeoff",
-        "axes.margins(0.2)",
-        "axes.set_xlabel('')",
+        "tradeoff_figure = axes.figure",
+        "axes.set_xlabel('')\ntradeoff_figure = axes.figure",
         {"figures": "axes-unlabelled"},
     ),
     "lower-case": (
