@@ -48,8 +48,8 @@ WRONG = {
     "one-temperature": ("samples", "(0.5, 1.0)", "(0.5,)", {"samples": "samples-missing"}),
     "no-labels": (
         "tradeoff",
-        "tradeoff_figure = axes.figure",
-        "axes.set_xlabel('')\ntradeoff_figure = axes.figure",
+        "axes.annotate(name,",
+        "axes.set_xlabel(''), axes.annotate(name,",
         {"figures": "axes-unlabelled"},
     ),
     "lower-case": (
