@@ -1,4 +1,4 @@
-"""What the exercise rests on: trained by its protocol, gated models predict as well as counting."""
+"""What the exercise rests on: by its protocol, gated models come within 5 % of counting."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from lab.ngram import NGram
 
 
 @pytest.mark.slow
-def test_gated_models_predict_as_well_as_counting_does(namespace, sample):
+def test_gated_models_come_within_five_per_cent_of_counting(namespace, sample):
     text, chars, char2idx, _ = sample
     splits = helpers.prepare_sequences(text, char2idx)
     counted = NGram.of_windows(*splits[:4], len(chars)).perplexity(*splits[4:])
