@@ -10,8 +10,8 @@ from matplotlib.ticker import MaxNLocator
 
 from helpers import LEARNING_RATES, STYLES, diverged, without_diverged
 
-# Seconds of an epoch relative to the RNN's, for models not begun: those of the README's table.
-RELATIVE = {"RNN": 1.0, "LSTM": 1.4, "GRU": 1.7}
+# Seconds of an epoch relative to the RNN's, for a first guess at models not begun: docs/speed.md.
+RELATIVE = {"RNN": 1.0, "LSTM": 1.8, "GRU": 2.2}
 
 
 class Diverged(ArithmeticError):

@@ -241,6 +241,15 @@ def _best_rates(folder):
     return learned.merge(best)
 
 
+def seeds_on_more_text(folder=STUDY):
+    """Return how many seeds each network has at its best rate, by size of the text, in words."""
+    counts = _best_rates(folder).groupby(["characters", "model"]).size().unstack().fillna(0)
+    return "; ".join(
+        f"{characters:,} characters " + ", ".join(f"{name} {row[name]:.0f}" for name in MODELS)
+        for characters, row in counts.iterrows()
+    )
+
+
 def contexts(folder=STUDY):
     """Return the test perplexities by how many of the last characters a prediction may read.
 

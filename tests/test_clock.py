@@ -30,9 +30,7 @@ def test_minutes_in_the_notebook_are_those_computed():
     clock.main(["--check"])
 
 
-def test_other_minutes_are_noticed(monkeypatch):
-    text = re.sub(r"\([\d.]+ min\)", "(9.9 min)", "\n".join(SOLUTION["cells"][0]["source"]))
-    assert "9.9" not in text  # the title has none
+def test_other_minutes_are_put_right():
     solution = read_solution.read()
     for cell in solution["cells"]:
         cell["source"] = [re.sub(r"\([\d.]+ min", "(9.9 min", line) for line in cell["source"]]

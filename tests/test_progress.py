@@ -36,14 +36,14 @@ def test_time_left_counts_the_models_not_begun(monkeypatch, capsys):
     progress = Progress(["RNN", "GRU"], 2)
     monkeypatch.setattr("lab.progress.time.perf_counter", lambda: next(now))
     with progress.of("RNN"):
-        progress.report(measured([2.0]))  # 10 s: 10 more, and 2 x 17 of the GRU
+        progress.report(measured([2.0]))  # 10 s: 10 more, and 2 x 22 of the GRU
         progress.report(measured([2.0, 2.0]))
     with progress.of("GRU"):
         progress.report(measured([2.0]))  # 20 s: 20 more
         monkeypatch.undo()
     printed = capsys.readouterr().out
     left = [line.partition("about ")[2].partition(" s")[0] for line in printed.splitlines()]
-    assert left[1:5] == ["44", "34", "34", "20"]
+    assert left[1:5] == ["54", "44", "44", "20"]
 
 
 @pytest.mark.parametrize("losses", [(math.inf, 2.0), (2.0, math.nan), (2.0, 5.7e30)])

@@ -66,7 +66,7 @@ def _difference_rows(pairs):
 def _at_least(p):
     """Return p as text; the smallest that the resamples can show says that it is one."""
     smallest = 6 * 2 / (compare.RESAMPLES + 1)
-    return f"at most {smallest:.1g}" if p <= smallest else f"{p:.2g}"
+    return f"at most {smallest:.2g}" if p <= smallest else f"{p:.2g}"
 
 
 def _rate_rows(runs):
@@ -166,7 +166,7 @@ def _comparison_sections(recorded, found, means, pairs):
         f'"Until it has learned" ends a training when {jobs.PATIENCE} epochs have not lowered the '
         "validation loss. All but the original exercise's rates and Attention have those chosen "
         "on the sample at 256 units, in 20 epochs; others could serve better. Equal parameters are "
-        f" about {parts.MATCHED_PARAMETERS:,} each, by the hidden size.",
+        f"about {parts.MATCHED_PARAMETERS:,} each, by the hidden size.",
         "## Differences",
         markdown("perplexity", _difference_rows(pairs)),
         'Those of "as in the notebook" and of "until it has learned" on the sample are two '
@@ -186,10 +186,12 @@ def _text_sections():
     return [
         "## More text",
         f"WikiText-2, {sizes} characters trained on from its start; the {jobs.HELD_OUT:,} "
-        "characters after the largest of these validate, the next as many test. Each network until "
+        f"characters after the first {max(jobs.SIZES):,} validate, the next as many test. Each "
+        "network until "
         f"it has learned (the larger two until {jobs.PATIENCE_OF_MANY} epochs have not lowered the "
         "validation loss). Rates by validation loss of the first seed: on the smallest text the "
         f"best of {of_grid}, on the next that one or half of it, whose choice the largest takes.",
+        f"Seeds: {study.seeds_on_more_text()}.",
         "![Test perplexity by characters trained on](study-text.png)",
         markdown("test perplexity", _rows(study.text_sizes())),
         "Without the characters of `<unk>`, all of which but the first are nearly free:",
