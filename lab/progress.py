@@ -139,6 +139,8 @@ class Progress:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_title(status, fontsize="medium", loc="left")
         axes.set(xlabel="epoch", ylabel="validation loss (nats)")
+        if not any(measured["val_losses"] for measured in self.measured.values()):
+            axes.set_yticks([])  # nothing to read yet
         axes.legend(loc="upper right")
         axes.grid(alpha=0.3)
         image = io.BytesIO()
