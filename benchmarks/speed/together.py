@@ -2,7 +2,8 @@
 
 Each training is a process of its own, as two students' kernels are. Run as
 ``python -m benchmarks.speed.together NAME SECONDS LOOP`` it is one of them: it says that it is
-ready, waits for a line, trains for that many seconds and prints the median milliseconds of a step.
+ready, waits for a line, trains for SETTLING seconds, in which it may find out that it is not alone,
+then for that many seconds, and prints the median milliseconds of a step of the latter.
 """
 
 import statistics
@@ -15,6 +16,8 @@ import torch
 import helpers
 from benchmarks.speed.loop import bare_epoch
 from course.read_solution import run_todos
+
+SETTLING = 3
 
 
 def milliseconds_per_step(name, count, seconds, loop="train_epoch"):
@@ -52,10 +55,15 @@ def main(name, seconds, loop):
     step(*batches[0])
     print("ready", flush=True)
     sys.stdin.readline()
-    times, end = [], time.perf_counter() + seconds
-    while time.perf_counter() < end or not times:
-        times.append(step(*batches[len(times) % len(batches)]))
-    print(statistics.median(times) * 1000)
+
+    def steps_for(seconds):
+        times, end = [], time.perf_counter() + seconds
+        while time.perf_counter() < end or len(times) < 5:
+            times.append(step(*batches[len(times) % len(batches)]))
+        return times
+
+    steps_for(SETTLING)
+    print(statistics.median(steps_for(seconds)) * 1000)
 
 
 if __name__ == "__main__":
