@@ -8,11 +8,13 @@ from numbers import Real
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 import helpers
 from helpers import MODELS
 from lab.checks.rule import (
     Broken,
+    RULES,
     Looks,
     NotAttempted,
     describe,
@@ -37,22 +39,54 @@ def expected_parameters(kind, vocab_size, embedding_dim=128, hidden_dim=256, num
     return vocab_size * embedding_dim + recurrent + (hidden_dim + 1) * vocab_size
 
 
-def judge(cls, kind):
-    """Return the message for a class that keeps all rules; raises Broken or NotAttempted."""
+TRIED = (
+    f"(Tried with vocab_size={VOCAB}, embedding_dim={EMBEDDING}, hidden_dim={HIDDEN}, "
+    f"num_layers={LAYERS}, on x of {BATCH} windows of {STEPS} characters.)"
+)
+
+
+def judge(cls, kind, char_rnn=None):
+    """Return the message for a class that keeps all rules; raises Broken or NotAttempted.
+
+    ``char_rnn`` is the class of TODO 1, to which a copy that kept its name has put another layer.
+    """
     if cls is None:
         raise NotAttempted
     trial = Trial(cls, kind)
     with torch.no_grad():
         try:
             looks.judge(trial)
+        except NotAttempted:
+            if renamed := _kept_its_name(char_rnn, kind):
+                raise Broken("class-name", renamed) from None
+            raise
         except Broken as broken:
             if broken.rule == "raised" and "answer" not in vars(trial) and "model" in vars(trial):
-                raise _behind(trial, broken) from broken
-            raise
+                broken = _behind(trial, broken)
+            if broken.rule not in BEFORE_ANY_SIZE:
+                broken = Broken(broken.rule, f"{broken}\n  {TRIED}")
+            raise broken from None
     return (
         "Shapes, sizes, hidden state, gradients and dropout behave as specified; "
         f"{expected_parameters(kind, 73):,} parameters at 73 characters."
     )
+
+
+RULES["class-name"] = "the class in the cell still has the name of the class it was copied from"
+BEFORE_ANY_SIZE = ("not-a-module", "signature", "super-init", "unregistered-layer")
+
+
+def _kept_its_name(char_rnn, kind):
+    """Return what happened when CharRNN turns out to be of another kind, else None."""
+    with contextlib.suppress(Exception):
+        seen = helpers.count_parameters(char_rnn(**SPEC))
+        if kind != "RNN" and seen == expected_parameters(kind, **SPEC):
+            return (
+                f"Char{kind} is still empty, but CharRNN now has nn.{kind}: the class in this cell "
+                f"is named CharRNN and has replaced that of TODO 1. Name it Char{kind}, run the "
+                "cell again, then that of TODO 1."
+            )
+    return None
 
 
 class Trial:
@@ -149,14 +183,16 @@ def _(t):
     spec = dict(embedding_dim=1, hidden_dim=1, num_layers=1, dropout=0.0)
     calls = {
         "__init__": (t.cls, (7,), spec),
-        "forward": (t.cls.forward, (None, None), dict(hidden=None, return_sequences=True)),
+        "forward": (t.cls.forward, (None, "x", "hidden"), dict(return_sequences=True)),
         "init_hidden": (getattr(t.cls, "init_hidden", None), (None, 4), {}),
     }
     for name, (function, args, kwargs) in calls.items():
         if function is None:
             return f"{t.cls.__name__} has no method {name}."
         try:
-            inspect.signature(function).bind(*args, **kwargs)
+            bound = inspect.signature(function).bind(*args, **kwargs).arguments
+            if name == "forward" and bound.get("hidden") != "hidden":
+                raise TypeError("after x comes hidden, and only then return_sequences")
         except TypeError as error:
             return f"{t.cls.__name__}.{name} does not take the specified arguments: {error}."
 
@@ -233,6 +269,21 @@ def _(t):
         return f"{t.saw('logits', t.logits)}: expected {(BATCH, VOCAB)}, (batch, vocab_size)."
 
 
+@looks.at("random-start", "without a hidden state the model does not begin at zero")
+def _(t):
+    zeros = torch.zeros(LAYERS, BATCH, HIDDEN)
+    shapes = [s.shape for s in t.states if torch.is_tensor(s)]
+    if not _is_as_asked(t, t.answer[1]) or shapes != [zeros.shape] * (1 + t.pair):
+        return None  # what the rules of the hidden state say
+    zeros = (zeros, zeros) if t.pair else zeros
+    from_zeros, again = (t.ask(hidden=zeros)[0] for _ in range(2))
+    if same(from_zeros, again) and not same(t.logits, from_zeros):  # the first call of all
+        return (
+            "model(x) does not give the logits that it gives from a hidden state of zeros: with "
+            "hidden=None begin at zeros, as the recurrent layer does by itself."
+        )
+
+
 @looks.at("state-leaks", "the same call gives another result the second time")
 def _(t):
     # Copies of one model share its state, but not its luck.
@@ -307,6 +358,42 @@ def _(t):
         )
 
 
+@looks.at("input-ignored", "a character of the window does not change the prediction after it")
+def _(t):
+    for step in range(STEPS):
+        other, _ = t.ask(changed(t.x, (slice(None), step)), return_sequences=True)
+        unchanged = (other[:, step] == t.every_step[:, step]).all(dim=-1)
+        if unchanged.any():
+            return (
+                f"other characters at timestep {step} (from 0) leave the logits right after them as "
+                "they were: embed x itself, all of it."
+            )
+
+
+@looks.at("any-size", "a batch of one window, or a window of one character, is treated otherwise")
+def _(t):
+    for x, rows, steps in (
+        (t.x[:1], slice(1), slice(None)),
+        (t.x[:, :1], slice(None), slice(1)),
+        (t.x[:1, :1], slice(1), slice(1)),
+    ):
+        wanted = t.every_step[rows, steps]
+        for every, expected in ((True, wanted), (False, wanted[:, -1])):
+            logits, _ = t.ask(x, return_sequences=every)
+            if not _nearly(logits, expected):
+                return (
+                    f"model(x of shape {tuple(x.shape)}, return_sequences={every}) returned "
+                    f"{describe(logits)}: expected the logits of the same windows in a larger "
+                    f"batch, {tuple(expected.shape)}. Is there a squeeze()?"
+                )
+
+
+def _nearly(value, expected):
+    """Return whether a value is the tensor expected, but for what another batch size rounds."""
+    alike = torch.is_tensor(value) and value.shape == expected.shape
+    return alike and torch.allclose(value, expected, rtol=1e-3, atol=1e-3)
+
+
 @looks.at("raw-logits", "a softmax or another activation has been applied to the logits")
 def _(t):
     squashed = t.logits.min() >= 0 or t.loud[0].abs().max() < 1.001
@@ -341,6 +428,12 @@ def _differs_only_in(t, axis):
 @looks.at("num-layers", "the number of recurrent layers does not follow num_layers")
 def _(t):
     if _differs_only_in(t, 0):
+        if any(isinstance(m, nn.RNNBase) and m.num_layers == LAYERS for m in t.model.modules()):
+            raise Broken(
+                "hidden-shape",
+                f"{t.saw('hidden', t.answer[1])}, only a part of the {LAYERS} layers' states: "
+                "return the recurrent layer's new state whole.",
+            )
         return (
             f"{t.saw('hidden', t.answer[1])}: expected {(LAYERS, BATCH, HIDDEN)}, since "
             f"num_layers={LAYERS} was asked for."
@@ -432,12 +525,15 @@ def _(t):
 
 @looks.at("hidden-ignored", "the hidden state that is passed in does not change the logits")
 def _(t):
-    given = [torch.randn_like(state) for state in t.states]
-    if same(t.ask(hidden=tuple(given) if t.pair else given[0])[0], t.logits):
-        return (
-            "model(x, hidden) gives the same logits for every hidden: pass it on to the recurrent "
-            "layer."
-        )
+    for place, name in enumerate("hc"[: len(t.states)]):
+        given = [torch.zeros_like(state) for state in t.states]
+        given[place] = torch.randn_like(given[place])
+        if same(t.ask(hidden=tuple(given) if t.pair else given[0])[0], t.logits):
+            which = f"every {name} in hidden = (h, c)" if t.pair else "every hidden"
+            return (
+                f"model(x, hidden) gives the same logits for {which}: pass it on to the recurrent "
+                "layer, whole."
+            )
 
 
 @looks.at("hidden-not-returned")
@@ -448,6 +544,21 @@ def _(t):
             "reading x in two halves, with the hidden state that the first call returned passed to "
             "the second, does not give the logits of reading it at once: return the recurrent "
             "layer's new state."
+        )
+
+
+@looks.at("output-layer", "the logits are not one Linear layer of the top recurrent layer's output")
+def _(t):
+    x = torch.randint(VOCAB, (8 * HIDDEN, STEPS))  # (b, t)
+    logits, hidden = t.ask(x)
+    top = helpers.states(hidden)[0][-1].double()  # (b, hidden_dim)
+    inputs = torch.cat([top, torch.ones(len(x), 1, dtype=top.dtype)], dim=1)
+    fitted = inputs @ torch.linalg.lstsq(inputs, logits.double()).solution
+    if not torch.allclose(fitted, logits.double(), atol=1e-3):
+        return (
+            "no single Linear layer turns the top layer's hidden state into these logits: between "
+            "the recurrent layer and self.output there may be dropout, but no activation, "
+            "normalisation, sum or further layer."
         )
 
 
@@ -502,6 +613,36 @@ def _(t):
         )
 
 
+@looks.at("dropout-misplaced", "dropout after the output layer, or twice in one place")
+def _(t):
+    # At dropout=1 whatever passes a dropout is zero; of the logits, their bias has to be left.
+    model = t.build(**SPEC, dropout=1.0).train()
+    for every in (False, True):
+        if not t.ask(model=model, return_sequences=every)[0].any():
+            return (
+                "with dropout=1.0, all logits are zero: dropout belongs before the output layer, "
+                "not after it."
+            )
+
+
+@looks.at("dropout-misplaced")
+def _(t):
+    # At dropout=0.5 half of what passes one dropout is zero, three quarters of what passes two.
+    model, seen = t.build(**SPEC, dropout=0.5).train(), {}
+    for module in model.modules():
+        if isinstance(module, (nn.RNNBase, nn.Linear)):
+            module.register_forward_pre_hook(
+                lambda module, args: seen.update({type(module).__name__: args[0]})
+            )
+    t.ask(model=model, return_sequences=True)
+    for name, given in seen.items():
+        if (zeros := (given == 0).float().mean().item()) > 0.65:
+            return (
+                f"with dropout=0.5, {zeros:.0%} of what reaches the {name} layer is zero: it has "
+                "passed dropout twice. Once is enough."
+            )
+
+
 @looks.at("dropout-missing")
 def _(t):
     # At dropout=1 whatever passes a dropout is zero, which shows where dropout is.
@@ -509,18 +650,22 @@ def _(t):
     first, *others = map(torch.zeros_like, t.states)
     first[0, 0] = torch.randn(HIDDEN)  # only the lowest layer's state differs between the rows
     state = (first, *others) if t.pair else first
-    logits, _ = t.ask(model=model, return_sequences=True)
-    free, driven = (helpers.states(t.ask(hidden=h, model=model)[1])[0] for h in (None, state))
-    places = {
-        "after the embedding": _rows_agree(free[0]),
-        "between the recurrent layers": _rows_agree(driven[1]),
-        "before the output": same(logits[:, 0], logits[:, -1]),
-    }
-    if missing := [place for place, found in places.items() if not found]:
-        return (
-            f"no dropout {' and '.join(missing)} (tried with dropout=1.0): all three models have "
-            "it after the embedding, between the recurrent layers and before the output."
-        )
+    for every in (True, False):
+        free, driven = (t.ask(hidden=h, model=model, return_sequences=every) for h in (None, state))
+        logits, other = (t.ask(t.x[:, :n], model=model)[0] for n in (STEPS, 4))
+        if every:
+            logits, other = free[0][:, 0], free[0][:, -1]
+        places = {
+            "after the embedding": _rows_agree(helpers.states(free[1])[0][0]),
+            "between the recurrent layers": _rows_agree(helpers.states(driven[1])[0][1]),
+            "before the output": same(logits, other),
+        }
+        if missing := [place for place, found in places.items() if not found]:
+            path = f"with return_sequences={every}, dropout=1.0"
+            return (
+                f"no dropout {' and '.join(missing)} (tried {path}): all three models have it after "
+                "the embedding, between the recurrent layers and before the output, on both paths."
+            )
 
 
 def _rows_agree(state):
@@ -569,12 +714,39 @@ def _(t):
 @starts.at("init-hidden-device", "init_hidden does not follow the device of the model")
 def _(t):
     elsewhere = copy.deepcopy(t.model).to("meta")  # a device that every machine has
+    for tensor in [*_made_elsewhere(t, elsewhere)]:
+        return (
+            f"forward makes a tensor on {tensor.device} for a model on another device: create it "
+            "with device=x.device."
+        )
     for tensor in helpers.states(run("init_hidden(4)", elsewhere.init_hidden, 4)):
         if tensor.device.type != "meta":
             return (
                 f"init_hidden returned a tensor on {tensor.device} for a model on another device: "
                 "create it with device=next(self.parameters()).device."
             )
+
+
+class _Made(TorchFunctionMode):
+    """Collects the tensors that torch's functions make on the CPU."""
+
+    def __init__(self):
+        super().__init__()
+        self.tensors = []
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        made = function(*args, **(kwargs or {}))
+        if torch.is_tensor(made) and made.device.type == "cpu":
+            self.tensors.append(made)
+        return made
+
+
+def _made_elsewhere(t, model):
+    """Return the tensors on the CPU that a model on another device makes in forward."""
+    with contextlib.suppress(Exception), _Made() as made:
+        model(t.x.to("meta"))
+        return made.tensors
+    return made.tensors
 
 
 looks += starts

@@ -48,6 +48,16 @@ hidden = hidden if hidden is not None else getattr(self, 'state', None)
 if hidden is not None and hidden.shape[1] != len(x): hidden = None
 {STEP}; self.state = hidden"""
 
+STATE = "self.num_layers, len(x), self.hidden_dim"
+NO_STATE = "if hidden is None: hidden = "
+RUN_WITHOUT_C = (
+    "self.rnn(embedded, hidden and (lambda h0: (hidden[0], h0))(torch.zeros_like(hidden[0])))"
+)
+BY_PATH = """\
+if return_sequences: return self.output({}), hidden
+rnn_out = rnn_out[:, None] if rnn_out.dim() == 2 else rnn_out
+return self.output({}), hidden"""
+
 WRONG = [
     # the class: what it inherits, takes and registers
     wrong("not-a-module", "RNN", {"(nn.Module)": ""}),
@@ -59,6 +69,20 @@ WRONG = [
     wrong(
         "unregistered-layer", "RNN", {EMBEDDING: f"[{EMBEDDING}]", LOOKUP: "self.embedding[0](x)"}
     ),
+    wrong(
+        "signature",
+        "RNN",
+        {"x, hidden=None, return_sequences=False": "x, return_sequences=False, hidden=None"},
+    ),
+    # what is read, and in which amounts
+    wrong("input-ignored", "GRU", {LOOKUP: "self.embedding(torch.zeros_like(x))"}),
+    wrong("input-ignored", "RNN", {LOOKUP: "self.embedding(x[:, :1].expand_as(x))"}),
+    wrong("input-ignored", "LSTM", {LOOKUP: "self.embedding(x.clamp(min=9))"}),
+    wrong("input-ignored", "RNN", {LOOKUP: "self.embedding(x // 2 * 2)"}),
+    wrong("any-size", "RNN", {LAST: "rnn_out = rnn_out[:, -1, :].squeeze()"}),
+    wrong("any-size", "GRU", returned(f"{LOGITS}.squeeze(0)")),
+    wrong("any-size", "LSTM", {RETURN: f"out = {LOGITS}\nreturn out.squeeze(1), hidden"}),
+    wrong("any-size", "RNN", {STEP: f"embedded = embedded / len(x) ** 0.5\n{STEP}"}),
     # exceptions
     wrong("raised", "RNN", {LOOKUP: "self.embeddings(x)"}),
     wrong("raised", "LSTM", {RUN: "self.rnn(embedded, hidden[0])"}),
@@ -77,6 +101,13 @@ WRONG = [
     wrong("raw-logits", "LSTM", returned(f"F.log_softmax({LOGITS}, dim=-1)")),
     wrong("raw-logits", "RNN", returned(f"F.relu({LOGITS})")),
     wrong("raw-logits", "RNN", returned(f"{LOGITS}.tanh()")),
+    wrong("output-layer", "RNN", {DROPPED: "self.dropout(rnn_out).relu()"}),
+    wrong("output-layer", "GRU", {DROPPED: "self.dropout(rnn_out.tanh())"}),
+    wrong(
+        "output-layer", "LSTM", {DROPPED: "F.layer_norm(self.dropout(rnn_out), rnn_out.shape[-1:])"}
+    ),
+    wrong("output-layer", "GRU", {DROPPED: "self.dropout(F.normalize(rnn_out, dim=-1))"}),
+    wrong("output-layer", "GRU", {DROPPED: "self.dropout(rnn_out + rnn_out ** 2)"}),
     # time: which dimension, which step, which direction
     wrong("return-sequences", "RNN", {UNLESS: "if True:"}),
     wrong("batch-first", "RNN", {BATCH_FIRST: ""}),
@@ -114,11 +145,22 @@ WRONG = [
     # the state: taken in, handed out, nowhere else, and with its gradient
     wrong("hidden-ignored", "RNN", {RUN: "self.rnn(embedded)"}),
     wrong("hidden-ignored", "LSTM", {RUN: "self.rnn(embedded, self.init_hidden(len(x)))"}),
+    wrong("hidden-ignored", "LSTM", {RUN: RUN_WITHOUT_C}),
+    wrong("hidden-ignored", "LSTM", {RUN: RUN_WITHOUT_C.replace("hidden[0], h0", "h0, hidden[1]")}),
+    wrong("random-start", "RNN", {STEP: f"{NO_STATE}torch.randn({STATE})\n{STEP}"}),
+    wrong("random-start", "GRU", {STEP: f"{NO_STATE}torch.ones({STATE})\n{STEP}"}),
+    wrong(
+        "random-start",
+        "LSTM",
+        {STEP: f"{NO_STATE}(torch.rand({STATE}), torch.rand({STATE}))\n{STEP}"},
+    ),
     wrong("hidden-not-returned", "RNN", {RETURN: f"return {LOGITS}"}),
     wrong("hidden-not-returned", "RNN", {"rnn_out, hidden = ": "rnn_out, _ = "}),
     wrong("hidden-not-returned", "GRU", returned(hidden="None")),
     wrong("hidden-not-returned", "LSTM", returned(hidden="self.init_hidden(len(x))")),
     wrong("hidden-shape", "RNN", returned(hidden="hidden[-1]")),
+    wrong("hidden-shape", "RNN", returned(hidden="hidden[-1:]")),
+    wrong("hidden-shape", "LSTM", returned(hidden="tuple(s[-1:] for s in hidden)")),
     wrong("hidden-shape", "GRU", returned(hidden="hidden.transpose(0, 1)")),
     wrong("hidden-shape", "LSTM", returned(hidden="hidden[0]")),
     wrong("hidden-shape", "LSTM", {STEP: f"rnn_out, (h, c) = {RUN}; hidden = h"}),
@@ -141,6 +183,12 @@ WRONG = [
     wrong("dropout-missing", "LSTM", {BETWEEN: ")"}),
     wrong("dropout-missing", "GRU", {DROPPED: "rnn_out"}),
     wrong("dropout-missing", "RNN", {EMBED: LOOKUP, BETWEEN: ")", DROPPED: "rnn_out"}),
+    wrong("dropout-missing", "RNN", {RETURN: BY_PATH.format(DROPPED, "rnn_out[:, -1]")}),
+    wrong("dropout-missing", "GRU", {RETURN: BY_PATH.format("rnn_out", f"{DROPPED}[:, -1]")}),
+    wrong("dropout-misplaced", "RNN", returned(f"self.dropout({LOGITS})")),
+    wrong("dropout-misplaced", "LSTM", returned("self.dropout(self.output(rnn_out))")),
+    wrong("dropout-misplaced", "GRU", {EMBED: f"self.dropout({EMBED})"}),
+    wrong("dropout-misplaced", "RNN", {DROPPED: f"self.dropout({DROPPED})"}),
     wrong("dropout-rate", "RNN", {"nn.Dropout(dropout)": "nn.Dropout(0.3)"}),
     wrong("dropout-rate", "RNN", {"dropout=0.3": "dropout=0.5"}),
     wrong("dropout-rate", "GRU", {"nn.Dropout(dropout)": "nn.Dropout(dropout / 2)"}),
@@ -157,6 +205,8 @@ WRONG = [
     wrong("init-hidden-values", "RNN", {"torch.zeros": "torch.ones"}),
     wrong("init-hidden-values", "LSTM", {"torch.zeros(": "torch.randn("}),
     wrong("init-hidden-device", "GRU", {", device=device": ""}),
+    wrong("init-hidden-device", "RNN", {STEP: f"{NO_STATE}torch.zeros({STATE})\n{STEP}"}),
+    wrong("init-hidden-device", "LSTM", {", device=device": "", **FROM_ZEROS}),
 ]
 
 SHARED_BASE = """
@@ -256,6 +306,10 @@ RIGHT = [
     right("LSTM", {LAST: "rnn_out = rnn_out.select(1, -1)"}),
     right("LSTM", {UNLESS: "if False:", RETURN: CHOOSE_LOGITS}),
     right("LSTM", {BATCH_FIRST: "", STEP: TIME_FIRST}),
+    # where a text begins
+    right("RNN", {STEP: f"{NO_STATE}torch.zeros({STATE}, device=x.device)\n{STEP}"}),
+    right("GRU", FROM_ZEROS),
+    right("LSTM", FROM_ZEROS),
     # dropout
     right(
         "RNN",
