@@ -10,4 +10,4 @@ from tests.answers import assert_breaks, cases, changed, todo_5_training
 def test_wrong_training_breaks_its_own_rule_and_right_training_none(rule, changes, namespace):
     scope = dict(namespace)
     exec(changed(todo_5_training.SOURCE, changes), scope)
-    assert_breaks(rule, checks.training(scope["train_and_compare_models"]))
+    assert_breaks(rule, checks.training(scope["train_and_compare_models"], scope["MODEL_CLASSES"]))

@@ -13,8 +13,8 @@ from torch.overrides import TorchFunctionMode
 import helpers
 from helpers import MODELS
 from lab.checks.rule import (
-    Broken,
     RULES,
+    Broken,
     Looks,
     NotAttempted,
     describe,
@@ -365,8 +365,8 @@ def _(t):
         unchanged = (other[:, step] == t.every_step[:, step]).all(dim=-1)
         if unchanged.any():
             return (
-                f"other characters at timestep {step} (from 0) leave the logits right after them as "
-                "they were: embed x itself, all of it."
+                f"other characters at timestep {step} (from 0) leave the logits after them as they "
+                "were: embed x itself, all of it."
             )
 
 
@@ -663,8 +663,9 @@ def _(t):
         if missing := [place for place, found in places.items() if not found]:
             path = f"with return_sequences={every}, dropout=1.0"
             return (
-                f"no dropout {' and '.join(missing)} (tried {path}): all three models have it after "
-                "the embedding, between the recurrent layers and before the output, on both paths."
+                f"no dropout {' and '.join(missing)} (tried {path}): all three models have it "
+                "after the embedding, between the recurrent layers and before the output, on both "
+                "paths."
             )
 
 
