@@ -11,7 +11,11 @@ def test_spans_are_one_for_each_model_and_none_is_shorter_than_the_rnns(rule, sp
     assert_breaks(rule, checks.long_context(spans))
 
 
-@pytest.mark.parametrize("rule, name, evidence, spans, asked", cases(todo_10_recommendation))
-def test_a_recommendation_follows_from_the_numbers(rule, name, evidence, spans, asked):
-    measured = todo_10_recommendation.MEASURED
-    assert_breaks(rule, checks.recommendation(name, evidence, measured, spans, asked))
+@pytest.mark.parametrize(
+    "rule, name, evidence, paragraph, table, spans, asked", cases(todo_10_recommendation)
+)
+def test_a_recommendation_follows_from_the_numbers(
+    rule, name, evidence, paragraph, table, spans, asked
+):
+    result = checks.recommendation(name, evidence, paragraph, table, spans, asked)
+    assert_breaks(rule, result)

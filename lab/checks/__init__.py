@@ -56,17 +56,20 @@ def training(train_and_compare_models, MODEL_CLASSES):
 
 
 @check
-def samples(samples, prompt):
-    """Return the CheckResult of TODO 6: samples[name][temperature], texts that continue prompt."""
+def samples(samples, prompt, models, char2idx):
+    """Return the CheckResult of TODO 6: samples[name][temperature], as the models would write."""
     _attempted(samples)
-    trial = todo_6_outputs.Samples(samples, prompt)
+    trial = todo_6_outputs.Samples(samples, prompt, models, char2idx)
     todo_6_outputs.samples.judge(trial)
     return f"{len(trial.texts())} texts from three models."
 
 
 @check
 def performance(performance_table, models, metrics, test_X, test_y):
-    """Return the CheckResult of TODO 7: the table, compared with the models it should describe."""
+    """Return the CheckResult of TODO 7: the table, compared with the models it should describe.
+
+    The perplexities are computed again: that takes as long as the table did.
+    """
     _attempted(performance_table)
     trial = todo_6_outputs.Performance(performance_table, models, metrics, test_X, test_y)
     todo_6_outputs.performance.judge(trial)
@@ -74,11 +77,12 @@ def performance(performance_table, models, metrics, test_X, test_y):
 
 
 @check
-def figures(learning_curves, tradeoff_figure):
+def figures(learning_curves, tradeoff_figure, performance_table):
     """Return the CheckResult of TODO 8: two figures that show data and say of what."""
     _attempted(learning_curves, tradeoff_figure)
-    todo_6_outputs.figures.judge(todo_6_outputs.Figures(learning_curves, tradeoff_figure))
-    return "Both figures show data, with labels."
+    trial = todo_6_outputs.Figures(learning_curves, tradeoff_figure, performance_table)
+    todo_6_outputs.figures.judge(trial)
+    return "Both figures show data, with labels, and the points are those of the table."
 
 
 @check
@@ -90,15 +94,15 @@ def long_context(spans):
 
 
 @check
-def recommendation(recommendation, evidence, performance_table, spans, requirements):
+def recommendation(recommendation, evidence, paragraph, performance_table, spans, requirements):
     """Return the CheckResult of TODO 10: the recommendation against the student's own numbers.
 
     In quick mode, which submissions are graded in, the run measures nothing that the student saw:
     of the numbers in ``evidence`` only the parameters are compared.
     """
-    _attempted(recommendation, evidence)
+    _attempted(recommendation, evidence, paragraph)
     trial = todo_9_decision.Decision(
-        recommendation, evidence, performance_table, spans, requirements
+        recommendation, evidence, paragraph, performance_table, spans, requirements
     )
     todo_9_decision.recommendation.judge(trial)
     if helpers.quick():

@@ -6,6 +6,7 @@ expected. RULES has one line for each rule; it fills itself, in the order of the
 
 import linecache
 import traceback
+from numbers import Number
 from pathlib import Path
 
 import torch
@@ -72,12 +73,26 @@ def _is_student_code(filename):
 
 
 def describe(value):
-    """Return what kind of thing a value is, in words."""
+    """Return what a value is, in words: short, and so that it can follow "is"."""
     if torch.is_tensor(value):
         return f"a tensor of shape {tuple(value.shape)}"
     if isinstance(value, (tuple, list)):
-        return f"a {type(value).__name__} of {len(value)}: " + ", ".join(map(describe, value))
-    return "None" if value is None else f"a {type(value).__name__}"
+        some = ", ".join(map(describe, value[:4])) + ", …" * (len(value) > 4)
+        return f"a {type(value).__name__} of {len(value)}" + f": {some}" * bool(value)
+    if isinstance(value, dict):
+        keys = ", ".join(map(_short, list(value)[:6])) + ", …" * (len(value) > 6)
+        return f"a dict with the keys {keys}" if value else "an empty dict"
+    if isinstance(value, (str, Number)):
+        return _short(value)
+    if isinstance(value, type):
+        return f"the class {value.__name__}, not an instance of it"
+    name = type(value).__name__
+    return "None" if value is None else f"a{'n' * (name[0] in 'AEIOU')} {name}"
+
+
+def _short(value):
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}…"
 
 
 def same(a, b):
@@ -89,5 +104,14 @@ def not_one_per_model(values, name, expected):
     """Return what is wrong with a value unless it is a dict with the three model names."""
     if isinstance(values, dict) and set(values) == set(MODELS):
         return None
-    got = sorted(map(str, values)) if isinstance(values, dict) else f"a {type(values).__name__}"
-    return f"{name} is {got}: expected a dict with {expected} for each of {MODELS}."
+    wanted = f"expected a dict with {expected} under each of {', '.join(map(repr, MODELS))}"
+    if not isinstance(values, dict):
+        return f"{name} is {describe(values)}: {wanted}."
+    for key in values:
+        near = [model for model in MODELS if model in str(key).upper()]
+        if key not in MODELS and near:
+            return f"{name} has the key {_short(key)} where {near[0]!r} belongs: {wanted}."
+    if missing := [model for model in MODELS if model not in values]:
+        return f"{name} lacks {' and '.join(missing)}: {wanted}."
+    more = next(key for key in values if key not in MODELS)
+    return f"{name} has the key {_short(more)} beside the models: {wanted}."

@@ -504,8 +504,8 @@ def _(t):
         if (epoch := _weights_of_epoch(t, name)) != _best(t, name):
             return (
                 f"{name}'s validation loss was lowest in epoch {_best(t, name)} of {EPOCHS}, but "
-                f"the model returned holds the weights of epoch {epoch}: call best.update(val_loss), "
-                "not with another number, after every epoch and best.restore() at the end."
+                f"the model returned holds the weights of epoch {epoch}: call best.update with the "
+                "validation loss after every epoch, and best.restore() at the end."
             )
 
 

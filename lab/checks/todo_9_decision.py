@@ -1,13 +1,17 @@
 """TODO 9 and 10: the memory spans, and the recommendation against the student's own numbers."""
 
 import math
+import re
 from functools import cached_property
 from numbers import Real
+
+import pandas as pd
 
 import helpers
 from helpers import MODELS
 from lab import goal
 from lab.checks.rule import Looks, describe, not_one_per_model
+from lab.checks.todo_6_outputs import QUALITY
 
 long_context, recommendation = Looks(), Looks()
 
@@ -40,11 +44,11 @@ def _(spans):
 
 
 class Decision:
-    """A recommendation with its evidence, and what this run measured."""
+    """A recommendation with its evidence and paragraph, and what this run measured."""
 
-    def __init__(self, name, evidence, table, spans, requirements):
-        self.name, self.evidence = name, evidence
-        self.measured, self.spans, self.requirements = table, spans, requirements
+    def __init__(self, name, evidence, paragraph, table, spans, requirements):
+        self.name, self.evidence, self.paragraph = name, evidence, paragraph
+        self.measured, self.spans, self.requirements = _by_column(table), spans, requirements
 
     @cached_property
     def table(self):
@@ -57,27 +61,52 @@ class Decision:
         return goal.requirements_met(self.measured, self.spans, self.requirements)
 
 
+def _by_column(table):
+    """Return a table with the models' names in a column."""
+    indexed = isinstance(table, pd.DataFrame) and table.index.name == "Model"
+    return table.reset_index() if indexed else table
+
+
 @recommendation.at("recommendation-unknown", "recommendation is not one of the three names")
 def _(d):
-    if d.name not in MODELS:
-        return f"recommendation is {d.name!r}: expected one of {', '.join(MODELS)}."
+    if not isinstance(d.name, str) or d.name not in MODELS:
+        hint = [model for model in MODELS if isinstance(d.name, str) and model in d.name.upper()]
+        meant = f" Write {hint[0]!r}." if hint else ""
+        return f"recommendation is {describe(d.name)}: expected one of {', '.join(MODELS)}.{meant}"
 
 
 @recommendation.at("evidence-missing", "evidence does not hold numbers under names")
 def _(d):
     if not isinstance(d.evidence, dict) or not d.evidence:
-        return f"evidence is {describe(d.evidence)}: expected a dict."
+        return f"evidence is {describe(d.evidence)}: expected a dict of numbers by their names."
     for column, number in d.evidence.items():
-        if isinstance(number, bool) or not isinstance(number, Real):
-            return f"evidence[{column!r}] is {number!r}: not a number."
+        if isinstance(number, bool) or not isinstance(number, Real) or math.isnan(number):
+            return f"evidence[{column!r}] is {describe(number)}: expected a number."
+
+
+@recommendation.at("models-incomplete")
+def _(d):
+    for value, name, todo in (
+        (d.measured, "performance_table", 7),
+        (d.spans, "spans", 9),
+    ):
+        if value is None:
+            return f"{name} is None: fill in TODO {todo} first."
+    if not isinstance(d.measured, pd.DataFrame) or "Model" not in d.measured:
+        return f"performance_table is {describe(d.measured)}: its check, of TODO 7, says more."
+    for names, what in ((set(d.measured["Model"]), "performance_table"), (d.spans, "spans")):
+        if not isinstance(d.spans, dict) or (missing := [n for n in MODELS if n not in names]):
+            lacks = " and ".join(missing) if isinstance(d.spans, dict) else "its dict"
+            return f"{what} lacks {lacks}: a recommendation compares all three models."
+    needed = ("Parameters", "Test Perplexity", "Inference Speed (ms)")
+    if missing := [column for column in needed if column not in d.measured]:
+        return f"performance_table lacks the columns {missing}: its check, of TODO 7, says more."
 
 
 @recommendation.at(
     "recommendation-unsupported", "another model is the smallest that meets the requirements"
 )
 def _(d):
-    if d.measured is None or d.spans is None:
-        return "there are no measurements yet: fill in TODO 7 and 9."
     meets = d.met.all(axis=1)
     if not meets.any():
         return None
@@ -88,7 +117,7 @@ def _(d):
             f"the {d.name} misses these requirements: {values} (the table above says what is "
             "asked)."
         )
-    if d.name != d.table.loc[meets, "Parameters"].idxmin():
+    if d.name != d.table.loc[meets, "Parameters"].astype(float).idxmin():
         return (
             f"the {d.name} meets the requirements, but the product manager wants the smallest "
             "model that does, and a smaller one does too."
@@ -105,7 +134,35 @@ def _(d):
                 f"evidence names {column!r}: expected columns of performance_table, or "
                 "'Memory Span'."
             )
-        value = d.table.loc[d.name, column]
+        value = float(d.table.loc[d.name, column])
         comparable = column == "Parameters" or not helpers.quick()
-        if comparable and not math.isclose(number, value, rel_tol=0.01):
+        if comparable and not _as_shown(float(number), value):
             return f"evidence[{column!r}] is {number:g}, but the {d.name} has {value:g} there."
+
+
+def _as_shown(number, value):
+    """Return whether a number is a measured one, or what a table shows of it when rounded."""
+    if math.isclose(number, value, rel_tol=0.01):
+        return True
+    digits = len(f"{number:.10g}".partition(".")[2])
+    return bool(digits) and abs(number - value) <= 0.5001 * 10**-digits
+
+
+@recommendation.at("evidence-one-sided", "evidence says nothing of quality, nor of memory")
+def _(d):
+    if not set(d.evidence) & {*QUALITY, "Memory Span"}:
+        return (
+            f"evidence has {', '.join(map(repr, d.evidence))} only: add what the model can do for "
+            "that, its 'Test Perplexity' or its 'Memory Span'."
+        )
+
+
+@recommendation.at("paragraph-missing", "there is no paragraph, or it does not name the model")
+def _(d):
+    if not isinstance(d.paragraph, str) or len(d.paragraph.split()) < 5:
+        return (
+            f"paragraph is {describe(d.paragraph)}: expected what you would write to the product "
+            "manager, in some sentences."
+        )
+    if d.name.lower() not in re.findall(r"[a-z]+", d.paragraph.lower()):
+        return f"paragraph does not name the {d.name}, which recommendation recommends."

@@ -15,12 +15,18 @@ MEASURED = pd.DataFrame(
     }
 )
 ASKED = goal.Requirements(20, 1_400_000, load=4, span=64, perplexity_margin=0.05)
+FINER = MEASURED.assign(**{"Inference Speed (ms)": [2.04, 2.51, 5.449]})
+GOOD_LSTM = {"Inference Speed (ms)": 2.5, "Test Perplexity": 6.629}
 GOOD = {"Parameters": 719_305, "Test Perplexity": 6.62}
 
 
-def decided(rule, name, evidence, spans=SPANS, **asked):
+PARAGRAPH = "I recommend the {}, because its numbers meet what was asked, at a cost that I name."
+
+
+def decided(rule, name, evidence, spans=SPANS, paragraph=None, table=MEASURED, **asked):
     """Return an answer to the requirements ASKED, but for those in ``asked``."""
-    return Answer(rule, (name, evidence, spans, ASKED._replace(**asked)))
+    paragraph = PARAGRAPH.format(name) if paragraph is None else paragraph
+    return Answer(rule, (name, evidence, paragraph, table, spans, ASKED._replace(**asked)))
 
 
 WRONG = [
@@ -28,33 +34,59 @@ WRONG = [
     decided("recommendation-unknown", "gru", GOOD),
     decided("recommendation-unknown", None, GOOD),
     decided("recommendation-unknown", "CharGRU", GOOD),
+    decided("recommendation-unknown", ["GRU"], GOOD),
     # a model that does not meet the requirements, or is larger than one that does
     decided("recommendation-unsupported", "GRU", GOOD, latency_ms=3),
     decided("recommendation-unsupported", "LSTM", {"Memory Span": 128}, parameters=800_000),
     decided("recommendation-unsupported", "RNN", {"Parameters": 258_505}),
     decided("recommendation-unsupported", "RNN", {"Parameters": 258_505}, span=4),
     decided("recommendation-unsupported", "LSTM", {"Parameters": 949_705}),
-    decided("recommendation-unsupported", "GRU", GOOD, spans=None),
+    # made on two models of three, or on none
+    decided("models-incomplete", "GRU", GOOD, spans=None),
+    decided("models-incomplete", "GRU", GOOD, table=None),
+    decided("models-incomplete", "GRU", GOOD, spans={"RNN": 2, "GRU": 128}),
+    decided("models-incomplete", "GRU", GOOD, table=MEASURED.tail(2)),
+    decided("models-incomplete", "GRU", GOOD, table=MEASURED.drop(columns="Test Perplexity")),
+    decided("models-incomplete", "GRU", GOOD, table={"GRU": GOOD}),
     # no numbers
     decided("evidence-missing", "GRU", {}),
     decided("evidence-missing", "GRU", None),
     decided("evidence-missing", "GRU", "6.62"),
     decided("evidence-missing", "GRU", {"Test Perplexity": "6.62"}),
+    decided("evidence-missing", "GRU", {"Test Perplexity": float("nan")}),
     # other numbers than the model's
     decided("evidence-mismatch", "GRU", GOOD | {"Test Perplexity": 5.0}),
     decided("evidence-mismatch", "GRU", {"Parameters": 949_705}),
     decided("evidence-mismatch", "GRU", {"Perplexity": 6.62}),
     decided("evidence-mismatch", "GRU", {"Memory Span": 64}),
+    decided("evidence-mismatch", "GRU", {"Test Perplexity": 6.5}),
+    # costs only
+    decided("evidence-one-sided", "GRU", {"Parameters": 719_305}),
+    decided("evidence-one-sided", "GRU", {"Parameters": 719_305, "Inference Speed (ms)": 5.4}),
+    # no paragraph, or one on another model
+    decided("paragraph-missing", "GRU", GOOD, paragraph=""),
+    decided("paragraph-missing", "GRU", GOOD, paragraph="?"),
+    decided("paragraph-missing", "GRU", GOOD, paragraph="The GRU."),
+    decided("paragraph-missing", "GRU", GOOD, paragraph=["the GRU"] * 9),
+    decided("paragraph-missing", "GRU", GOOD, paragraph=PARAGRAPH.format("LSTM")),
 ]
 RIGHT = [
     # the smallest model that meets the requirements
     decided(None, "GRU", GOOD),
     decided(None, "GRU", GOOD | {"Memory Span": 128}),
-    decided(None, "GRU", {"Test Perplexity": 6.6}),
-    decided(None, "RNN", {"Parameters": 258_505}, span=4, perplexity_margin=0.1),
+    decided(None, "RNN", {"Memory Span": 4}, span=4, perplexity_margin=0.1),
     decided(None, "LSTM", {"Memory Span": 128}, SPANS | {"GRU": 32}),
-    decided(None, "LSTM", {"Inference Speed (ms)": 2.5}, latency_ms=3),
+    decided(None, "LSTM", GOOD_LSTM, latency_ms=3),
+    # a number as a table shows it
+    decided(None, "GRU", {"Test Perplexity": 6.6}),
+    decided(None, "GRU", {"Test Perplexity": 6.62, "Inference Speed (ms)": 5.4}),
+    decided(None, "GRU", {"Test Perplexity": 6.6, "Inference Speed (ms)": 5.4}, table=FINER),
+    # the table in another form
+    decided(None, "GRU", GOOD, table=MEASURED.set_index("Model")),
+    decided(None, "GRU", GOOD, table=MEASURED.astype(object).sort_values("Parameters")),
+    # a paragraph that writes the name its own way
+    decided(None, "GRU", GOOD, paragraph="A gru, since it meets all that we were asked for."),
     # no model meets them
     decided(None, "LSTM", {"Memory Span": 128}, span=256),
-    decided(None, "RNN", {"Parameters": 258_505}, parameters=500_000),
+    decided(None, "RNN", {"Test Perplexity": 7.14}, parameters=500_000),
 ]

@@ -27,7 +27,8 @@ def train_and_compare_models(train_X, train_y, val_X, val_y, vocab_size, epochs=
         X, y = one_pass(train_X, train_y, epoch)
         for n, model in models.items():
             loss, seconds = train_epoch(model, X, y, optimizers[n], nn.CrossEntropyLoss())
-            val = evaluate_model(model, val_X[::9], val_y[::9], nn.CrossEntropyLoss(), every_step=True)
+            val_windows = val_X[::9], val_y[::9]
+            val = evaluate_model(model, *val_windows, nn.CrossEntropyLoss(), every_step=True)
             for key, value in zip(metrics[n], (loss, val, seconds)):
                 metrics[n][key].append(value)
             best[n].update(val)

@@ -33,9 +33,23 @@ def rescored(table, models, metrics, test_X, test_y):
     return helpers.create_performance_table(metrics, others, test_X, test_y)
 
 
+def of_windows(choose):
+    """Return the table of other windows: ``choose(X)`` of them and of their targets."""
+    return lambda table, models, metrics, X, y: helpers.create_performance_table(
+        metrics, models, choose(X), choose(y)
+    )
+
+
+def each(column, change):
+    """Return a function that changes a column."""
+    return lambda table, *_: table.assign(**{column: change(table[column])})
+
+
+SPEED, EPOCH = "Inference Speed (ms)", "Avg Epoch Time (s)"
 WRONG = [
     # no table, or one without some of its columns, rows or numbers
     wrong("table-columns", lambda *_: "a table"),
+    wrong("table-columns", lambda table, *_: table.to_dict()),
     wrong("table-columns", lambda table, *_: table.drop(columns="Parameters")),
     wrong("table-columns", lambda table, *_: table.head(2)),
     wrong("table-columns", lambda table, *_: table.T),
@@ -49,10 +63,25 @@ WRONG = [
     wrong("table-stale", put("RNN", "Final Val Loss", 1.0)),
     wrong("table-stale", put("LSTM", "Best Epoch", 1)),
     wrong("table-stale", put("LSTM", "Parameters", 7)),
+    wrong("table-stale", each(EPOCH, lambda times: times * 1000)),
+    # a table of other windows
+    wrong("table-stale", of_windows(lambda of: of[: len(of) // 2])),
+    wrong("table-stale", of_windows(lambda of: of[::2])),
+    wrong("table-stale", of_windows(lambda of: of.roll(1, 0) if of.dim() == 1 else of)),
+    # times that are none
+    wrong("table-times", each(SPEED, lambda times: times * 0)),
+    wrong("table-times", each(SPEED, lambda times: times / 1000)),
+    wrong("table-times", each(SPEED, lambda times: times * 1000)),
+    wrong("table-times", put("RNN", SPEED, float("nan"))),
+    wrong("table-times", put("RNN", SPEED, -1.0)),
 ]
 RIGHT = [
     right(lambda table, *_: table),
     right(lambda table, *_: table[::-1].reset_index(drop=True)),
+    right(lambda table, *_: table.sort_values("Test Perplexity")),
+    right(lambda table, *_: table.set_index("Model")),
+    right(lambda table, *_: table.astype(object)),
     right(lambda table, *_: table.assign(Remark="mine")),
     right(lambda table, *_: table.round(4)),
+    right(each(SPEED, lambda times: times * 3)),
 ]

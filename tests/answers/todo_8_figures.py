@@ -3,21 +3,84 @@
 from matplotlib.figure import Figure
 
 from tests.answers import right, wrong
+from tests.answers.todo_10_recommendation import MEASURED
+
+LATENCY = ("Inference Speed (ms)", "Test Perplexity")
 
 
-def plotted(names=("RNN", "LSTM", "GRU"), xlabel="parameters", ylabel="perplexity", how="annotate"):
+def plotted(x="Parameters", y="Test Perplexity", how="annotate", **other):
+    """Return a figure of a column against another; ``other`` changes names, units and labels."""
     figure = Figure()
     axes = figure.subplots()
-    for i, name in enumerate(names):
-        axes.scatter(i, i, label=name)
-        if how == "annotate":
-            axes.annotate(name, (i, i))
+    names = other.get("names", MEASURED["Model"])
+    unit = other.get("unit", 1)
+    points = list(zip(MEASURED[x] * unit, MEASURED[y], strict=True))[: other.get("some", 3)]
+    if how == "bars":
+        axes.bar(names, MEASURED[y])
+    elif how == "line":
+        axes.plot(*zip(*points, strict=True), "o")
+    else:
+        for name, point in zip(names, points, strict=False):
+            axes.scatter(*point, label=name)
+    if how in ("annotate", "line"):
+        for name, point in zip(names, points, strict=False):
+            axes.annotate(name, point, xytext=(6, 6), textcoords="offset points")
+    if how == "text":
+        for name, point in zip(names, points, strict=False):
+            axes.text(*point, f" {name}")
     if how == "legend":
         axes.legend()
-    if how == "bars":
-        axes.clear()
-        axes.bar(names, range(1, len(names) + 1))
-    axes.set(xlabel=xlabel, ylabel=ylabel)
+    axes.set(xlabel=other.get("xlabel", x), ylabel=other.get("ylabel", y))
+    return figure
+
+
+def curves():
+    figure = Figure()
+    axes = figure.subplots()
+    axes.plot([1, 2, 3], [3.0, 2.0, 1.5])
+    axes.set(xlabel="epoch", ylabel="loss")
+    return figure
+
+
+def of_whole_figure():
+    figure = plotted(xlabel="", ylabel="")
+    figure.supxlabel("parameters")
+    figure.supylabel("test perplexity")
+    return figure
+
+
+def with_colour_bar():
+    figure = Figure()
+    axes = figure.subplots()
+    x, y = MEASURED["Parameters"], MEASURED["Test Perplexity"]
+    marks = axes.scatter(x, y, c=MEASURED["Inference Speed (ms)"])
+    figure.colorbar(marks)
+    for name, *place in zip(MEASURED["Model"], x, y, strict=True):
+        axes.annotate(name, place)
+    axes.set(xlabel="parameters", ylabel="perplexity")
+    return figure
+
+
+def twin_axes():
+    figure = Figure()
+    left = figure.subplots()
+    left.bar(MEASURED["Model"], MEASURED["Parameters"])
+    right = left.twinx()
+    right.plot(MEASURED["Model"], MEASURED["Test Perplexity"], "ko")
+    left.set(xlabel="model", ylabel="parameters")
+    right.set_ylabel("test perplexity")
+    return figure
+
+
+def shared_axes():
+    figure = Figure()
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    for axes, y in ((upper, "Test Perplexity"), (lower, "Inference Speed (ms)")):
+        axes.scatter(MEASURED["Parameters"], MEASURED[y])
+        axes.set_ylabel(y)
+        for name, *place in MEASURED[["Model", "Parameters", y]].to_numpy():
+            axes.annotate(name, place)
+    lower.set_xlabel("parameters")
     return figure
 
 
@@ -29,19 +92,40 @@ def empty():
 
 WRONG = [
     # no figure, or nothing in it
-    wrong("figure-empty", plotted(), None),
+    wrong("figure-empty", curves(), None),
     wrong("figure-empty", None, plotted()),
-    wrong("figure-empty", plotted(), empty()),
-    wrong("figure-empty", plotted(), plotted().axes[0]),
+    wrong("figure-empty", curves(), empty()),
+    wrong("figure-empty", curves(), plotted().axes[0]),
     # an axis or a model without its name
-    wrong("axes-unlabelled", plotted(), plotted(xlabel="")),
-    wrong("axes-unlabelled", plotted(), plotted(ylabel=" ")),
-    wrong("axes-unlabelled", plotted(), plotted(how="no names")),
-    wrong("axes-unlabelled", plotted(), plotted(("RNN", "LSTM"))),
+    wrong("axes-unlabelled", curves(), plotted(xlabel="")),
+    wrong("axes-unlabelled", curves(), plotted(ylabel=" ")),
+    wrong("axes-unlabelled", curves(), plotted(how="no names")),
+    wrong("axes-unlabelled", curves(), plotted(some=2)),
+    # no quality against a cost, of all three models
+    wrong("tradeoff-points", curves(), plotted("Parameters", "Inference Speed (ms)")),
+    wrong("tradeoff-points", curves(), plotted("Parameters", "Parameters")),
+    wrong("tradeoff-points", curves(), plotted("Test Perplexity", "Test Perplexity")),
+    wrong("tradeoff-points", curves(), plotted(how="bars")),
+    wrong("tradeoff-points", curves(), plotted(unit=1.3)),
+    # names at other points, labels of other measures
+    wrong("tradeoff-names", curves(), plotted(names=["LSTM", "GRU", "RNN"])),
+    wrong("tradeoff-names", curves(), plotted(*LATENCY, how="line", names=["GRU", "LSTM", "RNN"])),
+    wrong("tradeoff-names", curves(), plotted(how="text", names=["GRU", "LSTM", "RNN"])),
+    wrong("tradeoff-labels", curves(), plotted(xlabel="latency (ms)")),
+    wrong("tradeoff-labels", curves(), plotted(ylabel="parameters")),
+    wrong("tradeoff-labels", curves(), plotted(*LATENCY, xlabel="number of parameters")),
 ]
 RIGHT = [
-    right(plotted(), plotted()),
-    right(plotted(), plotted(how="legend")),
-    right(plotted(), plotted(how="bars")),
-    right(plotted(), plotted(("Char RNN", "LSTM (4 gates)", "the GRU"))),
+    right(curves(), plotted()),
+    right(curves(), plotted(how="legend")),
+    right(curves(), plotted(how="line")),
+    right(curves(), plotted(how="text")),
+    right(curves(), plotted(*LATENCY, xlabel="milliseconds for a window")),
+    right(curves(), plotted("Test Perplexity", "Parameters")),
+    right(curves(), plotted(unit=1e-6, xlabel="million parameters")),
+    right(curves(), plotted(names=["Char RNN", "LSTM (4 gates)", "the GRU"])),
+    right(curves(), of_whole_figure()),
+    right(curves(), with_colour_bar()),
+    right(curves(), twin_axes()),
+    right(curves(), shared_axes()),
 ]
