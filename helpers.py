@@ -332,13 +332,26 @@ def one_pass(X, y, seed):
 # ----- Training -----------------------------------------------------------------------------------
 
 
+def _need_a_model(value):
+    """Raise TypeError, in one line, for what is no model."""
+    if isinstance(value, type):
+        raise TypeError(
+            f"got the class {value.__name__}: a model is wanted, {value.__name__}(vocab_size) or "
+            "the one that was trained."
+        )
+    if not isinstance(value, nn.Module):
+        raise TypeError(f"got a {type(value).__name__}: a model is wanted.")
+
+
 def count_parameters(model):
-    """Return the number of trainable parameters of a model."""
+    """Return the number of trainable parameters of a model; TypeError for what is none."""
+    _need_a_model(model)
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
 def _device_of(model):
-    """Return the device that a model's parameters are on."""
+    """Return the device that a model's parameters are on; TypeError for what is no model."""
+    _need_a_model(model)
     for parameter in model.parameters():
         return parameter.device
     raise ValueError(f"{type(model).__name__} has no parameters: create its layers in __init__.")
@@ -386,10 +399,35 @@ def _loss_on_batch(model, X, y, criterion, every_step):
     return criterion(logits.flatten(0, -2), targets.flatten()), targets.numel()
 
 
+def _need_windows(X, y):
+    """Raise an error, in one line, for what are no windows and their targets."""
+    if not (torch.is_tensor(X) and torch.is_tensor(y) and X.dim() == 2 and y.dim() == 1):
+        raise TypeError(
+            f"got {_kind_of(X)} and {_kind_of(y)}: windows X and their targets y are wanted, as "
+            "prepare_sequences returns them."
+        )
+    if not len(X):
+        raise ValueError("X holds no windows: prepare_sequences makes some from a text.")
+    if len(X) != len(y):
+        raise ValueError(f"{len(X)} windows but {len(y)} targets: take both from the same split.")
+
+
+def _kind_of(value):
+    if torch.is_tensor(value):
+        return f"a tensor of shape {tuple(value.shape)}"
+    return f"a {type(value).__name__}"
+
+
 def _synchronize(device):
     """Wait until a GPU has done its work, so that a clock reads the truth."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+
+
+def _announce(seconds, batches):
+    """Say how long an epoch is going to take, if that is more than a minute."""
+    if (left := seconds * (batches - 10)) > 60:
+        print(f"This epoch has {batches:,} batches: about {left:.0f} s to go.", flush=True)
 
 
 def train_epoch(model, X, y, optimizer, criterion, batch_size=32):
@@ -402,9 +440,8 @@ def train_epoch(model, X, y, optimizer, criterion, batch_size=32):
 
     Raises ValueError when the model returns the wrong shapes.
     """
-    if not len(X):
-        raise ValueError("X holds no windows: prepare_sequences makes some from a text.")
     device = _device_of(model)
+    _need_windows(X, y)
     model.train()
     if not optimizer.state:
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
@@ -413,8 +450,11 @@ def train_epoch(model, X, y, optimizer, criterion, batch_size=32):
             )[0].backward()
     total_loss, total_count = 0.0, 0
     _synchronize(device)
+    batches = list(zip(X.split(batch_size), y.split(batch_size), strict=True))
     start = time.perf_counter()
-    for batch_X, batch_y in zip(X.split(batch_size), y.split(batch_size), strict=True):
+    for done, (batch_X, batch_y) in enumerate(batches):
+        if done == 10:
+            _announce((time.perf_counter() - start) / 10, len(batches))
         threads().adapt()
         optimizer.zero_grad()
         loss, count = _loss_on_batch(
@@ -439,9 +479,8 @@ def evaluate_model(model, X, y, criterion, batch_size=500, every_step=False):
     By default each window is scored on its final timestep; ``every_step=True`` scores them all, the
     measure of ``train_epoch``. Raises ValueError when the model returns the wrong shapes.
     """
-    if not len(X):
-        raise ValueError("X holds no windows: prepare_sequences makes some from a text.")
     device = _device_of(model)
+    _need_windows(X, y)
     model.eval()
     X, y = within_budget(X, y)
     total_loss, total_count = 0.0, 0
@@ -545,6 +584,17 @@ def measure_inference_speed(model, X_sample, num_runs=100):
     return statistics.median(times[10:]) * 1000
 
 
+def _need_metrics_and_models(metrics, models):
+    """Raise an error, in one line, for what are not two dicts by the same names."""
+    for name, value in (("metrics", metrics), ("models", models)):
+        if not isinstance(value, dict):
+            raise TypeError(
+                f"{name} is {_kind_of(value)}: the arguments are metrics, models, test_X, test_y."
+            )
+    if missing := [name for name in models if name not in metrics]:
+        raise ValueError(f"no metrics for {missing}: metrics has {sorted(metrics)}.")
+
+
 def create_performance_table(metrics, models_dict, test_X, test_y):
     """Return a DataFrame with one row per model; every column but the name is a number.
 
@@ -555,8 +605,8 @@ def create_performance_table(metrics, models_dict, test_X, test_y):
     """
     if waits_for("5: train_and_compare_models", metrics, models_dict):
         return None
-    if missing := [name for name in models_dict if name not in metrics]:
-        raise ValueError(f"no metrics for {missing}: metrics has {sorted(metrics)}.")
+    _need_metrics_and_models(metrics, models_dict)
+    _need_windows(test_X, test_y)
     rows = []
     start = time.perf_counter()
     print(f"Reading {len(test_X):,} test windows takes some seconds:", end="", flush=True)

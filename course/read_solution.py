@@ -30,7 +30,7 @@ def answer_ids():
 
 def check_of(cell):
     """Return the name of the check that a cell ends with, or None."""
-    match = re.search(r"^checks\.(\w+)\(.*\)\Z", "".join(cell["source"]), re.MULTILINE)
+    match = re.search(r"^checks\.(\w+)\(.*\)\Z", "".join(cell["source"]), re.M | re.S)
     return match[1] if match and match[1] in checks.POINTS else None
 
 

@@ -1,5 +1,6 @@
 """helpers.py: contracts, bad input, and the faults that the original exercise had."""
 
+import itertools
 import math
 import sys
 import time
@@ -296,6 +297,47 @@ def test_when_all_epochs_diverge_the_weights_of_the_start_come_back(tiny, loss):
         model.output.bias.fill_(math.nan)
     best.update(loss)
     assert best.restore() == 0 and torch.equal(model.output.bias, start)
+
+
+# --- arguments in the wrong place ------------------------------------------------------------
+
+
+def _calls(model, X, y):
+    criterion = nn.CrossEntropyLoss()
+    optimizer = torch.optim.Adam(model.parameters())
+    yield "the class CharGRU", lambda: helpers.count_parameters(type(model))
+    yield "got a dict", lambda: helpers.count_parameters({"GRU": model})
+    yield "the class CharGRU", lambda: helpers.train_epoch(type(model), X, y, optimizer, criterion)
+    yield "shape", lambda: helpers.train_epoch(model, y, X, optimizer, criterion)
+    yield "got a Adam", lambda: helpers.train_epoch(model, optimizer, X, y, criterion)
+    yield "targets", lambda: helpers.evaluate_model(model, X, y[1:], criterion)
+    yield "the class CharGRU", lambda: helpers.evaluate_model(type(model), X, y, criterion)
+    yield "got a str", lambda: helpers.generate_text("GRU", "the", {}, {})
+    yield "models is a tensor", lambda: helpers.create_performance_table({}, X, {}, y)
+    yield "metrics is a tensor", lambda: helpers.create_performance_table(X, y, {}, {})
+    yield "got a dict", lambda: helpers.create_performance_table({}, {}, {}, y)
+
+
+@pytest.mark.parametrize("number", range(11))
+def test_arguments_in_the_wrong_place_are_named_in_one_line(tiny, number):
+    model, (X, y, *_), *_ = tiny
+    said, call = list(_calls(model, X, y))[number]
+    with pytest.raises((TypeError, ValueError)) as raised:
+        call()
+    assert said in str(raised.value) and "\n" not in str(raised.value)
+    assert len(str(raised.value)) < 200
+
+
+def test_a_long_epoch_says_soon_how_long_it_takes(tiny, capsys, monkeypatch):
+    model, (X, y, *_), *_ = tiny
+    ticks = itertools.count()
+    monkeypatch.setattr(helpers.time, "perf_counter", lambda: next(ticks) * 5.0)
+    optimizer = torch.optim.Adam(model.parameters())
+    helpers.train_epoch(model, X[:60], y[:60], optimizer, nn.CrossEntropyLoss(), batch_size=2)
+    assert capsys.readouterr().out.startswith("This epoch has 30 batches: about ")
+    monkeypatch.undo()
+    helpers.train_epoch(model, X[:60], y[:60], optimizer, nn.CrossEntropyLoss(), batch_size=2)
+    assert capsys.readouterr().out == ""
 
 
 # --- what ends a training early --------------------------------------------------------------

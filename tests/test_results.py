@@ -1,17 +1,21 @@
 """What checks say: banners, points, what was raised, the summary. And that they change nothing."""
 
 import copy
+import time
 
 import pytest
 import torch
 from torch import nn
 
+from helpers import MODELS
 from lab import checks
+from lab.checks import results, rule
 from tests.answers import changed
 from tests.answers.todo_1_models import LOOKUP, SOURCE
-from tests.answers.todo_6_samples import PROMPT, TEXTS
+from tests.answers.todo_9_spans import SPANS
 from tests.answers.todo_10_recommendation import ASKED
 
+CLASSES = dict.fromkeys(MODELS, nn.Module)
 STUB = """
 class CharX(nn.Module):
     def __init__(self, vocab_size, embedding_dim=128, hidden_dim=256, num_layers=2, dropout=0.3):
@@ -23,17 +27,18 @@ class CharX(nn.Module):
 
 
 def test_a_failure_says_how_to_get_a_hint():
-    assert 'checks.hint("samples")' in str(checks.samples({}, PROMPT))
-    assert "hint" not in str(checks.samples(TEXTS, PROMPT))
+    assert 'checks.hint("long_context")' in str(checks.long_context({}))
+    assert "hint" not in str(checks.long_context(SPANS))
 
 
 @pytest.mark.parametrize("name", checks.CHECKS)
 def test_nothing_filled_in_is_not_attempted(name):
     scope = {"nn": nn}
     exec(STUB, scope)
-    given = {"parameters": (None, 73), "training": (lambda *args, epochs=20: (None, None),)}
-    given |= {"figures": (None, None), "recommendation": (None, None, None, None, ASKED)}
-    given |= {"samples": (None, PROMPT), "performance": (None, None, None, None, None)}
+    given = {"parameters": (None, 73), "figures": (None, None, None)}
+    given |= {"training": (lambda *args, epochs=20: (None, None), CLASSES)}
+    given |= {"recommendation": (None, None, None, None, None, ASKED)}
+    given |= {"samples": (None, "The", None, {}), "performance": (None, None, None, None, None)}
     default = (scope["CharX"],) if name.startswith("char") else (None,)
     result = getattr(checks, name)(*given.get(name, default))
     assert (result.status, result.rule, result.points) == ("not attempted", None, 0)
@@ -55,9 +60,9 @@ def test_an_answer_that_no_rule_foresaw_is_a_failure_not_a_traceback():
 
         __hash__ = None
 
-    result = checks.training(lambda *args, epochs: Odd())
+    result = checks.training(lambda *args, epochs: Odd(), CLASSES)
     assert (result.status, result.rule) == ("failed", "raised")
-    assert "never compare me" in result.message
+    assert "train_and_compare_models is a function; MODEL_CLASSES is a dict with" in result.message
 
 
 def test_checks_change_nothing(namespace):
@@ -66,15 +71,15 @@ def test_checks_change_nothing(namespace):
     before, mode = copy.deepcopy(model.state_dict()), model.training
     state, threads = torch.get_rng_state(), torch.get_num_threads()
     checks.char_gru(namespace["CharGRU"])
-    checks.training(namespace["train_and_compare_models"])
-    checks.training(lambda *args, epochs: torch.set_num_threads(threads + 1))
+    checks.training(namespace["train_and_compare_models"], namespace["MODEL_CLASSES"])
+    checks.training(lambda *args, epochs: torch.set_num_threads(threads + 1), CLASSES)
     assert torch.equal(torch.get_rng_state(), state) and torch.get_num_threads() == threads
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
     assert model.training == mode and all(p.grad is None for p in model.parameters())
 
 
 def test_a_check_prints_its_banner_once_and_nothing_else(namespace, capsys):
-    checks.training(namespace["train_and_compare_models"])
+    checks.training(namespace["train_and_compare_models"], namespace["MODEL_CLASSES"])
     out, err = capsys.readouterr()
     assert out.count("\n") == 1 and "TODO 5" in out and err == ""
 
@@ -92,3 +97,51 @@ def test_summary_tells_the_state_of_every_check_and_what_to_do_next(namespace, c
     assert 'checks.hint("char_lstm")' in table.loc["char_lstm", "next"]
     assert "fill in TODO 9" in table.loc["long_context", "next"]
     assert table.loc["paragraph", "points"] == 0
+
+
+def test_code_that_does_not_end_is_stopped_and_named():
+    def endless():
+        while True:
+            pass
+
+    with pytest.raises(rule.Broken, match=r"endless\(\) had not ended after") as broken:
+        with rule.within(0.2):
+            rule.run("endless()", endless)
+    assert broken.value.rule == "too-slow" and "at your line: " in str(broken.value)
+
+
+def test_what_ends_in_time_is_not_stopped_afterwards():
+    with rule.within(0.05):
+        pass
+    time.sleep(0.1)
+
+
+class Shell:
+    """What IPython says of a cell that has run."""
+
+    def __init__(self, source, error=None):
+        self.info, self.error_before_exec, self.error_in_exec = self, None, error
+        self.raw_cell = source
+
+
+def test_a_cell_that_ended_in_an_error_is_not_judged_by_what_it_left(namespace):
+    source = "# TODO 9: the memory span of each model class\nspans = ?"
+    try:
+        results.note_cell(Shell(source, SyntaxError("invalid syntax")))
+        result = checks.long_context(SPANS)
+        assert (result.status, result.rule) == ("failed", "cell-failed")
+        assert "the cell of TODO 9 ended in SyntaxError: invalid syntax" in result.message
+        results.note_cell(Shell("print('another cell')", ValueError()))
+        results.note_cell(Shell(source))
+        assert checks.long_context(SPANS).status == "passed"
+    finally:
+        results._failed.clear()
+
+
+def test_a_copied_class_that_kept_its_name_is_told_so():
+    scope = {"nn": nn, "torch": torch}
+    exec(STUB.replace("CharX", "CharLSTM"), scope)
+    exec(changed(SOURCE["LSTM"], {"class CharLSTM": "class CharRNN"}), scope)
+    result = checks.char_lstm(scope["CharLSTM"], scope["CharRNN"])
+    assert (result.status, result.rule) == ("failed", "class-name")
+    assert "CharRNN now has nn.LSTM" in result.message

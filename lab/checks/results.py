@@ -2,8 +2,10 @@
 
 import contextlib
 import functools
+import inspect
 import io
 import random
+import re
 import sys
 import textwrap
 import tomllib
@@ -16,7 +18,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from lab.checks.rule import RULES, Broken, NotAttempted
+from lab.checks.rule import RULES, Broken, NotAttempted, TooSlow, describe, patience, within
 
 
 @dataclass(frozen=True)
@@ -24,20 +26,21 @@ class Todo:
     number: int
     points: int
     what: str
+    wanted: str
 
 
 # The order of the TODOs, their points, and what each of them asks for.
 CHECKS = {
-    "char_rnn": Todo(1, 12, "CharRNN"),
-    "char_lstm": Todo(2, 10, "CharLSTM"),
-    "char_gru": Todo(3, 10, "CharGRU"),
-    "parameters": Todo(4, 4, "parameter_counts"),
-    "training": Todo(5, 18, "train_and_compare_models"),
-    "samples": Todo(6, 7, "samples"),
-    "performance": Todo(7, 7, "performance_table"),
-    "figures": Todo(8, 8, "learning_curves and tradeoff_figure"),
-    "long_context": Todo(9, 7, "spans"),
-    "recommendation": Todo(10, 7, "recommendation and evidence"),
+    "char_rnn": Todo(1, 12, "CharRNN", "a class"),
+    "char_lstm": Todo(2, 10, "CharLSTM", "a class"),
+    "char_gru": Todo(3, 10, "CharGRU", "a class"),
+    "parameters": Todo(4, 4, "parameter_counts", "a dict with a number for each model"),
+    "training": Todo(5, 18, "train_and_compare_models", "a function, and the three classes"),
+    "samples": Todo(6, 7, "samples", "samples[name][temperature], texts of the trained models"),
+    "performance": Todo(7, 7, "performance_table", "the table, and what training returned"),
+    "figures": Todo(8, 8, "learning_curves and tradeoff_figure", "two figures, and the table"),
+    "long_context": Todo(9, 7, "spans", "a dict with a span for each model"),
+    "recommendation": Todo(10, 7, "recommendation and evidence", "a name, numbers, and the table"),
 }
 
 
@@ -47,6 +50,7 @@ PARAGRAPH_POINTS = 10  # for the paragraph of TODO 10, which a person reads
 
 latest = {}  # the last result of each check in this session, for summary() and hint()
 _hinted = {}  # the number of hints given for a check and rule
+_failed = {}  # by the first line of a TODO's cell, the error that it last ended in
 
 
 @dataclass(eq=False)
@@ -178,14 +182,15 @@ def check(function):
 
     The function returns the message for a pass, or raises Broken or NotAttempted.
     """
-    name = function.__name__
+    name, names = function.__name__, list(inspect.signature(function).parameters)
     todo = CHECKS[name]
 
     @functools.wraps(function)
     def checked(*args, **kwargs):
         status, rule, points = "failed", None, 0
         try:
-            with _nothing_changes():
+            _raise_for_a_cell_that_failed(todo.number)
+            with _nothing_changes(), within(patience() * (6 if name == "performance" else 1)):
                 message = function(*args, **kwargs)
             status, points = "passed", todo.points
         except NotAttempted as untouched:
@@ -193,13 +198,53 @@ def check(function):
             message = str(untouched) or f"Fill in TODO {todo.number} above first."
         except Broken as broken:
             rule, message = broken.rule, str(broken)
-        except Exception as error:  # an answer of a kind that no rule foresaw
-            rule, message = "raised", f"checking it raised {type(error).__name__}: {error}"
+        except TooSlow:
+            rule, message = (
+                "too-slow",
+                f"{todo.what} cannot be judged in time: something in it waits.",
+            )
+        except Exception:  # an answer of a kind that no rule foresaw
+            given = (
+                f"{name} is {describe(value)}" for name, value in zip(names, args, strict=False)
+            )
+            rule, message = "raised", f"{'; '.join(given)}: expected {todo.wanted}."
         latest[name] = CheckResult(name, status, rule, message, points, todo.points)
         latest[name]._show(_execution_count())
         return latest[name]
 
     return checked
+
+
+def _raise_for_a_cell_that_failed(number):
+    for line, error in _failed.items():
+        if error is not None and todo_of(line) == number:
+            raise Broken(
+                "cell-failed",
+                f"the cell of TODO {number} ended in {type(error).__name__}: {str(error)[:200]}. "
+                "Mend that first; a check would judge what an earlier run has left.",
+            )
+
+
+def todo_of(source):
+    """Return the number of the TODO that a cell's first line names, or None."""
+    match = re.match(r"\s*# TODO (\d+)\b", source or "")
+    return int(match[1]) if match else None
+
+
+def note_cell(result):
+    """Remember how a TODO's cell ended: IPython calls this after each cell."""
+    if todo_of(source := result.info.raw_cell):
+        error = result.error_before_exec or result.error_in_exec
+        _failed[source.strip().split("\n")[0]] = error
+
+
+def _watch_the_cells():
+    ipython = sys.modules.get("IPython")
+    if ipython and (shell := ipython.get_ipython()):
+        shell.events.register("post_run_cell", note_cell)
+
+
+_watch_the_cells()
 
 
 @contextlib.contextmanager

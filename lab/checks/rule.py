@@ -4,7 +4,12 @@ A look is a small function of what is on trial. It returns None, or in words wha
 expected. RULES has one line for each rule; it fills itself, in the order of the looks.
 """
 
+import contextlib
+import ctypes
+import functools
 import linecache
+import threading
+import time
 import traceback
 from numbers import Number
 from pathlib import Path
@@ -14,7 +19,11 @@ import torch
 import helpers
 from helpers import MODELS
 
-RULES = {"raised": "the code raised an exception"}  # id -> what is wrong
+RULES = {  # id -> what is wrong
+    "raised": "the code raised an exception",
+    "cell-failed": "the cell of the TODO ended in an error",
+    "too-slow": "the code does not come to an end",
+}
 
 
 class Broken(Exception):
@@ -27,6 +36,44 @@ class Broken(Exception):
 
 class NotAttempted(Exception):
     """Nothing has been filled in yet; the message, if any, says what to do first."""
+
+
+class TooSlow(BaseException):
+    """Student code has run for too long; no ``except Exception`` of its own keeps it going."""
+
+
+@functools.cache
+def patience():
+    """Return the seconds that student code may take: 20, more where the same work takes longer."""
+    taken, square = [], torch.ones(300, 300)
+    with helpers.one_thread():
+        for _ in range(5):
+            start = time.perf_counter()
+            square @ square
+            taken.append(time.perf_counter() - start)
+    return 20 * max(1.0, min(taken) / 0.003)  # it takes less where the solution was executed
+
+
+@contextlib.contextmanager
+def within(seconds):
+    """Raise TooSlow in the code of a ``with`` block that has not ended after so many seconds."""
+    thread, lock, ended = ctypes.c_ulong(threading.get_ident()), threading.Lock(), False
+    interrupt = ctypes.pythonapi.PyThreadState_SetAsyncExc
+
+    def stop():
+        with lock:
+            if not ended:
+                interrupt(thread, ctypes.py_object(TooSlow))
+
+    timer = threading.Timer(seconds, stop)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        with lock:
+            ended = True
+        timer.cancel()
 
 
 class Looks(list):
@@ -53,17 +100,33 @@ class Looks(list):
 
 
 def run(call, function, *args, **kwargs):
-    """Run student code; an exception breaks the rule "raised", quoting the student's own line."""
+    """Run student code; an exception breaks the rule "raised", quoting the student's own line.
+
+    So does, by the rule "too-slow", code that does not come to an end.
+    """
     try:
         return function(*args, **kwargs)
+    except TooSlow as stopped:
+        message = f"{call} had not ended after {patience():.0f} s"
+        raise Broken("too-slow", message + _students_line(stopped)) from None
     except Exception as error:
-        message = f"{call} raised {type(error).__name__}: {error}"
-        for frame in reversed(traceback.extract_tb(error.__traceback__)):
-            if _is_student_code(frame.filename):
-                if line := linecache.getline(frame.filename, frame.lineno).strip():
-                    message += f"\n  at your line: {line}"
-                break
-        raise Broken("raised", message) from error
+        message = f"{call} raised {type(error).__name__}: {_shortened(error)}"
+        raise Broken("raised", message + _students_line(error)) from error
+
+
+def _shortened(error):
+    """Return an exception's own words, without the tensors or models that some of them quote."""
+    text = str(error)
+    return text if len(text) <= 400 else f"{text[:200]} … {text[-100:]}"
+
+
+def _students_line(error):
+    """Return the innermost line of the student's that an exception came through, as text."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if _is_student_code(frame.filename):
+            line = linecache.getline(frame.filename, frame.lineno).strip()
+            return f"\n  at your line: {line}" if line else ""
+    return ""
 
 
 def _is_student_code(filename):

@@ -645,28 +645,30 @@ def _(t):
 
 @looks.at("dropout-missing")
 def _(t):
-    # At dropout=1 whatever passes a dropout is zero, which shows where dropout is.
+    for every in (True, False):
+        if missing := [place for place, found in _dropout_at(t, every).items() if not found]:
+            return (
+                f"no dropout {' and '.join(missing)} (tried with dropout=1.0, return_sequences="
+                f"{every}): all three models have it after the embedding, between the recurrent "
+                "layers and before the output, on both paths."
+            )
+
+
+def _dropout_at(t, every):
+    """Return {place: whether dropout is there}: at dropout=1 whatever passes it is zero."""
     model = t.build(**SPEC, dropout=1.0).train()
     first, *others = map(torch.zeros_like, t.states)
     first[0, 0] = torch.randn(HIDDEN)  # only the lowest layer's state differs between the rows
     state = (first, *others) if t.pair else first
-    for every in (True, False):
-        free, driven = (t.ask(hidden=h, model=model, return_sequences=every) for h in (None, state))
-        logits, other = (t.ask(t.x[:, :n], model=model)[0] for n in (STEPS, 4))
-        if every:
-            logits, other = free[0][:, 0], free[0][:, -1]
-        places = {
-            "after the embedding": _rows_agree(helpers.states(free[1])[0][0]),
-            "between the recurrent layers": _rows_agree(helpers.states(driven[1])[0][1]),
-            "before the output": same(logits, other),
-        }
-        if missing := [place for place, found in places.items() if not found]:
-            path = f"with return_sequences={every}, dropout=1.0"
-            return (
-                f"no dropout {' and '.join(missing)} (tried {path}): all three models have it "
-                "after the embedding, between the recurrent layers and before the output, on both "
-                "paths."
-            )
+    free, driven = (t.ask(hidden=h, model=model, return_sequences=every) for h in (None, state))
+    logits, other = (t.ask(t.x[:, :n], model=model)[0] for n in (STEPS, 4))
+    if every:
+        logits, other = free[0][:, 0], free[0][:, -1]
+    return {
+        "after the embedding": _rows_agree(helpers.states(free[1])[0][0]),
+        "between the recurrent layers": _rows_agree(helpers.states(driven[1])[0][1]),
+        "before the output": same(logits, other),
+    }
 
 
 def _rows_agree(state):
