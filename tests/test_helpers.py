@@ -331,7 +331,7 @@ def test_arguments_in_the_wrong_place_are_named_in_one_line(tiny, number):
 def test_a_long_epoch_says_soon_how_long_it_takes(tiny, capsys, monkeypatch):
     model, (X, y, *_), *_ = tiny
     ticks = itertools.count()
-    monkeypatch.setattr(helpers.time, "perf_counter", lambda: next(ticks) * 5.0)
+    monkeypatch.setattr(helpers.time, "perf_counter", lambda: next(ticks) * 40.0)
     optimizer = torch.optim.Adam(model.parameters())
     helpers.train_epoch(model, X[:60], y[:60], optimizer, nn.CrossEntropyLoss(), batch_size=2)
     assert capsys.readouterr().out.startswith("This epoch has 30 batches: about ")
