@@ -104,9 +104,9 @@ def test_code_that_does_not_end_is_stopped_and_named():
         while True:
             pass
 
-    with pytest.raises(rule.Broken, match=r"endless\(\) had not ended after") as broken:
-        with rule.within(0.2):
-            rule.run("endless()", endless)
+    said = r"endless\(\) had not ended after"
+    with pytest.raises(rule.Broken, match=said) as broken, rule.within(0.2):
+        rule.run("endless()", endless)
     assert broken.value.rule == "too-slow" and "at your line: " in str(broken.value)
 
 

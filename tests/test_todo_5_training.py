@@ -11,3 +11,11 @@ def test_wrong_training_breaks_its_own_rule_and_right_training_none(rule, change
     scope = dict(namespace)
     exec(changed(todo_5_training.SOURCE, changes), scope)
     assert_breaks(rule, checks.training(scope["train_and_compare_models"], scope["MODEL_CLASSES"]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rule, changes", cases(todo_5_training))
+def test_quick_mode_has_the_same_verdicts(rule, changes, namespace, quick):
+    scope = dict(namespace)
+    exec(changed(todo_5_training.SOURCE, changes), scope)
+    assert_breaks(rule, checks.training(scope["train_and_compare_models"], scope["MODEL_CLASSES"]))

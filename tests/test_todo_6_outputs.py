@@ -19,8 +19,16 @@ def text():
     return chars, char2idx, idx2char, helpers.prepare_sequences(text, char2idx, seq_len=20)
 
 
+@pytest.fixture(scope="module", params=["0", "1"], ids=["full", "quick"])
+def mode(request):
+    """At full length, then in quick mode, in which submissions are graded."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EXERCISE_QUICK", request.param)
+        yield
+
+
 @pytest.fixture(scope="module")
-def trained(namespace, text):
+def trained(namespace, text, mode):
     """What the notebook has after TODO 7: (performance_table, models, metrics, test_X, test_y)."""
     chars, _, _, (train_X, train_y, *_, test_X, test_y) = text
     torch.manual_seed(0)
