@@ -7,6 +7,8 @@ import helpers
 from lab import checks, memory
 from tests import answers
 
+# Broken by how a cell ran, not by what it says: tests/test_results.py.
+OF_CELLS = {"cell-failed", "class-name", "too-slow"}
 MODULES = Path(answers.__file__).parent.glob("todo_*.py")
 BANK = [import_module(f"tests.answers.{path.stem}") for path in MODULES]
 
@@ -16,8 +18,8 @@ def test_every_rule_has_a_wrong_answer_and_the_bank_is_large(capsys):
     right = sum(len(todo.RIGHT) for todo in BANK)
     with capsys.disabled():
         print(f"\n{len(wrong)} wrong answers to {len(checks.RULES)} rules, {right} right answers")
-    assert set(wrong) == set(checks.RULES)
-    assert len(wrong) >= 70 and right >= 30
+    assert set(wrong) == set(checks.RULES) - OF_CELLS
+    assert len(wrong) >= 280 and right >= 90
 
 
 def test_helpers_and_checks_agree_on_the_protocol():
