@@ -30,6 +30,7 @@ WRONG = {
         {
             "char_gru": "layer-type",
             "parameters": "counts-wrong",
+            "performance": "models-incomplete",
         },
     ),
     "syntax-error": ("parameter-counts", "= {name", "= {{name", {"parameters": None}),

@@ -50,7 +50,7 @@ PARAGRAPH_POINTS = 10  # for the paragraph of TODO 10, which a person reads
 
 latest = {}  # the last result of each check in this session, for summary() and hint()
 _hinted = {}  # the number of hints given for a check and rule
-_failed = {}  # by the first line of a TODO's cell, the error that it last ended in
+_ended = {}  # of a TODO's cell that once ran to its end, by its first line: the last run's error
 
 
 @dataclass(eq=False)
@@ -216,7 +216,7 @@ def check(function):
 
 
 def _raise_for_a_cell_that_failed(number):
-    for line, error in _failed.items():
+    for line, error in _ended.items():
         if error is not None and todo_of(line) == number:
             raise Broken(
                 "cell-failed",
@@ -232,10 +232,17 @@ def todo_of(source):
 
 
 def note_cell(result):
-    """Remember how a TODO's cell ended: IPython calls this after each cell."""
+    """Remember how a TODO's cell ended: IPython calls this after each cell.
+
+    Where none has run to its end before, nothing is left that a check could mistake for this run's.
+    """
     if todo_of(source := result.info.raw_cell):
-        error = result.error_before_exec or result.error_in_exec
-        _failed[source.strip().split("\n")[0]] = error
+        line, error = (
+            source.strip().split("\n")[0],
+            result.error_before_exec or result.error_in_exec,
+        )
+        if error is None or line in _ended:
+            _ended[line] = error
 
 
 def _watch_the_cells():

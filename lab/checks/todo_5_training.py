@@ -84,7 +84,7 @@ class Watched:
         self.groups = []  # the settings of the optimizers' groups, by step
 
     def sums(self):
-        return [p.detach().double().sum().item() for p in self.model.parameters()]
+        return [p.detach().cpu().double().sum().item() for p in self.model.parameters()]
 
     def epochs(self):
         """Return the steps of each epoch: what lies between calls outside training, or a third."""
@@ -338,7 +338,7 @@ def _(t):
 def _(t):
     for name in t.models:
         watched = t.trained(name)
-        first = [v.double().sum().item() for v in watched.start.values()]
+        first = [v.cpu().double().sum().item() for v in watched.start.values()]
         still = sum(a == b for a, b in zip(first, watched.steps[-1][2], strict=False))
         if still:
             return (
@@ -482,7 +482,7 @@ def _best(t, name):
 
 def _weights_of_epoch(t, name):
     """Return the epoch, from 1, whose last weights the returned model holds; None for no epoch."""
-    returned = [p.detach().double().sum().item() for p in t.models[name].parameters()]
+    returned = [p.detach().cpu().double().sum().item() for p in t.models[name].parameters()]
     for epoch, steps in enumerate(t.trained(name).epochs(), 1):
         pairs = zip(returned, steps[-1][2], strict=False)
         if all(math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-9) for a, b in pairs):

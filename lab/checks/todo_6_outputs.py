@@ -103,9 +103,10 @@ def _(t):
 def _surprise(model, text, t, temperature):
     """Return by how many standard deviations a text is less likely than what a model samples."""
     device = next(model.parameters()).device
-    x = helpers.encode(text, t.char2idx)[None].to(device)  # (1, t)
-    logits, _ = copy.deepcopy(model).eval()(x[:, :-1], return_sequences=True)
-    logs = (logits[0, len(t.prompt) - 1 :].double() / temperature).log_softmax(dim=-1)  # (n, v)
+    x = helpers.encode(text, t.char2idx)[None]  # (1, t)
+    logits, _ = copy.deepcopy(model).eval()(x[:, :-1].to(device), return_sequences=True)
+    logits = logits[0, len(t.prompt) - 1 :].cpu().double()  # (n, v)
+    logs = (logits / temperature).log_softmax(dim=-1)
     entropies = -(logs.exp() * logs).sum(dim=-1)
     variance = (logs.exp() * (logs + entropies[:, None]) ** 2).sum()
     losses = -logs.gather(1, x[0, len(t.prompt) :, None])
