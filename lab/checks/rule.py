@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import functools
 import linecache
+import sysconfig
 import threading
 import time
 import traceback
@@ -131,8 +132,11 @@ def _students_line(error):
 
 def _is_student_code(filename):
     ours = Path(__file__).parent.parent, Path(helpers.__file__)  # lab/ and helpers.py
-    library = Path(torch.__file__).parent.parent
-    return not any(Path(filename).is_relative_to(path) for path in (*ours, library))
+    libraries = (
+        Path(torch.__file__).parent.parent,
+        *map(sysconfig.get_path, ("stdlib", "platstdlib")),
+    )
+    return not any(Path(filename).is_relative_to(path) for path in (*ours, *libraries))
 
 
 def describe(value):
@@ -150,7 +154,8 @@ def describe(value):
     if isinstance(value, type):
         return f"the class {value.__name__}, not an instance of it"
     name = type(value).__name__
-    return "None" if value is None else f"a{'n' * (name[0] in 'AEIOU')} {name}"
+    an = name[0] in "AEIOU" or name == "ndarray"
+    return "None" if value is None else f"a{'n' * an} {name}"
 
 
 def _short(value):

@@ -192,7 +192,7 @@ def _(t):
         try:
             bound = inspect.signature(function).bind(*args, **kwargs).arguments
             if name == "forward" and bound.get("hidden") != "hidden":
-                raise TypeError("after x comes hidden, and only then return_sequences")
+                raise TypeError("after x comes hidden, by that name, and then return_sequences")
         except TypeError as error:
             return f"{t.cls.__name__}.{name} does not take the specified arguments: {error}."
 
@@ -214,7 +214,7 @@ def _(t):
     for module in t.model.modules():
         for name, value in vars(module).items():
             members = list(value.values()) if isinstance(value, dict) else value
-            if name.startswith("_") or not isinstance(members, (list, tuple)):
+            if name.startswith("_") or not isinstance(members, (list, tuple, set)):
                 continue
             if any(isinstance(member, nn.Module) for member in members):
                 return (
@@ -267,6 +267,27 @@ def _(t):
 def _(t):
     if t.logits.shape != (BATCH, VOCAB):
         return f"{t.saw('logits', t.logits)}: expected {(BATCH, VOCAB)}, (batch, vocab_size)."
+
+
+@looks.at("raw-logits", "a softmax or another activation has been applied to the logits")
+def _(t):
+    if _sums_to_one(t.logits):
+        return RAW
+
+
+RAW = (
+    "the logits have been through a softmax or another activation: return the output layer's raw "
+    "values, since nn.CrossEntropyLoss applies the softmax itself."
+)
+
+
+def _sums_to_one(logits):
+    """Return whether logits are probabilities or their logarithms, along any dimension."""
+    return any(
+        same(sums := values.sum(dim=dim), torch.ones_like(sums))
+        for values in (logits, logits.exp())
+        for dim in range(logits.dim())
+    )
 
 
 @looks.at("random-start", "without a hidden state the model does not begin at zero")
@@ -324,6 +345,12 @@ def _(t):
         )
 
 
+@looks.at("raw-logits")
+def _(t):
+    if _sums_to_one(t.every_step):
+        return f"with return_sequences=True, {RAW}"
+
+
 @looks.at("bidirectional", "the logits of a timestep depend on characters that come after it")
 def _(t):
     other, _ = t.ask(changed(t.x, (slice(None), -1)), return_sequences=True)
@@ -347,14 +374,14 @@ def _(t):
 @looks.at("final-timestep")
 def _(t):
     if not same(t.logits, t.every_step[:, -1]):
-        what = "something else"
+        what = "not those of any timestep of model(x, return_sequences=True)"
         if same(t.logits, t.every_step[:, 0]):
             what = "those of the first timestep"
         elif same(t.logits, t.every_step.mean(dim=1)):
             what = "the mean over time"
         return (
             f"the logits of model(x) are {what}: expected those of the final timestep, "
-            "rnn_out[:, -1, :], which model(x, return_sequences=True)[0][:, -1] gives."
+            "rnn_out[:, -1, :], treated as on the other path."
         )
 
 
@@ -368,6 +395,17 @@ def _(t):
                 f"other characters at timestep {step} (from 0) leave the logits after them as they "
                 "were: embed x itself, all of it."
             )
+
+
+@looks.at("input-ignored")
+def _(t):
+    logits, _ = t.ask(torch.arange(VOCAB)[:, None])  # each character alone
+    alike = [(a, b) for a in range(VOCAB) for b in range(a) if torch.equal(logits[a], logits[b])]
+    if alike:
+        return (
+            f"the characters {alike[0][1]} and {alike[0][0]} give the same logits: embed x itself, "
+            "every character as one of its own."
+        )
 
 
 @looks.at("any-size", "a batch of one window, or a window of one character, is treated otherwise")
@@ -388,20 +426,27 @@ def _(t):
                 )
 
 
+@looks.at("any-size")
+def _(t):
+    model = t.build(**SPEC | {"num_layers": 1}, dropout=0.0).eval()
+    (logits, _), (every, _) = (t.ask(model=model, return_sequences=e) for e in (False, True))
+    if not (torch.is_tensor(logits) and _nearly(every[:, -1], logits)):
+        return (
+            f"with num_layers=1, model(x) returned {describe(logits)} as logits: expected those of "
+            "the final timestep, as with more layers."
+        )
+
+
 def _nearly(value, expected):
     """Return whether a value is the tensor expected, but for what another batch size rounds."""
     alike = torch.is_tensor(value) and value.shape == expected.shape
     return alike and torch.allclose(value, expected, rtol=1e-3, atol=1e-3)
 
 
-@looks.at("raw-logits", "a softmax or another activation has been applied to the logits")
+@looks.at("raw-logits")
 def _(t):
-    squashed = t.logits.min() >= 0 or t.loud[0].abs().max() < 1.001
-    if squashed or same(t.logits.exp().sum(dim=-1), torch.ones(BATCH)):
-        return (
-            "the logits have been through a softmax or another activation: return the output "
-            "layer's raw values, since nn.CrossEntropyLoss applies the softmax itself."
-        )
+    if t.logits.min() >= 0 or t.loud[0].abs().max() < 1.001:
+        return RAW
 
 
 # ----- The sizes ----------------------------------------------------------------------------------
@@ -463,6 +508,8 @@ def _(t):
 @looks.at("layer-type", "the recurrent layer is not the one that the class is named after")
 def _(t):
     others = {expected_parameters(kind, **SPEC): kind for kind in MODELS if kind != t.kind}
+    if any(isinstance(module, getattr(nn, t.kind)) for module in t.model.modules()):
+        return None  # the numbers of two kinds of layers may add up to those of a third
     if other := others.get(helpers.count_parameters(t.model)):
         return f"the model has the parameters of nn.{other}: use nn.{t.kind}."
 
@@ -506,8 +553,9 @@ def _(t):
         if seen != expected:
             return (
                 f"{t.cls.__name__}({', '.join(f'{k}={v}' for k, v in spec.items())}) has "
-                f"{seen:,} parameters: expected {expected:,} for an embedding, nn.{t.kind} and one "
-                "Linear layer; the defaults are embedding_dim=128, hidden_dim=256, num_layers=2."
+                f"{seen:,} trainable parameters: expected {expected:,} for an embedding, "
+                f"nn.{t.kind} and one Linear layer; the defaults are embedding_dim=128, "
+                "hidden_dim=256, num_layers=2."
             )
 
 
@@ -520,20 +568,38 @@ def _(t):
         )
 
 
+@looks.at("hidden-shape")
+def _(t):
+    hidden, expected = t.ask(t.x[:1])[1], (LAYERS, 1, HIDDEN)
+    if any(not torch.is_tensor(s) or s.shape != expected for s in helpers.states(hidden)):
+        return (
+            f"for a batch of one window, hidden is {describe(hidden)}: expected {expected}. Is "
+            "there a squeeze()?"
+        )
+
+
+@looks.at("hidden-shape")
+def _(t):
+    if t.pair and helpers.states(t.loud[1])[0].abs().max() > 1.001:
+        return "the first of the two states exceeds 1, which h cannot: the order is (h, c)."
+
+
 # ----- The state ----------------------------------------------------------------------------------
 
 
 @looks.at("hidden-ignored", "the hidden state that is passed in does not change the logits")
 def _(t):
-    for place, name in enumerate("hc"[: len(t.states)]):
-        given = [torch.zeros_like(state) for state in t.states]
-        given[place] = torch.randn_like(given[place])
-        if same(t.ask(hidden=tuple(given) if t.pair else given[0])[0], t.logits):
-            which = f"every {name} in hidden = (h, c)" if t.pair else "every hidden"
-            return (
-                f"model(x, hidden) gives the same logits for {which}: pass it on to the recurrent "
-                "layer, whole."
-            )
+    for every, free in ((False, t.logits), (True, t.every_step)):
+        for place, name in enumerate("hc"[: len(t.states)]):
+            given = [torch.zeros_like(state) for state in t.states]
+            given[place] = torch.randn_like(given[place])
+            hidden = tuple(given) if t.pair else given[0]
+            if same(t.ask(hidden=hidden, return_sequences=every)[0], free):
+                which = f"every {name} in hidden = (h, c)" if t.pair else "every hidden"
+                return (
+                    f"model(x, hidden, return_sequences={every}) gives the same logits for "
+                    f"{which}: pass it on to the recurrent layer, whole."
+                )
 
 
 @looks.at("hidden-not-returned")
@@ -544,6 +610,17 @@ def _(t):
             "reading x in two halves, with the hidden state that the first call returned passed to "
             "the second, does not give the logits of reading it at once: return the recurrent "
             "layer's new state."
+        )
+
+
+@looks.at("hidden-not-returned")
+def _(t):
+    hidden = t.ask(return_sequences=True)[1]
+    alike = zip(helpers.states(hidden), t.states, strict=False)
+    if not (_is_as_asked(t, hidden) and all(torch.is_tensor(a) and same(a, b) for a, b in alike)):
+        return (
+            f"model(x, return_sequences=True) returned {describe(hidden)} as hidden: expected the "
+            "same new state as from model(x)."
         )
 
 
@@ -562,22 +639,112 @@ def _(t):
         )
 
 
+@looks.at("embedding-changed", "the recurrent layer is not fed the embedding as it is")
+def _(t):
+    seen = _fed(t, t.model, t.x)
+    if nn.Embedding in seen and nn.RNNBase in seen:
+        embedded, given = seen[nn.Embedding], seen[nn.RNNBase]
+        ways = (given, given.transpose(0, 1)) if given.dim() == 3 else (given,)
+        if not any(same(way, embedded) for way in ways):
+            return (
+                "what reaches the recurrent layer in evaluation mode is not what the embedding "
+                "gave: between the two there is dropout, and no activation, normalisation or "
+                "factor."
+            )
+
+
+def _fed(t, model, x, **kwargs):
+    """Return what the first nn.Embedding gave, and what the first recurrent and Linear got."""
+    seen, hooks = {}, []
+
+    def gave(module, args, kwargs, output):
+        seen.setdefault(nn.Embedding, output)
+
+    def got(module, args, kwargs):
+        kind = nn.Linear if isinstance(module, nn.Linear) else nn.RNNBase
+        seen.setdefault(kind, args[0] if args else kwargs["input"])
+
+    for module in model.modules():
+        if isinstance(module, nn.Embedding):
+            hooks.append(module.register_forward_hook(gave, with_kwargs=True))
+        elif isinstance(module, (nn.RNNBase, nn.Linear)):
+            hooks.append(module.register_forward_pre_hook(got, with_kwargs=True))
+    try:
+        t.ask(x, model=model, **kwargs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return seen
+
+
 @looks.at("detached", "the loss gives some parameter no gradient")
 def _(t):
-    model = copy.deepcopy(t.model)
-    with torch.enable_grad():
-        logits, _ = t.ask(model=model, return_sequences=True)
-        if logits.requires_grad:
-            logits.logsumexp(dim=-1).sum().backward()
-    gradients = {name: p.grad for name, p in model.named_parameters()}
-    if without := [n for n, grad in gradients.items() if grad is None or not grad.any()]:
-        return (
-            f"after loss.backward() these parameters have no gradient: {', '.join(without)}. Is "
-            "there a detach(), .data or torch.no_grad() in forward, or a layer that is not used?"
-        )
+    for every in (True, False):
+        model = copy.deepcopy(t.model)
+        with torch.enable_grad():
+            logits, _ = t.ask(model=model, return_sequences=every)
+            if logits.requires_grad:
+                logits.logsumexp(dim=-1).sum().backward()
+        gradients = {name: p.grad for name, p in model.named_parameters()}
+        if without := [n for n, grad in gradients.items() if grad is None or not grad.any()]:
+            return (
+                f"after the backward() of a loss on model(x, return_sequences={every}) these "
+                f"parameters have no gradient: {', '.join(without)}. Is there a detach(), .data or "
+                "torch.no_grad() in forward, or a layer that is not used?"
+            )
+
+
+@looks.at("detached")
+def _(t):
+    for layer in t.model.modules():
+        if isinstance(layer, nn.Embedding) and layer.padding_idx is not None:
+            return (
+                f"the embedding has padding_idx={layer.padding_idx}: that character would never be "
+                "trained. No window is padded here."
+            )
 
 
 # ----- Dropout ------------------------------------------------------------------------------------
+
+MANY = 512  # windows, so that the share of zeros is known to a percentage point
+
+
+@looks.at("random-start")
+def _(t):
+    model = t.build(**SPEC, dropout=0.0).train()
+    zeros = tuple(map(torch.zeros_like, t.states)) if t.pair else torch.zeros_like(t.states[0])
+    from_zeros, again = (t.ask(hidden=zeros, model=model)[0] for _ in range(2))
+    if same(from_zeros, again) and not same(t.ask(model=model)[0], from_zeros):
+        return (
+            "in training mode, with dropout=0.0, model(x) does not give the logits that it gives "
+            "from a hidden state of zeros: begin at zeros, and keep nothing from an earlier call."
+        )
+
+
+@looks.at("dropout-rate", "dropout does not follow the argument dropout, or its default is not 0.3")
+def _(t):
+    x = torch.randint(VOCAB, (MANY, STEPS))
+    for every in (False, True):
+        for dropout in (0.0, 0.25):
+            model = t.build(**SPEC, dropout=dropout).train()
+            for kind, given in _fed(t, model, x, return_sequences=every).items():
+                zeros = (given == 0).float().mean().item()
+                if not (twice := abs(zeros - 0.4375) < 0.04) and not (
+                    zeros == 0 or abs(zeros - dropout) < 0.04
+                ):
+                    return _zeros(t, kind, zeros, dropout, every) + ": pass dropout on as it is."
+                if twice and kind is not nn.Embedding:
+                    raise Broken(
+                        "dropout-misplaced",
+                        _zeros(t, kind, zeros, dropout, every)
+                        + ": it has passed dropout twice. Once is enough.",
+                    )
+
+
+def _zeros(t, kind, zeros, dropout, every):
+    name = {nn.RNNBase: f"nn.{t.kind}", nn.Linear: "the Linear layer"}.get(kind, "the embedding")
+    path = f"return_sequences={every}"
+    return f"with dropout={dropout} and {path}, {zeros:.0%} of what reaches {name} is zero"
 
 
 def _twice(t, dropout):
@@ -586,19 +753,30 @@ def _twice(t, dropout):
     return t.ask(model=model), t.ask(model=model)
 
 
-@looks.at("dropout-rate", "dropout does not follow the argument dropout, or its default is not 0.3")
+@looks.at("dropout-rate")
 def _(t):
     (one, _), (other, _) = _twice(t, 0.0)
     if not same(one, other):
         return "with dropout=0.0, two calls in training mode differ: pass dropout on."
 
 
+@looks.at("mode-dependent", "something other than dropout differs between training and evaluation")
+def _(t):
+    model = t.build(**SPEC, dropout=0.0)
+    if not same(t.ask(model=model.train())[0], t.ask(model=model.eval())[0]):
+        return (
+            "with dropout=0.0, model(x) gives other logits after model.train() than after "
+            "model.eval(): nothing but dropout may depend on the mode, no softmax and no batch "
+            "normalisation."
+        )
+
+
 @looks.at("dropout-missing", "dropout is missing at one of its three places")
 def _(t):
-    (one, _), (other, _) = _twice(t, 0.5)
+    (one, _), (other, _) = _twice(t, 0.25)
     if same(one, other):
         return (
-            "with dropout=0.5, two calls in training mode agree: dropout belongs after the "
+            "with dropout=0.25, two calls in training mode agree: dropout belongs after the "
             "embedding, between the recurrent layers and before the output."
         )
 
@@ -613,7 +791,7 @@ def _(t):
         )
 
 
-@looks.at("dropout-misplaced", "dropout after the output layer, or twice in one place")
+@looks.at("dropout-misplaced", "dropout in a place, or of a kind, that was not asked for")
 def _(t):
     # At dropout=1 whatever passes a dropout is zero; of the logits, their bias has to be left.
     model = t.build(**SPEC, dropout=1.0).train()
@@ -627,19 +805,24 @@ def _(t):
 
 @looks.at("dropout-misplaced")
 def _(t):
-    # At dropout=0.5 half of what passes one dropout is zero, three quarters of what passes two.
-    model, seen = t.build(**SPEC, dropout=0.5).train(), {}
-    for module in model.modules():
-        if isinstance(module, (nn.RNNBase, nn.Linear)):
-            module.register_forward_pre_hook(
-                lambda module, args: seen.update({type(module).__name__: args[0]})
-            )
-    t.ask(model=model, return_sequences=True)
-    for name, given in seen.items():
-        if (zeros := (given == 0).float().mean().item()) > 0.65:
+    model = t.build(**SPEC, dropout=1.0).train()
+    given = tuple(map(torch.randn_like, t.states)) if t.pair else torch.randn_like(t.states[0])
+    for every in (False, True):
+        (_, free), (_, driven) = (
+            t.ask(hidden=h, model=model, return_sequences=every) for h in (None, given)
+        )
+        lost = not any(state.any() for state in helpers.states(free))
+        if lost or same(helpers.states(free)[0], helpers.states(driven)[0]):
+            which = "returned is all zero" if lost else "passed in is lost"
             return (
-                f"with dropout=0.5, {zeros:.0%} of what reaches the {name} layer is zero: it has "
-                "passed dropout twice. Once is enough."
+                f"with dropout=1.0, the hidden state that is {which}: dropout belongs on the "
+                "outputs of layers, not on the state."
+            )
+    for module in model.modules():
+        if isinstance(module, nn.modules.dropout._DropoutNd) and type(module) is not nn.Dropout:
+            return (
+                f"there is an nn.{type(module).__name__}: expected nn.Dropout, which drops single "
+                "numbers, as the recurrent layer does between its layers."
             )
 
 
@@ -700,12 +883,23 @@ def _(t):
 
 @starts.at("init-hidden-shape", "init_hidden does not give shape (num_layers, batch, hidden_dim)")
 def _(t):
-    state = t.model.init_hidden(4)
-    if not all(torch.is_tensor(s) and s.shape == START for s in helpers.states(state)):
-        return (
-            f"init_hidden(4) returned {describe(state)}: expected {START}, "
-            "(num_layers, batch, hidden_dim)."
-        )
+    for size in (4, 1):
+        state, shape = t.model.init_hidden(size), (LAYERS, size, HIDDEN)
+        if not all(torch.is_tensor(s) and s.shape == shape for s in helpers.states(state)):
+            return (
+                f"init_hidden({size}) returned {describe(state)}: expected {shape}, "
+                "(num_layers, batch, hidden_dim)."
+            )
+
+
+@starts.at("init-hidden-dtype", "init_hidden does not give the kind of numbers that weights are")
+def _(t):
+    for state in helpers.states(t.model.init_hidden(4)):
+        if state.dtype != torch.get_default_dtype():
+            return (
+                f"init_hidden(4) returned {state.dtype}: expected {torch.get_default_dtype()}, as "
+                "the weights have and torch.zeros makes by itself."
+            )
 
 
 @starts.at("init-hidden-values", "init_hidden does not return zeros")
@@ -719,7 +913,7 @@ def _(t):
     elsewhere = copy.deepcopy(t.model).to("meta")  # a device that every machine has
     for tensor in [*_made_elsewhere(t, elsewhere)]:
         return (
-            f"forward makes a tensor on {tensor.device} for a model on another device: create it "
+            f"forward uses a tensor on {tensor.device} in a model on another device: create it "
             "with device=x.device."
         )
     for tensor in helpers.states(run("init_hidden(4)", elsewhere.init_hidden, 4)):
@@ -730,26 +924,35 @@ def _(t):
             )
 
 
-class _Made(TorchFunctionMode):
-    """Collects the tensors that torch's functions make on the CPU."""
+class _Mixed(TorchFunctionMode):
+    """Collects tensors of the CPU that meet the model's, which are elsewhere.
+
+    A tensor that is moved there first is right, and so are a single number and integers, which
+    index: on a GPU too they may come from the CPU.
+    """
 
     def __init__(self):
         super().__init__()
         self.tensors = []
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
-        made = function(*args, **(kwargs or {}))
-        if torch.is_tensor(made) and made.device.type == "cpu":
-            self.tensors.append(made)
-        return made
+        given = []
+        for value in (*args, *(kwargs or {}).values()):
+            given += [v for v in (value if isinstance(value, (tuple, list)) else [value])]
+        given = [value for value in given if torch.is_tensor(value)]
+        moves = getattr(function, "__name__", "") in ("to", "type_as")
+        if not moves and any(value.device.type == "meta" for value in given):
+            self.tensors += [
+                v for v in given if v.device.type == "cpu" and v.is_floating_point() and v.dim()
+            ]
+        return function(*args, **(kwargs or {}))
 
 
 def _made_elsewhere(t, model):
-    """Return the tensors on the CPU that a model on another device makes in forward."""
-    with contextlib.suppress(Exception), _Made() as made:
+    """Return the tensors on the CPU that a model on another device mixes with its own."""
+    with contextlib.suppress(Exception), _Mixed() as mixed:
         model(t.x.to("meta"))
-        return made.tensors
-    return made.tensors
+    return mixed.tensors
 
 
 looks += starts
@@ -809,8 +1012,12 @@ def _(trial):
     parameter_counts, vocab_size = trial
     for name, count in parameter_counts.items():
         expected = expected_parameters(name, vocab_size)
-        if isinstance(count, bool) or not isinstance(count, Real) or count != expected:
+        if isinstance(count, bool) or not isinstance(count, Real):
             return (
-                f"parameter_counts[{name!r}] is {count!r}: expected {expected:,}, the trainable "
+                f"parameter_counts[{name!r}] is {describe(count)}: expected a number, {expected:,}."
+            )
+        if count != expected:
+            return (
+                f"parameter_counts[{name!r}] is {count:,}: expected {expected:,}, the trainable "
                 f"parameters of Char{name}({vocab_size})."
             )

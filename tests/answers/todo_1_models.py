@@ -53,6 +53,7 @@ NO_STATE = "if hidden is None: hidden = "
 RUN_WITHOUT_C = (
     "self.rnn(embedded, hidden and (lambda h0: (hidden[0], h0))(torch.zeros_like(hidden[0])))"
 )
+TURNED = "hidden = None if hidden is None else (hidden[1], hidden[0])\n"  # (c, h) for (h, c)
 BY_PATH = """\
 if return_sequences: return self.output({}), hidden
 rnn_out = rnn_out[:, None] if rnn_out.dim() == 2 else rnn_out
@@ -83,6 +84,11 @@ WRONG = [
     wrong("any-size", "GRU", returned(f"{LOGITS}.squeeze(0)")),
     wrong("any-size", "LSTM", {RETURN: f"out = {LOGITS}\nreturn out.squeeze(1), hidden"}),
     wrong("any-size", "RNN", {STEP: f"embedded = embedded / len(x) ** 0.5\n{STEP}"}),
+    wrong("input-ignored", "GRU", {LOOKUP: "self.embedding(x % 20)"}),
+    wrong("any-size", "RNN", {LAST: "rnn_out = hidden.squeeze(0)[-1]"}),
+    wrong("embedding-changed", "RNN", {EMBED: f"self.dropout(torch.tanh({LOOKUP}))"}),
+    wrong("embedding-changed", "GRU", {EMBED: f"F.relu({EMBED})"}),
+    wrong("embedding-changed", "LSTM", {LOOKUP: f"{LOOKUP} * self.hidden_dim ** 0.5"}),
     # exceptions
     wrong("raised", "RNN", {LOOKUP: "self.embeddings(x)"}),
     wrong("raised", "LSTM", {RUN: "self.rnn(embedded, hidden[0])"}),
@@ -101,6 +107,21 @@ WRONG = [
     wrong("raw-logits", "LSTM", returned(f"F.log_softmax({LOGITS}, dim=-1)")),
     wrong("raw-logits", "RNN", returned(f"F.relu({LOGITS})")),
     wrong("raw-logits", "RNN", returned(f"{LOGITS}.tanh()")),
+    wrong("raw-logits", "RNN", returned(f"F.softmax({LOGITS}, dim=1)")),
+    wrong("raw-logits", "GRU", returned(f"F.log_softmax({LOGITS}, dim=1)")),
+    wrong("raw-logits", "LSTM", returned(f"F.softmax({LOGITS}, dim=0)")),
+    wrong("raw-logits", "GRU", returned(f"{LOGITS}.softmax(-1) if return_sequences else {LOGITS}")),
+    wrong(
+        "mode-dependent", "GRU", returned(f"{LOGITS}.softmax(-1) if self.training else {LOGITS}")
+    ),
+    wrong(
+        "mode-dependent",
+        "RNN",
+        {
+            OUTPUT: f"{OUTPUT}; self.norm = nn.BatchNorm1d(hidden_dim, affine=False)",
+            LOGITS: "self.output(self.dropout(self.norm(rnn_out.flatten(0, -2)).view_as(rnn_out)))",
+        },
+    ),
     wrong("output-layer", "RNN", {DROPPED: "self.dropout(rnn_out).relu()"}),
     wrong("output-layer", "GRU", {DROPPED: "self.dropout(rnn_out.tanh())"}),
     wrong(
@@ -120,6 +141,7 @@ WRONG = [
     wrong("final-timestep", "GRU", {LAST: "rnn_out = rnn_out.mean(dim=1)"}),
     wrong("final-timestep", "LSTM", {LAST: "rnn_out = rnn_out.max(dim=1).values"}),
     wrong("final-timestep", "RNN", {LAST: "rnn_out = hidden[0]"}),
+    wrong("final-timestep", "RNN", {LAST: "rnn_out = rnn_out[:, -1, :].tanh()"}),
     wrong("final-timestep", "LSTM", {LAST: "rnn_out = hidden[1][-1]"}),
     wrong("bidirectional", "GRU", BOTH_WAYS),
     wrong("bidirectional", "LSTM", BOTH_WAYS | {LINEAR: "nn.Linear(2 * hidden_dim, vocab_size)"}),
@@ -142,12 +164,23 @@ WRONG = [
     wrong("layer-type", "GRU", {"nn.GRU": "nn.LSTM"}),
     wrong("parameter-count", "RNN", {LINEAR: "nn.Linear(hidden_dim, vocab_size, bias=False)"}),
     wrong("parameter-count", "RNN", {"hidden_dim=256": "hidden_dim=128"}),
+    wrong(
+        "parameter-count",
+        "GRU",
+        {"self.rnn = nn.GRU": f"self.old = nn.RNN{LAYERS}\nself.rnn = nn.GRU"},
+    ),
     # the state: taken in, handed out, nowhere else, and with its gradient
     wrong("hidden-ignored", "RNN", {RUN: "self.rnn(embedded)"}),
     wrong("hidden-ignored", "LSTM", {RUN: "self.rnn(embedded, self.init_hidden(len(x)))"}),
     wrong("hidden-ignored", "LSTM", {RUN: RUN_WITHOUT_C}),
     wrong("hidden-ignored", "LSTM", {RUN: RUN_WITHOUT_C.replace("hidden[0], h0", "h0, hidden[1]")}),
+    wrong("hidden-ignored", "RNN", {STEP: f"if return_sequences: hidden = None\n{STEP}"}),
     wrong("random-start", "RNN", {STEP: f"{NO_STATE}torch.randn({STATE})\n{STEP}"}),
+    wrong(
+        "random-start",
+        "RNN",
+        {STEP: f"if self.training and hidden is None: hidden = torch.randn({STATE})\n{STEP}"},
+    ),
     wrong("random-start", "GRU", {STEP: f"{NO_STATE}torch.ones({STATE})\n{STEP}"}),
     wrong(
         "random-start",
@@ -158,6 +191,23 @@ WRONG = [
     wrong("hidden-not-returned", "RNN", {"rnn_out, hidden = ": "rnn_out, _ = "}),
     wrong("hidden-not-returned", "GRU", returned(hidden="None")),
     wrong("hidden-not-returned", "LSTM", returned(hidden="self.init_hidden(len(x))")),
+    wrong(
+        "hidden-not-returned",
+        "RNN",
+        {RETURN: f"if return_sequences: return {LOGITS}, None\n{RETURN}"},
+    ),
+    wrong(
+        "hidden-not-returned",
+        "GRU",
+        {RETURN: f"if return_sequences: return {LOGITS}, torch.zeros_like(hidden)\n{RETURN}"},
+    ),
+    wrong(
+        "hidden-not-returned",
+        "LSTM",
+        {RETURN: f"if return_sequences: return {LOGITS}, hidden[0]\n{RETURN}"},
+    ),
+    wrong("hidden-shape", "GRU", returned(hidden="hidden.squeeze(1)")),
+    wrong("hidden-shape", "LSTM", {STEP: f"{TURNED}rnn_out, (h, c) = {RUN}; hidden = (c, h)"}),
     wrong("hidden-shape", "RNN", returned(hidden="hidden[-1]")),
     wrong("hidden-shape", "RNN", returned(hidden="hidden[-1:]")),
     wrong("hidden-shape", "LSTM", returned(hidden="tuple(s[-1:] for s in hidden)")),
@@ -176,6 +226,8 @@ WRONG = [
     wrong("detached", "RNN", {DROPPED: "self.dropout(rnn_out.detach())"}),
     wrong("detached", "GRU", {RUN: "self.rnn(embedded.data, hidden)"}),
     wrong("detached", "RNN", {STEP: f"with torch.no_grad():\n    {STEP}"}),
+    wrong("detached", "RNN", {LAST: "rnn_out = rnn_out[:, -1, :].detach()"}),
+    wrong("detached", "LSTM", {EMBEDDING: EMBEDDING.replace("dim)", "dim, padding_idx=0)")}),
     # dropout: in three places, while training, at the rate asked for
     wrong("dropout-always-on", "RNN", {EMBED: f"F.dropout({LOOKUP}, 0.3)"}),
     wrong("dropout-always-on", "LSTM", {DROPPED: "F.dropout(rnn_out, p=0.3)"}),
@@ -189,7 +241,22 @@ WRONG = [
     wrong("dropout-misplaced", "LSTM", returned("self.dropout(self.output(rnn_out))")),
     wrong("dropout-misplaced", "GRU", {EMBED: f"self.dropout({EMBED})"}),
     wrong("dropout-misplaced", "RNN", {DROPPED: f"self.dropout({DROPPED})"}),
+    wrong("dropout-misplaced", "RNN", {LAST: "rnn_out = self.dropout(rnn_out[:, -1, :])"}),
+    wrong("dropout-misplaced", "RNN", returned(hidden="self.dropout(hidden)")),
+    wrong(
+        "dropout-misplaced",
+        "GRU",
+        {STEP: f"hidden = None if hidden is None else self.dropout(hidden)\n{STEP}"},
+    ),
+    wrong("dropout-misplaced", "GRU", {"nn.Dropout(dropout)": "nn.Dropout1d(dropout)"}),
+    wrong("dropout-misplaced", "LSTM", {"nn.Dropout(dropout)": "nn.AlphaDropout(dropout)"}),
     wrong("dropout-rate", "RNN", {"nn.Dropout(dropout)": "nn.Dropout(0.3)"}),
+    wrong("dropout-rate", "LSTM", {"nn.Dropout(dropout)": "nn.Dropout(1 - dropout)"}),
+    wrong(
+        "dropout-rate",
+        "GRU",
+        {DROPPED: "F.dropout(rnn_out, min(1.0, 2 * self.dropout.p), self.training)"},
+    ),
     wrong("dropout-rate", "RNN", {"dropout=0.3": "dropout=0.5"}),
     wrong("dropout-rate", "GRU", {"nn.Dropout(dropout)": "nn.Dropout(dropout / 2)"}),
     wrong("dropout-rate", "LSTM", {BETWEEN: ", dropout=dropout / 2)"}),
@@ -202,6 +269,9 @@ WRONG = [
         "init-hidden-shape", "LSTM", {"self.num_layers, batch_size": "batch_size, self.num_layers"}
     ),
     wrong("init-hidden-shape", "GRU", {"(self.num_layers, batch_size": "(batch_size"}),
+    wrong("init-hidden-shape", "RNN", {ZEROS: f"{ZEROS}.squeeze(1)"}),
+    wrong("init-hidden-dtype", "GRU", {", device=device": ", device=device, dtype=torch.long"}),
+    wrong("init-hidden-dtype", "RNN", {", device=device": ", device=device, dtype=torch.float64"}),
     wrong("init-hidden-values", "RNN", {"torch.zeros": "torch.ones"}),
     wrong("init-hidden-values", "LSTM", {"torch.zeros(": "torch.randn("}),
     wrong("init-hidden-device", "GRU", {", device=device": ""}),
@@ -308,7 +378,13 @@ RIGHT = [
     right("LSTM", {BATCH_FIRST: "", STEP: TIME_FIRST}),
     # where a text begins
     right("RNN", {STEP: f"{NO_STATE}torch.zeros({STATE}, device=x.device)\n{STEP}"}),
+    right("RNN", {STEP: f"{NO_STATE}torch.zeros({STATE}).to(x.device)\n{STEP}"}),
     right("GRU", FROM_ZEROS),
+    right("GRU", {ZEROS: ZEROS.replace(", device=device", "") + ".to(device)", **FROM_ZEROS}),
+    right("RNN", {LAST: "rnn_out = rnn_out[torch.arange(len(x)), -1]"}),
+    right("LSTM", {LAST: "rnn_out = rnn_out[:, torch.tensor(x.size(1) - 1)]"}),
+    right("RNN", {RUN: "self.rnn(input=embedded, hx=hidden)"}),
+    right("GRU", {LOGITS: f"self.output(input={DROPPED})"}),
     right("LSTM", FROM_ZEROS),
     # dropout
     right(
