@@ -1,14 +1,14 @@
-"""TODO 5: how the three models are trained. The student's function is called on a tiny text.
+"""TODO 5: how the three models are trained. The student's function is called on tiny texts.
 
-Every window of that text occurs once, so that the check sees what each step was shown. It watches
-from outside: calls of the models, steps of the optimizers, and what is returned.
+Every window of these texts occurs once, so that the check sees what each step was shown. It watches
+from outside: calls of the models and of the criterion, steps of the optimizers, what is returned.
 """
 
 import itertools
 import math
 import time
+from dataclasses import dataclass
 from numbers import Real
-from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -19,10 +19,10 @@ from torch.optim.optimizer import (
 )
 
 import helpers
-from lab.checks.rule import Looks, NotAttempted, describe, not_one_per_model, run
+from lab.checks.rule import Broken, Looks, NotAttempted, describe, not_one_per_model, run
+from lab.checks.todo_1_models import expected_parameters
 
 KEYS = ("train_losses", "val_losses", "epoch_times", "best_epoch")
-EPOCHS = 3
 SEQ_LEN = 8
 BLOCKS = 45  # of 8 characters, in either text: seven in a cycle of six, then one that counts
 SYMBOLS = 6 + BLOCKS  # of a text
@@ -32,46 +32,64 @@ looks = Looks()
 
 
 def judge(train_and_compare_models, classes):
-    """Return the message for a function that keeps all rules; raises Broken or NotAttempted."""
+    """Return the message for a function that keeps all rules; raises Broken or NotAttempted.
+
+    It is tried twice: on a validation text that shares no symbol with the training text, so that
+    what learns the one loses the other and the first epoch is the best, and on one that shares the
+    cycle, so that the last one is.
+    """
     if train_and_compare_models is None:
         raise NotAttempted
     if not callable(train_and_compare_models) or not_one_per_model(classes, "", ""):
         raise TypeError("a check's fallback says what was expected")
-    looks.judge(Trial(train_and_compare_models, classes))
-    return f"Three models trained for {EPOCHS} epochs on a tiny text, best weights kept."
+    _need_classes(classes)
+    for shares, epochs in ((False, 3), (True, 2)):
+        looks.judge(Trial(train_and_compare_models, classes, tiny_texts(shares), epochs))
+    return "Three models trained as asked, twice, on tiny texts; best weights kept."
 
 
-def tiny_text(first):
-    """Return the indices of a text in which every window of 8 occurs once: (360,)."""
+def _need_classes(classes):
+    for name, model_class in classes.items():
+        if not (isinstance(model_class, type) and issubclass(model_class, nn.Module)):
+            raise Broken(
+                "wrong-class",
+                f"MODEL_CLASSES[{name!r}] is {describe(model_class)}: expected Char{name} itself.",
+            )
+        try:
+            seen = helpers.count_parameters(model_class(VOCAB))
+        except Exception:  # what the check of the class says better
+            continue
+        for other in classes:
+            if other != name and seen == expected_parameters(other, VOCAB):
+                raise Broken(
+                    "wrong-class",
+                    f"MODEL_CLASSES[{name!r}] makes a model with the parameters of an {other}: "
+                    f"expected Char{name}.",
+                )
+
+
+def tiny_texts(shares):
+    """Return {"train": indices, "val": indices}, each (360,), in which every window of 8 is alone.
+
+    They have the symbols of the cycle in common, or none.
+    """
     places = torch.arange(SEQ_LEN * BLOCKS)
-    counting = places % SEQ_LEN == SEQ_LEN - 1
-    return first + torch.where(counting, 6 + places // SEQ_LEN, places % 6)
+    counting, counter = places % SEQ_LEN == SEQ_LEN - 1, 6 + places // SEQ_LEN
+    return {
+        "train": torch.where(counting, counter, places % 6),
+        "val": torch.where(counting, SYMBOLS + counter, places % 6 + SYMBOLS * (not shares)),
+    }
 
 
-# They share no symbol: what learns the one loses the other, so that the first epoch is the best.
-TEXTS = {"train": tiny_text(0), "val": tiny_text(SYMBOLS)}
-# Where each window begins: {the window's indices: ("train" or "val", position)}.
-PLACES = {
-    tuple(window): (name, position)
-    for name, text in TEXTS.items()
-    for position, window in enumerate(text.unfold(0, SEQ_LEN, 1).tolist())
-}
-
-
-def tiny_splits():
-    """Return train_X, train_y, val_X, val_y of the two texts."""
-    splits = []
-    for text in TEXTS.values():
-        splits += [text[:-1].unfold(0, SEQ_LEN, 1), text[SEQ_LEN:]]
-    return splits
-
-
-class Call(NamedTuple):
-    """One call of a model on a batch."""
+@dataclass
+class Call:
+    """One call of a model on a batch, and what the criterion then made of it."""
 
     windows: list  # of ("train" or "val", position), or None for what is in neither text
     training: bool
     every_step: bool
+    loss: float | None = None  # the mean; None where the criterion was not seen
+    targets: list | None = None
 
 
 class Watched:
@@ -80,14 +98,14 @@ class Watched:
     def __init__(self, model):
         self.model = model
         self.start = {key: t.detach().cpu().clone() for key, t in model.state_dict().items()}
-        self.calls, self.steps = [], []  # steps: (call, optimizer, sums of the weights after it)
-        self.groups = []  # the settings of the optimizers' groups, by step
+        self.calls = []  # a Call, or "step"
+        self.steps = []  # (call, optimizer, its groups' settings, sums of the weights after it)
 
     def sums(self):
         return [p.detach().cpu().double().sum().item() for p in self.model.parameters()]
 
-    def epochs(self):
-        """Return the steps of each epoch: what lies between calls outside training, or a third."""
+    def epochs(self, count):
+        """Return the steps of each epoch: what lies between calls outside training, or a part."""
         ends = [n for n, call in enumerate(self.calls) if call == "step"]
         groups, group = [], []
         for before, call in enumerate(self.calls):
@@ -97,8 +115,8 @@ class Watched:
                 groups.append(group)
                 group = []
         groups += [group] if group else []
-        if len(groups) != EPOCHS:
-            size = math.ceil(len(self.steps) / EPOCHS)
+        if len(groups) != count:
+            size = math.ceil(len(self.steps) / count)
             groups = [self.steps[n : n + size] for n in range(0, len(self.steps), size)]
         return groups
 
@@ -106,17 +124,31 @@ class Watched:
 class Trial:
     """What the student's function returned, what was seen meanwhile, and how long it took."""
 
-    def __init__(self, function, classes):
-        self.classes, self.watched = classes, {}
+    def __init__(self, function, classes, texts, epochs):
+        self.classes, self.texts, self.epochs = classes, texts, epochs
+        self.watched, self.last, self.unseen = {}, None, False
+        self.places = {  # where each window begins, by its indices
+            tuple(window): (name, position)
+            for name, text in texts.items()
+            for position, window in enumerate(text.unfold(0, SEQ_LEN, 1).tolist())
+        }
+        self.splits = [
+            part for text in texts.values() for part in (text[:-1].unfold(0, SEQ_LEN, 1), text[8:])
+        ]
         hooks = [
             register_module_forward_hook(self._called, with_kwargs=True),
             register_optimizer_step_pre_hook(self._before_step),
             register_optimizer_step_post_hook(self._after_step),
         ]
         start = time.perf_counter()
-        call = f"train_and_compare_models(train_X, train_y, val_X, val_y, {VOCAB}, epochs={EPOCHS})"
+        call = f"train_and_compare_models(train_X, train_y, val_X, val_y, {VOCAB}, epochs={epochs})"
         try:
-            self.result = run(call, function, *tiny_splits(), VOCAB, epochs=EPOCHS)
+            self.result = run(call, function, *self.splits, VOCAB, epochs=epochs)
+        except Broken as broken:
+            if "index out of range in self" not in str(broken):
+                raise
+            said = f"{broken}\n  The embedding has too few rows: pass vocab_size, here {VOCAB}."
+            raise Broken("model-sizes", said) from None
         finally:
             for hook in hooks:
                 hook.remove()
@@ -126,30 +158,37 @@ class Trial:
             raise NotAttempted("Fill in TODO 5 above, and delete its line: return None, None.")
 
     def _called(self, module, args, kwargs, output):
+        if isinstance(module, nn.CrossEntropyLoss) and self.last and output.dim() == 0:
+            self.last.loss = output.item()
+            self.last.targets = (args[1] if len(args) > 1 else kwargs["target"]).flatten().tolist()
         if not isinstance(module, tuple(self.classes.values())):
             return
         watched = self.watched.setdefault(id(module), Watched(module))
         x = args[0] if args else kwargs["x"]
         logits = output[0] if isinstance(output, tuple) else output
-        windows = [PLACES.get(tuple(row)) for row in x.tolist()]
-        watched.calls.append(Call(windows, module.training, logits.dim() == 3))
-
-    def _moved_by(self, optimizer):
-        """Yield what an optimizer moves: a watched model, and the settings of its parameters."""
-        for watched in self.watched.values():
-            own = {id(p) for p in watched.model.parameters()}
-            for group in optimizer.param_groups:
-                if any(id(p) in own and p.grad is not None for p in group["params"]):
-                    yield watched, {k: v for k, v in group.items() if k != "params"}
-                    break
+        windows = [self.places.get(tuple(row)) for row in x.tolist()]
+        self.last = Call(windows, module.training, logits.dim() == 3)
+        watched.calls.append(self.last)
 
     def _before_step(self, optimizer, args, kwargs):
-        self.moving = list(self._moved_by(optimizer))
+        """Note what an optimizer moves: watched models, and the settings of their parameters."""
+        self.moving, seen = [], set()
+        for watched in self.watched.values():
+            own = {id(p) for p in watched.model.parameters()}
+            groups = [
+                {key: value for key, value in group.items() if key != "params"}
+                for group in optimizer.param_groups
+                if any(id(p) in own and p.grad is not None for p in group["params"])
+            ]
+            self.moving += [(watched, groups)] if groups else []
+            seen |= own
+        moved = [p for group in optimizer.param_groups for p in group["params"]]
+        self.unseen |= any(id(p) not in seen and p.grad is not None for p in moved)
 
     def _after_step(self, optimizer, args, kwargs):
-        for watched, settings in self.moving:
+        for watched, groups in self.moving:
             last = next(call for call in reversed(watched.calls) if call != "step")
-            watched.steps.append((last, (type(optimizer), settings), watched.sums()))
+            watched.steps.append((last, optimizer, groups, watched.sums()))
             watched.calls.append("step")
 
     @property
@@ -160,10 +199,14 @@ class Trial:
     def metrics(self):
         return self.result[1]
 
-    def trained(self, name):
-        """Return the Watched of the model that was trained under a name; None without one."""
+    def of_class(self, name):
+        """Return the Watched of all models of a class that were trained."""
         found = [w for w in self.watched.values() if type(w.model) is self.classes[name]]
-        return max(found, key=lambda w: len(w.steps), default=None)
+        return [watched for watched in found if watched.steps]
+
+    def trained(self, name):
+        """Return the Watched of the model that was trained most under a name; None without one."""
+        return max(self.of_class(name), key=lambda w: len(w.steps), default=None)
 
 
 # ----- What is returned ---------------------------------------------------------------------------
@@ -205,9 +248,9 @@ def _(t):  # before what it may have led to: a training that diverges ends early
 
 
 def _settings(t, name):
-    """Return the settings of the optimizer at each step of a model."""
+    """Return the settings of the optimizer's groups at each step of a model."""
     watched = t.trained(name)
-    return [settings for _, (_, settings), _ in watched.steps] if watched else []
+    return [group for _, _, groups, _ in watched.steps for group in groups] if watched else []
 
 
 @looks.at("metrics-keys", "metrics lacks a model or one of its four entries")
@@ -229,21 +272,45 @@ def _(t):
                 return f"metrics[{name!r}][{key!r}] is {describe(measured[key])}: expected a list."
 
 
+@looks.at("metrics-length")
+def _(t):
+    for key in KEYS[:3]:
+        if len({id(measured[key]) for measured in t.metrics.values()}) < len(t.metrics):
+            return (
+                f"the models share one list of {key}: make measured, with its lists, anew for each "
+                "model, inside the loop."
+            )
+
+
+@looks.at("losses-changed", "a list in metrics does not hold what was measured")
+def _(t):
+    for name, measured in t.metrics.items():
+        losses = [*measured["train_losses"], *measured["val_losses"]]
+        large = [v for v in losses if isinstance(v, Real) and helpers.diverged(v)]
+        if large and len(measured["val_losses"]) < t.epochs:
+            return (
+                f"metrics[{name!r}] has a loss of {large[0]:.3g}, which counts as diverged, so its "
+                "training ended there: append the mean losses as train_epoch and evaluate_model "
+                "return them, no perplexity and no sum."
+            )
+
+
 @looks.at("epochs-ignored", "the number of epochs does not follow the argument epochs")
 def _(t):
     for name, measured in t.metrics.items():
         lengths = {len(measured[key]) for key in KEYS[:3]}
-        if len(lengths) == 1 and not lengths & {0, EPOCHS}:
-            return f"asked for epochs={EPOCHS}, metrics[{name!r}] holds {lengths.pop()}."
+        if len(lengths) == 1 and not lengths & {0, t.epochs}:
+            return f"asked for epochs={t.epochs}, metrics[{name!r}] holds {lengths.pop()}."
 
 
 @looks.at("metrics-length")
 def _(t):
     for name, measured in t.metrics.items():
         lengths = {key: len(measured[key]) for key in KEYS[:3]}
-        if set(lengths.values()) != {EPOCHS}:
+        if set(lengths.values()) != {t.epochs}:
             return (
-                f"metrics[{name!r}] holds {lengths} numbers: expected one per epoch, {EPOCHS} each."
+                f"metrics[{name!r}] holds {lengths} numbers: expected one per epoch, {t.epochs} "
+                "each."
             )
         for key in KEYS[:3]:
             if odd := [v for v in measured[key] if isinstance(v, bool) or not isinstance(v, Real)]:
@@ -254,8 +321,13 @@ def _(t):
 
 @looks.at("not-trained", "no optimizer step changed a model")
 def _(t):
+    if t.unseen:
+        return (
+            "an optimizer moved the weights of a model that was never called: call model(X, "
+            "return_sequences=True), not model.forward(...)."
+        )
     for name in t.models:
-        if not (watched := t.trained(name)) or not watched.steps:
+        if not t.trained(name):
             return f"no optimizer step reached a {t.classes[name].__name__}: train each model."
 
 
@@ -272,11 +344,21 @@ def _(t):
     if (total := sum(sum(m["epoch_times"]) for m in t.metrics.values())) > t.seconds:
         return (
             f"the epoch_times add up to {total:.1f} s, but the whole call took {t.seconds:.1f} s: "
-            "train_epoch returns (mean loss, seconds), in this order."
+            "expected the seconds of each epoch, which train_epoch returns after the mean loss."
         )
 
 
 # ----- What was trained, from which start, by which optimizer -------------------------------------
+
+
+@looks.at("many-models", "more than one model was trained under a name")
+def _(t):
+    for name in t.models:
+        if (count := len(t.of_class(name))) > 1:
+            return (
+                f"{count} models of {t.classes[name].__name__} were trained: create each model "
+                "once, before the loop over its epochs."
+            )
 
 
 @looks.at("model-sizes", "a model was not made as its class makes it by default")
@@ -319,19 +401,26 @@ def _(t):
             )
 
 
-@looks.at("optimizer", "a model was not trained by Adam as it is by default")
+@looks.at("optimizer", "a model was not trained by one Adam as it is by default")
 def _(t):
+    defaults = torch.optim.Adam([torch.zeros(1)]).param_groups[0]
     for name in t.models:
-        for _, (kind, settings), _ in t.trained(name).steps:
-            defaults = torch.optim.Adam([torch.zeros(1)]).param_groups[0]
-            if kind is not torch.optim.Adam:
-                return f"the {name} was trained by {kind.__name__}: expected optim.Adam."
+        steps = t.trained(name).steps
+        for _, optimizer, groups, _ in steps:
+            if type(optimizer) is not torch.optim.Adam:
+                kind = type(optimizer).__name__
+                return f"the {name} was trained by {kind}: expected optim.Adam."
             for key in ("betas", "eps", "weight_decay", "amsgrad", "maximize"):
-                if settings[key] != defaults[key]:
+                if groups[0][key] != defaults[key]:
                     return (
-                        f"the {name}'s Adam has {key}={settings[key]}: expected the default, "
+                        f"the {name}'s Adam has {key}={groups[0][key]}: expected the default, "
                         f"{defaults[key]}, for all three."
                     )
+        if len({id(optimizer) for _, optimizer, _, _ in steps}) > 1:
+            return (
+                f"the {name} was trained by more than one Adam: create it once, before the epochs, "
+                "since it keeps running means of the gradients."
+            )
 
 
 @looks.at("frozen-model", "some parameters of a model were not trained")
@@ -339,7 +428,7 @@ def _(t):
     for name in t.models:
         watched = t.trained(name)
         first = [v.cpu().double().sum().item() for v in watched.start.values()]
-        still = sum(a == b for a, b in zip(first, watched.steps[-1][2], strict=False))
+        still = sum(a == b for a, b in zip(first, watched.steps[-1][-1], strict=False))
         if still:
             return (
                 f"{still} of the {len(first)} parameters of the {name} did not move: give the "
@@ -353,7 +442,7 @@ def _(t):
 @looks.at("trains-on-validation", "a training step saw windows that are not of train_X")
 def _(t):
     for name in t.models:
-        for call, _, _ in t.trained(name).steps:
+        for call, *_ in t.trained(name).steps:
             if any(place and place[0] == "val" for place in call.windows):
                 return f"the {name} was trained on windows of val_X: train on train_X only."
             if None in call.windows:
@@ -363,10 +452,28 @@ def _(t):
                 )
 
 
+@looks.at("wrong-targets", "what a training step should predict is not what follows its windows")
+def _(t):
+    for name in t.models:
+        for call, *_ in t.trained(name).steps:
+            if call.targets and call.every_step and call.targets not in _following(t, call):
+                return (
+                    f"the targets of a batch of the {name} are not the characters that follow in "
+                    "its windows: pass the y that one_pass returned with X."
+                )
+
+
+def _following(t, call):
+    """Return the targets that belong to a call: window by window, and step by step."""
+    rows = [t.texts[text][at + 1 : at + 1 + SEQ_LEN] for text, at in call.windows]
+    targets = torch.stack(rows)  # (b, t)
+    return targets.flatten().tolist(), targets.T.flatten().tolist()
+
+
 @looks.at("train-mode", "a model was trained in evaluation mode, or on the last timestep only")
 def _(t):
     for name in t.models:
-        for call, _, _ in t.trained(name).steps:
+        for call, *_ in t.trained(name).steps:
             if not call.training:
                 return f"the {name} was trained after model.eval(): call model.train() first."
             if not call.every_step:
@@ -379,8 +486,8 @@ def _(t):
 def _shown(t, name):
     """Return the positions of the windows that each epoch showed to a model, in their order."""
     return [
-        [place[1] for call, _, _ in steps for place in call.windows]
-        for steps in t.trained(name).epochs()
+        [place[1] for call, *_ in steps for place in call.windows]
+        for steps in t.trained(name).epochs(t.epochs)
     ]
 
 
@@ -434,6 +541,13 @@ def _(t):
                 f"the {name} was shown other windows than the RNN, or in another order: the seed "
                 "of one_pass may depend on the epoch only."
             )
+    sizes = {name: [len(call.windows) for call, *_ in t.trained(name).steps] for name in t.models}
+    for name in sizes:
+        if sizes[name] != sizes["RNN"]:
+            return (
+                f"the {name} was trained in batches of {sizes[name][0]}, the RNN in batches of "
+                f"{sizes['RNN'][0]}: all three take the same."
+            )
 
 
 # ----- The validation -----------------------------------------------------------------------------
@@ -441,35 +555,97 @@ def _(t):
 
 def _validated(t, name):
     """Return the calls of a model outside training that saw windows of val_X."""
-    calls = [c for c in t.trained(name).calls if c != "step" and not c.training]
+    return [c for c in _on_validation(t, name) if not c.training]
+
+
+def _on_validation(t, name):
+    calls = [c for c in t.trained(name).calls if c != "step"]
     return [c for c in calls if any(place and place[0] == "val" for place in c.windows)]
+
+
+def _as_asked(call):
+    """Return whether a call validates at every step on windows that do not overlap."""
+    gaps = _gaps(place[1] for place in call.windows if place)
+    return call.every_step and (not gaps or min(gaps) >= SEQ_LEN)
 
 
 @looks.at("validation-missing", "val_losses do not measure the validation windows")
 def _(t):
     for name in t.models:
         if not _validated(t, name):
+            if _on_validation(t, name):
+                return (
+                    f"the {name} was validated with dropout on: call model.eval() first, as "
+                    "evaluate_model does."
+                )
             return (
                 f"the {name} was never evaluated on windows of val_X: call evaluate_model(model, "
                 "val_X, val_y, criterion, every_step=True) after each epoch."
             )
 
 
-@looks.at("validation-windows", "the validation windows overlap, or only their last step counts")
+@looks.at(
+    "validation-windows", "validation on windows that overlap, on a few, or on their last steps"
+)
 def _(t):
     for name in t.models:
-        for call in _validated(t, name):
-            positions = [place[1] for place in call.windows if place]
-            if (gaps := _gaps(positions)) and min(gaps) < SEQ_LEN:
-                return (
-                    f"the {name} was validated on windows that overlap: evaluate on val_X[49::50], "
-                    "as the first lines of the function choose it."
-                )
-            if not call.every_step:
+        calls = _validated(t, name)
+        if not any(map(_as_asked, calls)):
+            if not any(call.every_step for call in calls):
                 return (
                     f"the {name} was validated on the final timestep of its windows only: pass "
                     "every_step=True, so that it is the measure of training."
                 )
+            return (
+                f"the {name} was validated on windows that overlap: evaluate on val_X[49::50], as "
+                "the first lines of the function choose it."
+            )
+        seen = {place[1] for call in calls for place in call.windows if place}
+        if len(seen) < len(t.splits[2][49::50]) // 2:
+            return (
+                f"the {name} was validated on {len(seen)} window of val_X: evaluate on all of "
+                "val_X[49::50]."
+            )
+
+
+@looks.at("losses-changed")
+def _(t):
+    for name, measured in t.metrics.items():
+        watched = t.trained(name)
+        if any(c != "step" and c.loss is None and c.every_step for c in watched.calls):
+            continue  # another criterion: its numbers are not known
+        trained = [_mean(call for call, *_ in steps) for steps in watched.epochs(t.epochs)]
+        after, validated = False, []
+        for call in watched.calls:
+            if call == "step":
+                validated += [] if after else [[]]
+                after = True
+            elif call in _validated(t, name) and _as_asked(call) and validated:
+                validated[-1].append(call)
+                after = False
+        if len(validated) == t.epochs and not validated[-1]:
+            return (
+                f"the {name} was not validated after its last epoch of training: call "
+                "evaluate_model after train_epoch, epoch by epoch."
+            )
+        validated = [_mean(calls) for calls in validated]
+        for key, known in (("train_losses", trained), ("val_losses", validated)):
+            if len(known) != t.epochs or None in known:
+                continue
+            for epoch, (seen, loss) in enumerate(zip(measured[key], known, strict=True), 1):
+                if not math.isclose(seen, loss, rel_tol=2e-3):
+                    return (
+                        f"number {epoch} of metrics[{name!r}][{key!r}] is {seen:.4g}, but the "
+                        f"loss measured in epoch {epoch} was {loss:.4g}: append each loss to its "
+                        "own list, as it is."
+                    )
+
+
+def _mean(calls):
+    """Return the mean loss per window of some calls; None where there is none."""
+    known = [(call.loss, len(call.windows)) for call in calls if call.loss is not None]
+    total = sum(count for _, count in known)
+    return sum(loss * count for loss, count in known) / total if known else None
 
 
 # ----- The weights that are kept ------------------------------------------------------------------
@@ -483,8 +659,8 @@ def _best(t, name):
 def _weights_of_epoch(t, name):
     """Return the epoch, from 1, whose last weights the returned model holds; None for no epoch."""
     returned = [p.detach().cpu().double().sum().item() for p in t.models[name].parameters()]
-    for epoch, steps in enumerate(t.trained(name).epochs(), 1):
-        pairs = zip(returned, steps[-1][2], strict=False)
+    for epoch, steps in enumerate(t.trained(name).epochs(t.epochs), 1):
+        pairs = zip(returned, steps[-1][-1], strict=False)
         if all(math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-9) for a, b in pairs):
             return epoch
     return None
@@ -505,7 +681,7 @@ def _(t):
     for name in t.models:
         if (epoch := _weights_of_epoch(t, name)) != _best(t, name):
             return (
-                f"{name}'s validation loss was lowest in epoch {_best(t, name)} of {EPOCHS}, but "
+                f"{name}'s validation loss was lowest in epoch {_best(t, name)} of {t.epochs}, but "
                 f"the model returned holds the weights of epoch {epoch}: call best.update with the "
                 "validation loss after every epoch, and best.restore() at the end."
             )
@@ -515,13 +691,14 @@ def _(t):
 def _(t):
     for name, model in t.models.items():
         lowest = min(t.metrics[name]["val_losses"])
-        places = sorted({p[1] for c in _validated(t, name) for p in c.windows if p})
-        *_, val_X, val_y = tiny_splits()
+        calls = filter(_as_asked, _validated(t, name))
+        places = sorted({p[1] for call in calls for p in call.windows if p})
+        *_, val_X, val_y = t.splits
         places = [place for place in places if place < len(val_X)]
         loss = helpers.evaluate_model(
             model, val_X[places], val_y[places], nn.CrossEntropyLoss(), every_step=True
         )
-        if not math.isclose(loss, lowest, abs_tol=1e-3):
+        if not math.isclose(loss, lowest, rel_tol=2e-3):
             return (
                 f"the lowest of metrics[{name!r}]['val_losses'] is {lowest:.3f}, but on the "
                 f"validation windows the model's loss is {loss:.3f}: append what evaluate_model "
@@ -532,7 +709,10 @@ def _(t):
 @looks.at("best-epoch", "best_epoch is not the epoch of the lowest validation loss, from 1")
 def _(t):
     for name in t.models:
-        if (seen := t.metrics[name]["best_epoch"]) != _best(t, name):
+        seen = t.metrics[name]["best_epoch"]
+        if not isinstance(seen, Real) or isinstance(seen, bool):
+            return f"metrics[{name!r}]['best_epoch'] is {describe(seen)}: expected a number."
+        if seen != _best(t, name):
             return (
                 f"metrics[{name!r}]['best_epoch'] is {seen!r}, but the validation loss was lowest "
                 f"in epoch {_best(t, name)}, counted from 1: best.restore() returns it."

@@ -52,6 +52,17 @@ EVERY_STEP = (
     "torch.cat([X[:, 1:], y[:, None]], 1).flatten()",
 )
 
+VAL_LINE, TRAIN_LINE = f"val_loss = {VALIDATE}", f"train_loss, seconds = {TRAIN}"
+VALIDATED_FIRST = {VAL_LINE: "@1", TRAIN_LINE: "@2", "@1": TRAIN_LINE, "@2": VAL_LINE}
+NEW_ADAM = f"optimizer = optim.Adam(model.parameters(), lr={RATE})"
+NEW_MODEL = f"{SEEDED}; model = {CREATE}; {NEW_ADAM}; best.model = model"
+ACCURACY = "(model.eval()(val_X)[0].argmax(-1) == val_y).float().mean().item()"
+BY_HAND = (
+    "criterion({}, {}).item()".format(*EVERY_STEP).replace("X", "val_X").replace("y[", "val_y[")
+)
+SHARED = 'next(iter(metrics.values()), {}).get("train_losses", [])'
+BEST_SO_FAR = 'measured["val_losses"].append(min([val_loss, *measured["val_losses"]]))'
+
 WRONG = [
     # what is returned
     wrong("models-missing", {RETURN: "return metrics"}),
@@ -64,8 +75,15 @@ WRONG = [
     wrong("metrics-length", {VALIDATED: 'measured["val_losses"] = [val_loss]'}),
     wrong("metrics-length", {TRAINED: 'measured["train_losses"] += [train_loss] * 2'}),
     wrong("metrics-length", {KEEP: f"measured['train_losses'] = list('abc'); {KEEP}"}),
+    wrong("metrics-length", {'"train_losses": []': '"train_losses": ' + SHARED}),
     wrong("metrics-swapped", {"train_loss, seconds = train": "seconds, train_loss = train"}),
     wrong("metrics-swapped", {TRAINED: 'measured["train_losses"].append(seconds)'}),
+    wrong("losses-changed", {TRAINED: TRAINED.replace("train_loss)", "val_loss)")}),
+    wrong("losses-changed", {VALIDATED: VALIDATED.replace("val_loss)", "train_loss)")}),
+    wrong("losses-changed", {VALIDATED: BEST_SO_FAR}),
+    wrong("losses-changed", {TRAINED: TRAINED.replace("train_loss)", "2.718 ** train_loss)")}),
+    wrong("losses-changed", {"nn.CrossEntropyLoss()": "nn.CrossEntropyLoss(reduction='sum')"}),
+    wrong("losses-changed", VALIDATED_FIRST),
     # exceptions
     wrong("raised", {VALIDATED: "pass"}),
     wrong("raised", {'"epoch_times": []': '"times": []'}),
@@ -76,6 +94,8 @@ WRONG = [
     wrong("wrong-class", {CLASSES: "[('RNN', CharRNN), ('LSTM', CharGRU), ('GRU', CharLSTM)]"}),
     wrong("model-sizes", {CREATE: "model_class(vocab_size, hidden_dim=64)"}),
     wrong("model-sizes", {CREATE: "model_class(vocab_size + 1)"}),
+    wrong("model-sizes", {CREATE: "model_class(73)"}),
+    wrong("many-models", {TRAIN_LINE: f"{NEW_MODEL}\n{TRAIN_LINE}"}),
     wrong("model-sizes", {CREATE: "model_class(vocab_size, dropout=0.0)"}),
     wrong("seed", {SEEDED: "pass"}),
     wrong("seed", {SEEDED: "torch.manual_seed(7)"}),
@@ -85,6 +105,7 @@ WRONG = [
     wrong("optimizer", {"optim.Adam": "optim.SGD"}),
     wrong("optimizer", {RATE: f"{RATE}, weight_decay=1e-5"}),
     wrong("optimizer", {"optim.Adam": "optim.RMSprop"}),
+    wrong("optimizer", {TRAIN_LINE: f"{NEW_ADAM}\n{TRAIN_LINE}"}),
     wrong("not-trained", {"train_epoch(model, X, y, optimizer, criterion)": "1.0, 1.0"}),
     wrong("frozen-model", {"model.parameters()": "model.output.parameters()"}),
     wrong("learning-rate", {RATE: "0.1"}),
@@ -101,6 +122,12 @@ WRONG = [
     ),
     wrong("trains-on-validation", {"train_epoch(model, X, y,": "train_epoch(model, val_X, val_y,"}),
     wrong("trains-on-validation", {"train_epoch(model, X, y,": "train_epoch(model, X.flip(1), y,"}),
+    wrong("wrong-targets", {TRAIN: TRAIN.replace("X, y", "X, train_y[:len(X)]")}),
+    wrong("wrong-targets", {TRAIN: TRAIN.replace("X, y", "X, X[:, -1]")}),
+    wrong(
+        "wrong-targets",
+        {TRAIN: f"model.train() and {OWN_EPOCH.format(EVERY_STEP[0], 'X.flatten()')}"},
+    ),
     wrong("train-mode", {TRAIN: OWN_EPOCH.format("model(X)[0]", "y")}),
     wrong("train-mode", {TRAIN: f"model.eval() and {OWN_EPOCH.format(*EVERY_STEP)}"}),
     # its windows
@@ -118,15 +145,21 @@ WRONG = [
     wrong("same-pass", {"seed=epoch": "seed=0"}),
     wrong("same-pass", {"seed=epoch": "seed=SEED"}),
     wrong("other-batches", {"seed=epoch": "seed=100 * len(name) + epoch"}),
+    wrong(
+        "other-batches",
+        {TRAIN: TRAIN.replace("criterion)", "criterion, 32 if name == 'RNN' else 8)")},
+    ),
     # the validation
     wrong("validation-missing", {SUBSET: "val_X, val_y = train_X, train_y"}),
     wrong("validation-missing", {VALIDATE: "train_loss"}),
-    wrong("validation-missing", {VALIDATE: f"{VALIDATE} + 1"}),
+    wrong("losses-changed", {VALIDATE: f"{VALIDATE} + 1"}),
     wrong("validation-missing", {VALIDATE: VALIDATE.replace("val_X, val_y", "X, y")}),
     wrong("validation-windows", {VALIDATE: FINAL_STEP}),
     wrong("validation-windows", {SUBSET: ""}),
     wrong("validation-windows", {SUBSET: "val_X, val_y = val_X[:50], val_y[:50]"}),
     wrong("validation-windows", {SUBSET: "", VALIDATE: FINAL_STEP}),
+    wrong("validation-windows", {SUBSET: "val_X, val_y = val_X[:1], val_y[:1]"}),
+    wrong("validation-missing", {VALIDATE: BY_HAND.replace("model", "model.train()")}),
     # the weights that are kept
     wrong("untrained-returned", {KEEP: KEEP.replace("model,", "model_class(vocab_size),")}),
     wrong("untrained-returned", {RETURN: f"return {UNTRAINED}, metrics"}),
@@ -134,6 +167,11 @@ WRONG = [
     wrong("best-weights", {UPDATE: "pass", RESTORE: f"best.update(1.0); {RESTORE}"}),
     wrong("best-weights", {UPDATE: "best.update(train_loss)"}),
     wrong("best-weights", {UPDATE: "best.update(-val_loss)"}),
+    wrong("best-weights", {UPDATE: "best.update(epoch)"}),
+    wrong("best-weights", {UPDATE: "epoch or best.update(val_loss)"}),
+    wrong("best-epoch", {UPDATE: f"{UPDATE}; {UPDATE}"}),
+    wrong("best-epoch", {"best.restore()": "best.restore() and 1"}),
+    wrong("best-epoch", {RESTORE: f"{RESTORE}; measured['best_epoch'] = torch.tensor([1, 2])"}),
     wrong("best-epoch", {"best.restore()": "best.restore() - 1"}),
     wrong("best-epoch", {"best.restore()": "best.restore() and epochs"}),
     wrong("best-epoch", {"best.restore()": "best.restore() and best.best_loss"}),
@@ -144,6 +182,11 @@ RIGHT = [
     # validation on other windows that do not overlap
     right({SUBSET: "val_X, val_y = val_X[::50], val_y[::50]"}),
     right({SUBSET: "val_X, val_y = val_X[7::8], val_y[7::8]"}),
+    # validation by hand, a measure of one's own beside the loss
+    right({VALIDATE: BY_HAND.replace("model", "model.eval()")}),
+    right({VALIDATED: f"{VALIDATED}; accuracy = {ACCURACY}"}),
+    right({VALIDATED: f"{VALIDATED}; accuracy = {FINAL_STEP}"}),
+    right({VALIDATED: VALIDATED.replace("val_loss)", "round(val_loss, 3))")}),
     # copies of the models, other ways to write it
     right({KEEP: KEEP.replace("model,", "__import__('copy').deepcopy(model),")}),
     right({CREATE: "model_class(vocab_size, 128, 256, 2, 0.3)"}),
