@@ -24,7 +24,7 @@ SUPPLIES = {
     "lab": "__init__.py goal.py last_step.py memory.py ngram.py progress.py recurrences.py"
     " series.py study.py takeaways.py trained.py",
     "lab/checks": "__init__.py hints.toml results.py rule.py todo_1_models.py todo_5_training.py"
-    " todo_6_outputs.py todo_9_decision.py",
+    " todo_6_outputs.py todo_8_figures.py todo_9_decision.py",
     "lab/phone": "__init__.py int8.py keystrokes.py pareto.py runtimes.py table.py text.py"
     " requirements.txt",
     "data": "__init__.py README.md sample.txt wikitext.py",

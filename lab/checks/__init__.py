@@ -6,7 +6,13 @@ texts of their own, and leave the student's models, the global random state and 
 """
 
 import helpers
-from lab.checks import todo_1_models, todo_5_training, todo_6_outputs, todo_9_decision
+from lab.checks import (
+    todo_1_models,
+    todo_5_training,
+    todo_6_outputs,
+    todo_8_figures,
+    todo_9_decision,
+)
 from lab.checks.results import (
     CHECKS,
     PARAGRAPH_POINTS,
@@ -80,8 +86,8 @@ def performance(performance_table, models, metrics, test_X, test_y):
 def figures(learning_curves, tradeoff_figure, performance_table):
     """Return the CheckResult of TODO 8: two figures that show data and say of what."""
     _attempted(learning_curves, tradeoff_figure)
-    trial = todo_6_outputs.Figures(learning_curves, tradeoff_figure, performance_table)
-    todo_6_outputs.figures.judge(trial)
+    trial = todo_8_figures.Figures(learning_curves, tradeoff_figure, performance_table)
+    todo_8_figures.figures.judge(trial)
     return "Both figures show data, with labels, and the points are those of the table."
 
 

@@ -5,13 +5,12 @@ import re
 from functools import cached_property
 from numbers import Real
 
-import pandas as pd
-
 import helpers
 from helpers import MODELS
 from lab import goal
 from lab.checks.rule import Looks, describe, not_one_per_model
-from lab.checks.todo_6_outputs import QUALITY
+from lab.checks.todo_6_outputs import fault_of, with_model_column
+from lab.checks.todo_8_figures import QUALITY
 
 long_context, recommendation = Looks(), Looks()
 
@@ -27,8 +26,8 @@ def _(spans):
     for name, span in spans.items():
         if isinstance(span, bool) or not isinstance(span, Real) or span not in POSSIBLE:
             return (
-                f"spans[{name!r}] is {span!r}: expected the number that memory_span returns, one "
-                f"of {POSSIBLE}."
+                f"spans[{name!r}] is {describe(span)}: expected the number that memory_span "
+                f"returns, one of {POSSIBLE}."
             )
 
 
@@ -48,7 +47,8 @@ class Decision:
 
     def __init__(self, name, evidence, paragraph, table, spans, requirements):
         self.name, self.evidence, self.paragraph = name, evidence, paragraph
-        self.measured, self.spans, self.requirements = _by_column(table), spans, requirements
+        self.measured, self.spans = with_model_column(table), spans
+        self.requirements = requirements
 
     @cached_property
     def table(self):
@@ -61,17 +61,11 @@ class Decision:
         return goal.requirements_met(self.measured, self.spans, self.requirements)
 
 
-def _by_column(table):
-    """Return a table with the models' names in a column."""
-    indexed = isinstance(table, pd.DataFrame) and table.index.name == "Model"
-    return table.reset_index() if indexed else table
-
-
 @recommendation.at("recommendation-unknown", "recommendation is not one of the three names")
 def _(d):
     if not isinstance(d.name, str) or d.name not in MODELS:
         hint = [model for model in MODELS if isinstance(d.name, str) and model in d.name.upper()]
-        meant = f" Write {hint[0]!r}." if hint else ""
+        meant = f" Write {hint[0]!r}." if len(hint) == 1 else " Name one." * bool(hint)
         return f"recommendation is {describe(d.name)}: expected one of {', '.join(MODELS)}.{meant}"
 
 
@@ -80,7 +74,7 @@ def _(d):
     if not isinstance(d.evidence, dict) or not d.evidence:
         return f"evidence is {describe(d.evidence)}: expected a dict of numbers by their names."
     for column, number in d.evidence.items():
-        if isinstance(number, bool) or not isinstance(number, Real) or math.isnan(number):
+        if isinstance(number, bool) or not isinstance(number, Real) or not math.isfinite(number):
             return f"evidence[{column!r}] is {describe(number)}: expected a number."
 
 
@@ -92,22 +86,20 @@ def _(d):
     ):
         if value is None:
             return f"{name} is None: fill in TODO {todo} first."
-    if not isinstance(d.measured, pd.DataFrame) or "Model" not in d.measured:
-        return f"performance_table is {describe(d.measured)}: its check, of TODO 7, says more."
-    for names, what in ((set(d.measured["Model"]), "performance_table"), (d.spans, "spans")):
-        if not isinstance(d.spans, dict) or (missing := [n for n in MODELS if n not in names]):
-            lacks = " and ".join(missing) if isinstance(d.spans, dict) else "its dict"
-            return f"{what} lacks {lacks}: a recommendation compares all three models."
-    needed = ("Parameters", "Test Perplexity", "Inference Speed (ms)")
-    if missing := [column for column in needed if column not in d.measured]:
-        return f"performance_table lacks the columns {missing}: its check, of TODO 7, says more."
+    if fault := fault_of(d.measured, ("Parameters", "Test Perplexity", "Inference Speed (ms)")):
+        return f"{fault} Its check, of TODO 7, says more."
+    if fault := not_one_per_model(d.spans, "spans", "a memory span"):
+        return f"{fault} A recommendation compares all three."
+    for name, span in d.spans.items():
+        if isinstance(span, bool) or not isinstance(span, Real):
+            return f"spans[{name!r}] is {describe(span)}: its check, of TODO 9, says more."
 
 
 @recommendation.at(
     "recommendation-unsupported", "another model is the smallest that meets the requirements"
 )
 def _(d):
-    meets = d.met.all(axis=1)
+    meets = d.met.loc[list(MODELS)].all(axis=1)
     if not meets.any():
         return None
     if not meets[d.name]:
@@ -136,13 +128,16 @@ def _(d):
             )
         value = float(d.table.loc[d.name, column])
         comparable = column == "Parameters" or not helpers.quick()
-        if comparable and not _as_shown(float(number), value):
-            return f"evidence[{column!r}] is {number:g}, but the {d.name} has {value:g} there."
+        exact = column == "Parameters"
+        if comparable and not (number == value if exact else _as_shown(float(number), value)):
+            return (
+                f"evidence[{column!r}] is {number:,.7g}, but the {d.name} has {value:,.7g} there."
+            )
 
 
 def _as_shown(number, value):
     """Return whether a number is a measured one, or what a table shows of it when rounded."""
-    if math.isclose(number, value, rel_tol=0.01):
+    if math.isclose(number, value, rel_tol=0.01) or number == float(f"{value:.2g}"):
         return True
     digits = len(f"{number:.10g}".partition(".")[2])
     return bool(digits) and abs(number - value) <= 0.5001 * 10**-digits
@@ -164,5 +159,5 @@ def _(d):
             f"paragraph is {describe(d.paragraph)}: expected what you would write to the product "
             "manager, in some sentences."
         )
-    if d.name.lower() not in re.findall(r"[a-z]+", d.paragraph.lower()):
+    if not re.search(rf"\b(char)?{d.name.lower()}s?\b", d.paragraph.lower()):
         return f"paragraph does not name the {d.name}, which recommendation recommends."

@@ -16,6 +16,7 @@ MEASURED = pd.DataFrame(
 )
 ASKED = goal.Requirements(20, 1_400_000, load=4, span=64, perplexity_margin=0.05)
 FINER = MEASURED.assign(**{"Inference Speed (ms)": [2.04, 2.51, 5.449]})
+SLOWER = MEASURED.assign(**{"Inference Speed (ms)": [3.1, 4.2, 10.4]})
 GOOD_LSTM = {"Inference Speed (ms)": 2.5, "Test Perplexity": 6.629}
 GOOD = {"Parameters": 719_305, "Test Perplexity": 6.62}
 
@@ -35,6 +36,7 @@ WRONG = [
     decided("recommendation-unknown", None, GOOD),
     decided("recommendation-unknown", "CharGRU", GOOD),
     decided("recommendation-unknown", ["GRU"], GOOD),
+    decided("recommendation-unknown", "LSTM or GRU", GOOD),
     # a model that does not meet the requirements, or is larger than one that does
     decided("recommendation-unsupported", "GRU", GOOD, latency_ms=3),
     decided("recommendation-unsupported", "LSTM", {"Memory Span": 128}, parameters=800_000),
@@ -48,15 +50,22 @@ WRONG = [
     decided("models-incomplete", "GRU", GOOD, table=MEASURED.tail(2)),
     decided("models-incomplete", "GRU", GOOD, table=MEASURED.drop(columns="Test Perplexity")),
     decided("models-incomplete", "GRU", GOOD, table={"GRU": GOOD}),
+    decided("models-incomplete", "GRU", GOOD, table=MEASURED.astype(str)),
+    decided("models-incomplete", "GRU", GOOD, table=pd.concat([MEASURED, MEASURED])),
+    decided("models-incomplete", "GRU", GOOD, spans=[2, 128, 128]),
+    decided("models-incomplete", "GRU", GOOD, spans={name: [span] for name, span in SPANS.items()}),
+    decided("models-incomplete", "GRU", GOOD, spans=dict.fromkeys(SPANS)),
     # no numbers
     decided("evidence-missing", "GRU", {}),
     decided("evidence-missing", "GRU", None),
     decided("evidence-missing", "GRU", "6.62"),
     decided("evidence-missing", "GRU", {"Test Perplexity": "6.62"}),
     decided("evidence-missing", "GRU", {"Test Perplexity": float("nan")}),
+    decided("evidence-missing", "GRU", {"Test Perplexity": float("inf")}),
     # other numbers than the model's
     decided("evidence-mismatch", "GRU", GOOD | {"Test Perplexity": 5.0}),
     decided("evidence-mismatch", "GRU", {"Parameters": 949_705}),
+    decided("evidence-mismatch", "GRU", {"Parameters": 723_000, "Test Perplexity": 6.62}),
     decided("evidence-mismatch", "GRU", {"Perplexity": 6.62}),
     decided("evidence-mismatch", "GRU", {"Memory Span": 64}),
     decided("evidence-mismatch", "GRU", {"Test Perplexity": 6.5}),
@@ -81,11 +90,14 @@ RIGHT = [
     decided(None, "GRU", {"Test Perplexity": 6.6}),
     decided(None, "GRU", {"Test Perplexity": 6.62, "Inference Speed (ms)": 5.4}),
     decided(None, "GRU", {"Test Perplexity": 6.6, "Inference Speed (ms)": 5.4}, table=FINER),
+    decided(None, "GRU", GOOD | {"Inference Speed (ms)": 10}, table=SLOWER),
     # the table in another form
     decided(None, "GRU", GOOD, table=MEASURED.set_index("Model")),
     decided(None, "GRU", GOOD, table=MEASURED.astype(object).sort_values("Parameters")),
     # a paragraph that writes the name its own way
     decided(None, "GRU", GOOD, paragraph="A gru, since it meets all that we were asked for."),
+    decided(None, "GRU", GOOD, paragraph="I recommend CharGRU: it is the smallest that meets all."),
+    decided(None, "GRU", GOOD, paragraph="GRUs are the smallest models that meet what was asked."),
     # no model meets them
     decided(None, "LSTM", {"Memory Span": 128}, span=256),
     decided(None, "RNN", {"Test Perplexity": 7.14}, parameters=500_000),

@@ -9,6 +9,9 @@ from tests.answers import right, wrong
 PROMPT = "the "
 
 
+TURNED = {"RNN": "RNN", "LSTM": "GRU", "GRU": "LSTM"}  # two texts under each other's name
+
+
 def texts(write, temperatures=(0.5, 1.0)):
     return {name: {t: write(name, t) for t in temperatures} for name in MODELS}
 
@@ -41,6 +44,8 @@ WRONG = [
         "samples-untrained", with_gru(lambda w: {t: w("GRU", t, trained=False) for t in (0.5, 1)})
     ),
     wrong("samples-untrained", lambda write: texts(lambda n, t: write(n, t, trained=False))),
+    wrong("samples-untrained", lambda w: texts(lambda n, t: w(TURNED[n], t))),
+    wrong("samples-untrained", with_gru(lambda w: {50: w("GRU", 0.5), 100: w("GRU", 1.0)})),
     wrong("samples-untrained", with_gru({t: PROMPT + f"xyz{t} " * 30 for t in (0.5, 1.0)})),
     wrong("samples-untrained", with_gru(lambda w: {t: w("GRU", t) + "\u2603" for t in (0.5, 1.0)})),
 ]
@@ -48,6 +53,7 @@ RIGHT = [
     right(texts),
     right(lambda write: texts(write, (0.3, 0.8, 1.2))),
     right(lambda write: texts(write, (1, 2))),
+    right(lambda write: texts(write, (0.01, 0.02))),
     right(
         lambda write: {
             name: {t: text[:60] for t, text in of.items()} for name, of in texts(write).items()

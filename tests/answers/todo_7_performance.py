@@ -4,7 +4,9 @@ It is given what the notebook has by then: (table, models, metrics, test_X, test
 """
 
 import copy
+import math
 
+import pandas as pd
 import torch
 from torch import nn
 
@@ -45,6 +47,7 @@ def each(column, change):
     return lambda table, *_: table.assign(**{column: change(table[column])})
 
 
+ROW = pd.DataFrame({"Model": ["8-gram"], "Parameters": [151_374], "Test Perplexity": [6.482]})
 SPEED, EPOCH = "Inference Speed (ms)", "Avg Epoch Time (s)"
 WRONG = [
     # no table, or one without some of its columns, rows or numbers
@@ -55,6 +58,11 @@ WRONG = [
     wrong("table-columns", lambda table, *_: table.T),
     wrong("table-columns", lambda table, *_: table.assign(Parameters=table["Parameters"].map(str))),
     wrong("table-columns", lambda table, *_: table.replace({"Model": {"GRU": "LSTM"}})),
+    wrong("table-columns", lambda table, *_: helpers.show_table(table)),
+    wrong("table-columns", lambda table, *_: pd.concat([table, table])),
+    wrong("table-columns", lambda table, *_: pd.concat([table, table], axis=1)),
+    wrong("table-columns", lambda table, *_: pd.concat([table, ROW])),
+    wrong("table-columns", lambda table, *_: table.replace({"Model": {"GRU": "gru"}})),
     # a table of other models, or other numbers in it
     wrong("table-stale", rescored),
     wrong("table-stale", lambda table, *_: table.assign(Model=["LSTM", "RNN", "GRU"])),
@@ -64,6 +72,9 @@ WRONG = [
     wrong("table-stale", put("LSTM", "Best Epoch", 1)),
     wrong("table-stale", put("LSTM", "Parameters", 7)),
     wrong("table-stale", each(EPOCH, lambda times: times * 1000)),
+    wrong("table-stale", each("Test Perplexity", lambda values: values.map(math.log))),
+    wrong("table-stale", put("GRU", "Test Perplexity", -1.0)),
+    wrong("table-stale", put("GRU", "Bits per Character", 1.0)),
     # a table of other windows
     wrong("table-stale", of_windows(lambda of: of[: len(of) // 2])),
     wrong("table-stale", of_windows(lambda of: of[::2])),
@@ -80,6 +91,9 @@ RIGHT = [
     right(lambda table, *_: table[::-1].reset_index(drop=True)),
     right(lambda table, *_: table.sort_values("Test Perplexity")),
     right(lambda table, *_: table.set_index("Model")),
+    right(lambda table, *_: table.set_index("Model", drop=False)),
+    right(lambda table, *_: table.set_index("Model").rename_axis(None)),
+    right(lambda table, *_: table.round(2)),
     right(lambda table, *_: table.astype(object)),
     right(lambda table, *_: table.assign(Remark="mine")),
     right(lambda table, *_: table.round(4)),

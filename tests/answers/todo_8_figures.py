@@ -1,6 +1,7 @@
 """TODO 8: figures. An answer is the two figures, learning_curves and tradeoff_figure."""
 
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle
 
 from tests.answers import right, wrong
 from tests.answers.todo_10_recommendation import MEASURED
@@ -90,12 +91,81 @@ def empty():
     return figure
 
 
+def of_points(write):
+    """Return a figure of all three points in one scatter, on which ``write(axes)`` goes on."""
+    figure = Figure()
+    axes = figure.subplots()
+    axes.scatter(MEASURED["Parameters"], MEASURED["Test Perplexity"])
+    for name, *place in MEASURED[["Model", "Parameters", "Test Perplexity"]].to_numpy():
+        axes.annotate(name, place)
+    axes.set(xlabel="parameters", ylabel="perplexity")
+    write(axes)
+    return figure
+
+
+def two_panels(names=None, costs=None, lying=False, inside=False):
+    """Return a figure of bars: a quality on the left, a cost on the right."""
+    figure = Figure()
+    names = list(MEASURED["Model"]) if names is None else names
+    costs = MEASURED["Parameters"] if costs is None else costs
+    columns = {"Test Perplexity": MEASURED["Test Perplexity"], "Parameters": costs}
+    for axes, (column, values) in zip(figure.subplots(1, 2), columns.items(), strict=True):
+        (axes.barh if lying else axes.bar)(names, values)
+        for i, (name, value) in enumerate(zip(names, values, strict=True)):
+            if inside:
+                axes.text(*((value / 2, i) if lying else (i, value / 2)), name)
+        axes.set(xlabel=column if lying else "model", ylabel="model" if lying else column)
+    return figure
+
+
+def with_two_legends(axes):
+    for name, x, y in MEASURED[["Model", "Parameters", "Test Perplexity"]].to_numpy():
+        axes.scatter(x, y, label=name)
+    axes.add_artist(axes.legend())
+    axes.legend(["all"], loc="lower left")
+
+
+def rounded(axes):
+    axes.clear()
+    points = (MEASURED["Parameters"] / 1e6).round(2), MEASURED["Test Perplexity"].round(1)
+    for name, x, y in zip(MEASURED["Model"], *points, strict=True):
+        axes.plot(x, y, "o", label=name.lower())
+    axes.legend()
+    axes.set(xlabel="million parameters", ylabel="PPL (of 73 answers)")
+
+
+def empty_curves():
+    figure = Figure()
+    axes = figure.subplots()
+    axes.plot([], [])
+    axes.set(xlabel="epoch", ylabel="loss")
+    return figure
+
+
+def curves_of_models():
+    """Return learning curves that pass by the table's numbers: the losses of three epochs."""
+    figure = Figure()
+    axes = figure.subplots()
+    for name, *losses in MEASURED[["Model", *LATENCY]].to_numpy():
+        axes.plot([1, 2], losses, label=name)
+    axes.legend()
+    axes.set(xlabel="epoch", ylabel="loss")
+    return figure
+
+
+def a_pie(axes):
+    axes.clear()
+    axes.pie(MEASURED["Parameters"], labels=MEASURED["Model"])
+    axes.set(xlabel="parameters", ylabel="model")
+
+
 WRONG = [
     # no figure, or nothing in it
     wrong("figure-empty", curves(), None),
     wrong("figure-empty", None, plotted()),
     wrong("figure-empty", curves(), empty()),
     wrong("figure-empty", curves(), plotted().axes[0]),
+    wrong("figure-empty", empty_curves(), plotted()),
     # an axis or a model without its name
     wrong("axes-unlabelled", curves(), plotted(xlabel="")),
     wrong("axes-unlabelled", curves(), plotted(ylabel=" ")),
@@ -107,10 +177,16 @@ WRONG = [
     wrong("tradeoff-points", curves(), plotted("Test Perplexity", "Test Perplexity")),
     wrong("tradeoff-points", curves(), plotted(how="bars")),
     wrong("tradeoff-points", curves(), plotted(unit=1.3)),
+    wrong("tradeoff-points", curves(), of_points(a_pie)),
+    wrong("tradeoff-points", curves(), curves_of_models()),
+    wrong("tradeoff-points", curves(), two_panels(costs=[1, 2, 3])),
     # names at other points, labels of other measures
     wrong("tradeoff-names", curves(), plotted(names=["LSTM", "GRU", "RNN"])),
     wrong("tradeoff-names", curves(), plotted(*LATENCY, how="line", names=["GRU", "LSTM", "RNN"])),
     wrong("tradeoff-names", curves(), plotted(how="text", names=["GRU", "LSTM", "RNN"])),
+    wrong("tradeoff-names", curves(), plotted(how="legend", names=["LSTM", "GRU", "RNN"])),
+    wrong("tradeoff-names", curves(), two_panels(names=["LSTM", "RNN", "GRU"])),
+    wrong("tradeoff-names", curves(), two_panels(costs=sorted(MEASURED["Parameters"]))),
     wrong("tradeoff-labels", curves(), plotted(xlabel="latency (ms)")),
     wrong("tradeoff-labels", curves(), plotted(ylabel="parameters")),
     wrong("tradeoff-labels", curves(), plotted(*LATENCY, xlabel="number of parameters")),
@@ -128,4 +204,14 @@ RIGHT = [
     right(curves(), with_colour_bar()),
     right(curves(), twin_axes()),
     right(curves(), shared_axes()),
+    right(curves(), two_panels()),
+    right(curves(), two_panels(inside=True)),
+    right(curves(), two_panels(lying=True, inside=True)),
+    right(curves(), of_points(with_two_legends)),
+    right(curves(), of_points(rounded)),
+    right(curves(), of_points(lambda axes: axes.add_patch(Circle((5e5, 7), 0.1)))),
+    right(curves(), of_points(lambda axes: axes.text(0.8, 0.9, "RNN", transform=axes.transAxes))),
+    right(curves(), of_points(lambda axes: axes.text(3e5, 7.0, "recommended: GRU"))),
+    right(curves(), plotted(*LATENCY, xlabel="evaluation time (ms)")),
+    right(curves(), plotted(xlabel="number of trainable values")),
 ]

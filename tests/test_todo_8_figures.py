@@ -1,0 +1,27 @@
+"""TODO 8: what the check of the figures finds."""
+
+import pytest
+
+from lab import checks
+from tests.answers import assert_breaks, cases, todo_8_figures
+from tests.answers.todo_10_recommendation import MEASURED
+
+
+@pytest.mark.parametrize("rule, learning_curves, tradeoff_figure", cases(todo_8_figures))
+def test_both_figures_show_data_and_say_of_what(rule, learning_curves, tradeoff_figure):
+    assert_breaks(rule, checks.figures(learning_curves, tradeoff_figure, MEASURED))
+
+
+def test_the_learning_curves_are_no_trade_off():
+    figure = todo_8_figures.plotted()
+    assert_breaks("tradeoff-points", checks.figures(figure, figure, MEASURED))
+
+
+@pytest.mark.parametrize(
+    "table", [None, MEASURED.tail(2), MEASURED.to_dict(), MEASURED.astype(str)], ids=type
+)
+def test_a_table_that_is_none_is_named(table):
+    figures = todo_8_figures.curves(), todo_8_figures.plotted()
+    result = checks.figures(*figures, table)
+    assert_breaks("tradeoff-points", result)
+    assert "its check, of TODO 7, says more" in result.message.lower().replace("todo", "TODO")
