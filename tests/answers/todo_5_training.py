@@ -83,7 +83,7 @@ WRONG = [
     wrong("losses-changed", {VALIDATED: BEST_SO_FAR}),
     wrong("losses-changed", {TRAINED: TRAINED.replace("train_loss)", "2.718 ** train_loss)")}),
     wrong("losses-changed", {"nn.CrossEntropyLoss()": "nn.CrossEntropyLoss(reduction='sum')"}),
-    wrong("losses-changed", VALIDATED_FIRST),
+    wrong("validation-missing", VALIDATED_FIRST),
     # exceptions
     wrong("raised", {VALIDATED: "pass"}),
     wrong("raised", {'"epoch_times": []': '"times": []'}),
