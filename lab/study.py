@@ -253,7 +253,8 @@ def seeds_on_more_text(folder=STUDY):
 def contexts(folder=STUDY):
     """Return the test perplexities by how many of the last characters a prediction may read.
 
-    A row for each size of the training text and model, a column for each number of characters.
+    A row for each size of the training text and model, a column for each number of characters, and
+    the least of these that comes within 1 % of the most, as "enough".
     """
     counted = pd.read_csv(folder / "counted.csv").query("corpus != 'sample'")
     rows = pd.concat([_best_rates(folder), counted.assign(model="counting")])
@@ -262,7 +263,8 @@ def contexts(folder=STUDY):
         [c for c in rows if c.startswith("within_")]
     ].mean()
     order = rows.drop_duplicates("trained").sort_values(["characters", "parameters"])["trained"]
-    return np.exp(within.loc[order]).rename(columns=lambda name: name.removeprefix("within_"))
+    table = np.exp(within.loc[order]).rename(columns=lambda name: int(name.removeprefix("within_")))
+    return table.assign(enough=table.le(1.01 * table[max(table)], axis=0).idxmax(axis=1))
 
 
 def plot_text_sizes(folder=STUDY):

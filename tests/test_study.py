@@ -75,7 +75,7 @@ def test_text_sizes_are_means_over_seeds_at_the_rate_that_validation_chose(made_
     table = study.text_sizes(folder=folder)
     assert list(table.columns) == ["RNN", "LSTM", "GRU", "counting"]
     assert table.loc[1_000, "RNN"] == pytest.approx(np.exp(2.0))
-    assert study.contexts(folder).loc["9,000, counting", "4"] == pytest.approx(np.exp(1.7))
+    assert study.contexts(folder).loc["9,000, counting", 4] == pytest.approx(np.exp(1.7))
     assert study.seeds_on_more_text(folder).startswith("1,000 characters RNN 2, LSTM 2, GRU 2; 9,0")
     figure = study.plot_text_sizes(folder)
     assert len(figure.axes[0].lines) == 8  # means and seeds of four

@@ -197,7 +197,8 @@ def _text_sections():
         "Without the characters of `<unk>`, all of which but the first are nearly free:",
         markdown("test perplexity", _rows(study.text_sizes("outside_unk"))),
         "How far back a prediction looks: test perplexity when it may read only so many of the "
-        f"last characters, on every {jobs.EVERY}th character.",
+        f"last characters, on every {jobs.EVERY}th character, and how many are enough to come "
+        "within 1 % of 128.",
         markdown("trained on, model", _rows(study.contexts())),
     ]
 
@@ -205,7 +206,7 @@ def _text_sections():
 def _rows(table):
     """Return a table of numbers as rows by name, for markdown."""
     return {
-        name if isinstance(name, str) else f"{name:,}": {c: f"{v:.2f}" for c, v in row.items()}
+        name if isinstance(name, str) else f"{name:,}": {c: f"{v:g}" if c == "enough" else f"{v:.2f}" for c, v in row.items()}
         for name, row in table.iterrows()
     }
 
