@@ -9,6 +9,7 @@ import json
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 
 from course.make_exercise import EXERCISE, FOLDED, ROOT, SOLUTION, todo_number
 from lab import checks
@@ -43,6 +44,14 @@ def run_filled(k, cells=slice(None)):
     ).execute()
     printed = "".join(output.get("text", "") for output in notebook.cells[-1].outputs)
     return notebook, json.loads(printed.splitlines()[-1])
+
+
+def test_the_first_cell_says_which_folder_it_needs(tmp_path):
+    notebook = nbformat.read(EXERCISE, as_version=4)
+    client = NotebookClient(notebook, resources={"metadata": {"path": str(tmp_path)}})
+    with pytest.raises(CellExecutionError, match=r"helpers\.py beside this notebook") as failed:
+        client.execute()
+    assert f"In {tmp_path.resolve()} we need" in failed.value.evalue
 
 
 def test_todos_are_numbered_without_a_gap():
