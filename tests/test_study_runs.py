@@ -54,9 +54,6 @@ def test_span_rates_are_the_best_of_the_pilot():
         assert best["rate"] == rate, name
 
 
-UNFINISHED = ("spans", "text-sizes")
-
-
 def _missing(names, folder, text, monkeypatch):
     shutil.copytree(study.FOLDER, folder / "study")
     versions = json.loads((study.FOLDER / "settings.json").read_text())["versions"]
@@ -66,13 +63,7 @@ def _missing(names, folder, text, monkeypatch):
 
 
 def test_nothing_is_missing(tmp_path, sample, monkeypatch):
-    names = [name for name in parts.PARTS if name not in UNFINISHED]
-    assert _missing(names, tmp_path, sample[0], monkeypatch) == []
-
-
-@pytest.mark.xfail(strict=True, reason="the study has not run all of these parts yet")
-def test_the_longest_parts_are_whole(tmp_path, sample, monkeypatch):
-    assert _missing(UNFINISHED, tmp_path, sample[0], monkeypatch) == []
+    assert _missing(list(parts.PARTS), tmp_path, sample[0], monkeypatch) == []
 
 
 def test_wikitext_2_has_been_compared():

@@ -207,7 +207,7 @@ def _rows(table):
     """Return a table of numbers as rows by name, for markdown."""
     return {
         name if isinstance(name, str) else f"{name:,}": {
-            c: f"{v:g}" if c == "enough" else f"{v:.2f}" for c, v in row.items()
+            str(c): f"{v:g}" if c == "enough" else f"{v:.2f}" for c, v in row.items()
         }
         for name, row in table.iterrows()
     }
