@@ -149,7 +149,7 @@ def test_the_kernels_interrupt_in_the_middle_of_an_epoch(tmp_path, quick):
         cell.source = f"import os\nopen({str(pid)!r}, 'w').write(str(os.getpid()))\n{cell.source}"
         for cell in notebook.cells:  # the key's paragraph and samples need all three models
             if cell.id in ("recommendation", "marked-examples"):
-                cell.source = "recommendation, evidence = 'RNN', {}"
+                cell.source = "recommendation, evidence, paragraph = 'RNN', {}, ''"
             if cell.cell_type == "code":
                 cell.outputs = []
         threading.Thread(target=interrupt, args=[notebook], daemon=True).start()

@@ -1,6 +1,7 @@
 """TODO 6 and 7: what the checks of the texts and of the table find."""
 
 import copy
+import functools
 
 import pytest
 import torch
@@ -18,7 +19,9 @@ def text():
     return chars, char2idx, idx2char, helpers.prepare_sequences(text, char2idx, seq_len=20)
 
 
-@pytest.fixture(scope="module", params=["0", "1"], ids=["full", "quick"])
+@pytest.fixture(
+    scope="module", params=["0", pytest.param("1", marks=pytest.mark.slow)], ids=["full", "quick"]
+)
 def mode(request):
     """At full length, then in quick mode, in which submissions are graded."""
     with pytest.MonkeyPatch.context() as patch:
@@ -52,6 +55,7 @@ def write(namespace, text, trained):
     models = {True: trained[1]}
     models[False] = {n: c(len(chars)) for n, c in namespace["MODEL_CLASSES"].items()}
 
+    @functools.cache
     def written(name, temperature, trained=True):
         prompt = todo_6_samples.PROMPT
         model = models[trained][name]

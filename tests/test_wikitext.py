@@ -139,7 +139,7 @@ def test_a_minute_is_the_limit():
     assert wikitext.FIRST_CONTACT_SECONDS + wikitext.STALL_SECONDS < 60
 
 
-@pytest.mark.parametrize("fault", [stalls, too_many_requests])
+@pytest.mark.parametrize("fault", [stalls, pytest.param(too_many_requests, marks=pytest.mark.slow)])
 def test_a_transfer_that_stalls_is_stopped(fault, tmp_path):
     with running_hub(of_the_text(fault)) as hub:
         outcome = load(hub.endpoint, tmp_path, tmp_path, stall=8)
