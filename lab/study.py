@@ -281,11 +281,11 @@ def plot_text_sizes(folder=STUDY):
     axes.set_xticks(table.index, [f"{characters:,}" for characters in table.index])
     axes.minorticks_off()
     apart = table[list(MODELS)].min(axis=1) / table["counting"] - 1
-    axes.set(
-        title="WikiText-2 (validation split, tokenised form), each network until it has learned:\n"
-        f"the best against counting {', '.join(f'{value:+.0%}' for value in apart)}",
-        xlabel="characters trained on",
-        ylabel="test perplexity",
+    axes.set(xlabel="characters trained on", ylabel="test perplexity")
+    axes.set_title(
+        "WikiText-2 (validation split, tokenised form), each network until it has learned:\n"
+        f"the best against counting {', '.join(f'{value:+.1%}' for value in apart)}",
+        fontsize="medium",
     )
     axes.legend()
     axes.grid(alpha=0.3)
