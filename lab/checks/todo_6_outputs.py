@@ -14,6 +14,7 @@ import helpers
 from helpers import MODELS
 from lab.checks.rule import Looks, describe, not_one_per_model
 from lab.checks.todo_1_models import expected_parameters
+from lab.checks.todo_5_training import KEYS
 
 samples, performance = Looks(), Looks()
 
@@ -139,7 +140,6 @@ def _surprise(model, text, t, temperature):
 
 # ----- TODO 7: the table --------------------------------------------------------------------------
 
-KEYS = ("train_losses", "val_losses", "epoch_times", "best_epoch")
 NUMBERS = ("Parameters", "Final Train Loss", "Final Val Loss", "Best Epoch", "Test Perplexity")
 NUMBERS += ("Bits per Character", "Avg Epoch Time (s)", "Inference Speed (ms)")
 
