@@ -9,6 +9,7 @@ file is that process.
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ SPLIT = "train"
 
 FIRST_CONTACT_SECONDS = 3
 STALL_SECONDS = 50
+INSTEAD = ", or use CORPUS = 'sample', which needs no network."
 REMEDY = "Use CORPUS = 'sample', which needs no network, or try again later."
 
 
@@ -56,36 +58,83 @@ def _told_to_stay_offline():
 
 
 def _probe():
-    """Raise ConnectionError unless the hub answers at once."""
+    """Raise ConnectionError unless the hub itself answers at once."""
     import httpx
     from huggingface_hub import constants
 
     url = f"{constants.ENDPOINT}/datasets/{REPOSITORY}/resolve/{REVISION}/README.md"
     try:
-        httpx.head(url, timeout=FIRST_CONTACT_SECONDS, follow_redirects=True).raise_for_status()
-    except httpx.HTTPError as error:
-        cause = f"{type(error).__name__}: {error}".rstrip(": ").splitlines()[0]
-        raise ConnectionError(f"the dataset hub cannot be reached ({cause}). {REMEDY}") from error
+        answer = httpx.head(url, timeout=FIRST_CONTACT_SECONDS, follow_redirects=True)
+        answer.raise_for_status()
+    except Exception as error:  # of httpx, of what it imports, of the files that it reads
+        cause = f"{type(error).__name__}: {error}".rstrip(": ").splitlines()[0][:120]
+        raise ConnectionError(
+            f"the dataset hub cannot be reached ({cause}). {_remedy(error)}"
+        ) from error
+    if not any("X-Repo-Commit" in response.headers for response in (*answer.history, answer)):
+        raise ConnectionError(
+            f"the dataset hub cannot be reached (something else answers at {answer.url.host}). If "
+            f"this network wants you to log in, do so in a browser and run the cell again{INSTEAD}"
+        )
+
+
+def _remedy(error):
+    """Return what to do about a failure of first contact, as one sentence."""
+    import httpx
+
+    settings = _set_among("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "HF_ENDPOINT")
+    if isinstance(error, ImportError):  # a SOCKS proxy
+        return f"Run pip install socksio, or unset {settings}{INSTEAD}"
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return f"Set SSL_CERT_FILE to the certificate of the network that you are in{INSTEAD}"
+    certificates = _set_among("SSL_CERT_FILE") or _set_among("SSL_CERT_DIR")  # as httpx does
+    if isinstance(error, OSError) and certificates:
+        return f"Correct or unset {certificates}{INSTEAD}"
+    passing = isinstance(error, httpx.TimeoutException) or (
+        isinstance(error, httpx.HTTPStatusError) and error.response.status_code >= 429
+    )
+    return REMEDY if passing or not settings else f"Correct or unset {settings}{INSTEAD}"
+
+
+def _set_among(*names):
+    """Return the environment variables of these names that are set, their passwords left out."""
+    found = [(key, v) for name in names for key, v in os.environ.items() if key.upper() == name]
+    hidden = [(key, re.sub("//.*@", "//...@", value)[:60]) for key, value in found if value]
+    return " and ".join(f"{key}={value}" for key, value in hidden)
 
 
 def _fetch(path, offline, stall_seconds):
     """Write the rows to ``path`` in another process, which is stopped when the hub stalls.
 
     It downloads into a folder of its own, so that nothing broken stays behind in the hub's cache.
-    Told to stay offline, it looks into that cache instead.
+    Told to stay offline, it looks into that cache instead. One process at a time: whoever comes
+    second waits, and finds the rows. A lock ends with the process that has it, so what a killed
+    one left in the folder is known as that, and replaced.
     """
-    folder = path.parent / f"download-{os.getpid()}"
+    import filelock
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(path.parent / ".lock"):
+            if not path.exists():
+                _fetch_alone(path, path.parent / "download", offline, stall_seconds)
+    except OSError as error:
+        if isinstance(error, ConnectionError):
+            raise
+        raise ConnectionError(
+            f"WikiText-2 cannot be kept in {path.parent} ({error.strerror}). Set the environment "
+            f"variable HF_HOME to a folder that you may write to{INSTEAD}"
+        ) from error
+
+
+def _fetch_alone(path, folder, offline, stall_seconds):
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
     env = dict(os.environ, HF_HUB_DISABLE_XET="1")  # one plain file over HTTP
     if not offline:
         env = {name: value for name, value in env.items() if name not in CACHES}
-        env["HF_HOME"] = str(folder)
-    try:
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise ConnectionError(
-            f"WikiText-2 cannot be kept in {path.parent} ({error.strerror}). Set the environment "
-            f"variable HF_HOME to a folder that you may write to. {REMEDY}"
-        ) from error
+        # The text is public: a token that has expired does no harm when it is not sent.
+        env |= {"HF_HOME": str(folder), "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1"}
     try:
         returncode, stderr = _run_while_it_grows(
             [sys.executable, os.path.abspath(__file__), str(path)], env, folder, stall_seconds

@@ -128,6 +128,21 @@ def too_many_requests(hub, path):
     return True
 
 
+def login_page(hub, path):
+    """What a network answers, in the place of any site, to whom it wants to log in first."""
+    if path != "/login":
+        hub.refuse(302, {"Location": "/login"})
+    else:
+        hub.send_response(200)
+        hub.send_header("Content-Type", "text/html")
+        hub.end_headers()
+    return True
+
+
+def expired_token(hub, path):
+    return "Authorization" in hub.headers and (hub.refuse(401) or True)
+
+
 def of_the_text(fault):
     """Return the fault for GET requests of the text only: first contact succeeds."""
     return lambda hub, path: hub.command == "GET" and path.endswith(PARQUET) and fault(hub, path)

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pyarrow
 import pytest
@@ -13,6 +15,8 @@ from hub import (
     broken_for_ever,
     cut_off,
     cut_off_once,
+    expired_token,
+    login_page,
     never_answers,
     of_the_text,
     parquet,
@@ -97,8 +101,8 @@ def test_wikitext_is_downloaded_through_datasets(fetched):
 
 def test_only_the_text_is_kept(fetched):
     home, _, _ = fetched
-    (kept,) = (home / "wikitext-2").iterdir()
-    assert kept.suffix == ".txt" and wikitext.REVISION in kept.name
+    kept, lock = sorted((home / "wikitext-2").iterdir(), key=lambda path: path.name, reverse=True)
+    assert lock.name == ".lock" and kept.suffix == ".txt" and wikitext.REVISION in kept.name
 
 
 def test_a_fetched_text_is_read_from_disk_without_a_network(fetched, tmp_path):
@@ -132,6 +136,54 @@ def test_no_answer_at_first_contact(fault, cause, tmp_path):
     assert cause in outcome["error"] and len(hub.asked) == 1
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "cause", "remedy"),
+    [
+        (
+            "ALL_PROXY",
+            "socks://me:secret@here:1",
+            "ValueError",
+            "unset ALL_PROXY=socks://...@here:1",
+        ),
+        ("ALL_PROXY", "socks5://here:1", "ImportError", "Run pip install socksio, or unset ALL_P"),
+        ("HTTPS_PROXY", "http://here:port", "InvalidURL", "Correct or unset HTTPS_PROXY=http://he"),
+        ("HTTP_PROXY", "http://127.0.0.1:9", "ConnectError", "Correct or unset HTTP_PROXY="),
+        (
+            "SSL_CERT_FILE",
+            "/no/such",
+            "FileNotFoundError",
+            "Correct or unset SSL_CERT_FILE=/no/such",
+        ),
+        ("SSL_CERT_FILE", __file__, "SSLError", "Correct or unset SSL_CERT_FILE="),
+        ("HF_ENDPOINT", "hub.example", "UnsupportedProtocol", "unset HF_ENDPOINT=hub.example"),
+    ],
+)
+def test_a_setting_that_leads_astray_is_named(setting, value, cause, remedy, tmp_path):
+    outcome = load(NOWHERE, tmp_path, tmp_path, **{setting: value})
+    assert is_one_sentence_with_the_remedy(outcome) and not outcome["imported"]
+    assert cause in outcome["error"] and remedy in outcome["error"]
+    assert "secret" not in outcome["error"]
+
+
+def test_a_certificate_that_nobody_knows_is_told_how_to_make_known():
+    error = OSError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed")
+    assert "Set SSL_CERT_FILE to the certificate of the network" in wikitext._remedy(error)
+
+
+def test_a_network_that_wants_a_login_is_named(tmp_path):
+    with running_hub(login_page) as hub:
+        outcome = load(hub.endpoint, tmp_path, tmp_path)
+    assert is_one_sentence_with_the_remedy(outcome) and not outcome["imported"]
+    assert "something else answers at 127.0.0.1" in outcome["error"]
+    assert "do so in a browser" in outcome["error"]
+
+
+def test_a_token_that_has_expired_does_no_harm(tmp_path):
+    with running_hub(expired_token) as hub:
+        outcome = load(hub.endpoint, tmp_path, tmp_path, HF_TOKEN="hf_expired")
+    assert outcome["text"] == SAMPLE
+
+
 # --- faults of the transfer ------------------------------------------------------------------
 
 
@@ -145,7 +197,7 @@ def test_a_transfer_that_stalls_is_stopped(fault, tmp_path):
         outcome = load(hub.endpoint, tmp_path, tmp_path, stall=8)
     assert is_one_sentence_with_the_remedy(outcome)
     assert "stalled for 8" in outcome["error"]
-    assert not list((tmp_path / "wikitext-2").iterdir())
+    assert [path.name for path in (tmp_path / "wikitext-2").iterdir()] == [".lock"]
 
 
 def test_a_slow_transfer_that_goes_on_is_not_stopped(fetched, tmp_path):
@@ -202,6 +254,44 @@ def test_what_another_download_left_incomplete_does_no_harm(fetched, tmp_path):
         (tmp_path / cache / "Salesforce___wikitext" / left).mkdir(parents=True)
     with running_hub() as hub:
         assert load(hub.endpoint, tmp_path, tmp_path)["text"] == SAMPLE
+
+
+def start(endpoint, home, result):
+    """Begin to load the text in a process of its own, with a group of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, "60", str(result)],
+        env=environment(endpoint, home),
+        stdout=subprocess.DEVNULL,
+        cwd=helpers.DATA.parent,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="kills a group of processes")
+def test_what_a_killed_download_left_is_replaced(tmp_path):
+    folder = tmp_path / "wikitext-2" / "download"
+    with (
+        running_hub(of_the_text(stalls)) as hub,
+        start(hub.endpoint, tmp_path, tmp_path / "killed.json") as process,
+    ):
+        while not any(a[:2] == ("GET", RESOLVE + PARQUET) for a in hub.asked):
+            assert process.poll() is None
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGKILL)
+    assert any(folder.iterdir())
+    with running_hub() as hub:
+        assert load(hub.endpoint, tmp_path, tmp_path)["text"] == SAMPLE
+    assert not folder.exists()
+
+
+def test_two_at_once_fetch_it_once(tmp_path):
+    results = [tmp_path / "one.json", tmp_path / "other.json"]
+    with running_hub(of_the_text(trickles(pause=0.2))) as hub:
+        processes = [start(hub.endpoint, tmp_path, result) for result in results]
+        assert [process.wait(timeout=200) for process in processes] == [0, 0]
+    for result in results:
+        assert json.loads(result.read_text(encoding="utf-8"))["text"] == SAMPLE
+    assert sum(a[:2] == ("GET", RESOLVE + PARQUET) for a in hub.asked) == 1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="takes the permission away with setpriv")
