@@ -1,7 +1,7 @@
 """lab/phone/: streaming, counting multiplications, int8, ONNX, dominance, the judging of text."""
 
-import importlib.util
 import json
+import sys
 
 import numpy as np
 import onnx
@@ -145,13 +145,35 @@ def test_a_difference_between_streams_is_found(models):
 
 
 def test_what_to_install_is_said_in_one_line(models, splits, monkeypatch, capsys):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
     assert phone.compare_runtimes(models, splits[2], []) is None
     assert capsys.readouterr().out.splitlines() == [
         "ONNX is optional. To run this part: pip install -r lab/phone/requirements.txt"
     ]
     phone.show_runtimes(None)
     assert capsys.readouterr().out == ""
+
+
+def test_a_package_that_does_not_load_is_named_in_one_line(
+    models, splits, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "onnxruntime.py").write_text("raise ImportError('libgomp.so.1: no such\\nfile')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "onnxruntime", raising=False)
+    assert phone.compare_runtimes(models, splits[2], []) is None
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "onnxruntime is installed but does not load (libgomp.so.1: no such)" in line
+    assert line.endswith("pip install --force-reinstall -r lab/phone/requirements.txt")
+
+
+def test_a_folder_that_cannot_be_written_is_named_in_one_line(
+    models, splits, sample, tmp_path, capsys
+):
+    folder = tmp_path / "exported"
+    folder.write_text("a file, not a folder")
+    assert phone.compare_runtimes(models, splits[2], sample[1], folder) is None
+    (line,) = capsys.readouterr().out.splitlines()
+    assert f"{folder} cannot be written (" in line and "Remove" in line
 
 
 def test_the_table_has_a_row_for_each_model_and_for_counting(models, splits, sample):

@@ -1,7 +1,7 @@
 """A file to ship: one keystroke's step as ONNX, run by ONNX Runtime beside eager PyTorch."""
 
 import copy
-import importlib.util
+import importlib
 import json
 import logging
 import warnings
@@ -116,6 +116,17 @@ def farthest_apart(first, second, indices):
     return max(float(np.abs(first.feed(i) - second.feed(i)).max()) for i in indices)
 
 
+def write_steps(models, chars, folder):
+    """Write both files of each model into a folder; return {(name, "fp32" or "int8"): path}."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = {}
+    for name, model in models.items():
+        for kind, proto in zip(("fp32", "int8"), export_step(model, chars), strict=True):
+            paths[name, kind] = folder / f"{name}-{kind}.onnx"
+            paths[name, kind].write_bytes(proto.SerializeToString())
+    return paths
+
+
 def compare_runtimes(models, test_X, chars, folder="exported"):
     """Export each model, run it in ONNX Runtime beside eager PyTorch; return a DataFrame.
 
@@ -127,27 +138,48 @@ def compare_runtimes(models, test_X, chars, folder="exported"):
     """
     if helpers.waits_for("5: train the models", models):
         return None
-    if not all(importlib.util.find_spec(package) for package in OPTIONAL):
-        print("ONNX is optional. To run this part: pip install -r lab/phone/requirements.txt")
+    if said := _what_is_missing():
+        print(said)
         return None
-    folder, indices = Path(folder), keystrokes_of(test_X)
-    folder.mkdir(parents=True, exist_ok=True)
-    rows, streams = {name: {"Model": name} for name in models}, {}
+    try:
+        paths = write_steps(models, chars, folder := Path(folder))
+    except OSError as error:
+        print(
+            f"This part is left out: {folder} cannot be written ({error.strerror}). Remove what "
+            "stands there, or make it yours to write to."
+        )
+        return None
+    rows, streams, indices = {name: {"Model": name} for name in models}, {}, keystrokes_of(test_X)
     for name, model in models.items():
-        copies = {"fp32": model, "int8": int8_copy(model)}
         streams[name, "Eager PyTorch"] = Eager(model)
-        for kind, proto in zip(copies, export_step(model, chars), strict=True):
-            path = folder / f"{name}-{kind}.onnx"
-            path.write_bytes(proto.SerializeToString())
+        for kind, stored in {"fp32": model, "int8": int8_copy(model)}.items():
+            path = paths[name, kind]
             rows[name][f"File, {kind} (MB)"] = path.stat().st_size / 1e6
             session = streams[name, f"ONNX Runtime, {kind}"] = Session(path)
-            rows[name][f"Logits Differ, {kind}"] = farthest_apart(
-                Eager(copies[kind]), session, indices
-            )
+            rows[name][f"Logits Differ, {kind}"] = farthest_apart(Eager(stored), session, indices)
     for (name, runtime), times in keystroke_times(streams, indices).items():
         rows[name][f"{runtime} (ms)"] = float(np.median(times))
     print(f"In {folder}: {', '.join(sorted(p.name for p in folder.glob('*.onnx')))}")
     return pd.DataFrame(rows.values())
+
+
+def _what_is_missing():
+    """Return which optional package cannot be had, and what to do about it; None if all load."""
+    install = "-r lab/phone/requirements.txt"
+    for package in OPTIONAL:
+        try:
+            importlib.import_module(package)
+        except Exception as error:  # of a library that does not load, anything
+            if isinstance(error, ModuleNotFoundError) and error.name == package:
+                return (
+                    "ONNX is optional. To run this part: pip install -r lab/phone/requirements.txt"
+                )
+            cause = str(error).partition("\n")[0][:200]
+            return (
+                f"This part is left out: {package} is installed but does not load ({cause}). Mend "
+                f"it: pip install --force-reinstall {install}"
+            )
+    return None
 
 
 def show_runtimes(runtimes):
