@@ -423,8 +423,8 @@ def _kind_of(value):
 
 def _synchronize(device):
     """Wait until a GPU has done its work, so that a clock reads the truth."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)
 
 
 def _announce(seconds, batches):
