@@ -31,6 +31,7 @@ c.ClearSolutions.enabled = False  # the notebook has stubs of its own
 c.OverwriteCells.add_missing_cells = True  # a check that a student deleted is run all the same
 c.LockCells.lock_readonly_cells = False  # students may change epochs or CORPUS; grading resets them
 c.Execute.timeout = 300  # seconds that a cell may take
+c.KernelManager.transport_encryption = "auto"  # or the kernel warns that there is none
 # Graded in quick mode, in seconds: a few windows and epochs, whatever the student trained.
 c.Execute.extra_arguments = [
     "--HistoryManager.hist_file=:memory:",

@@ -46,7 +46,7 @@ def test_there_are_two_commands_each_with_its_windows_twin():
 
 def in_this_environment(command):
     """Return a command of the README as one of the Python that runs the tests."""
-    return [sys.executable, "-m", *command.rpartition(".venv/bin/")[2].split()]
+    return [sys.executable, "-m", *command.rpartition("python -m ")[2].split()]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a browser is found in another way elsewhere")
@@ -83,7 +83,7 @@ def test_the_first_command_opens_the_exercise_or_says_where(browser, tmp_path):
 
 @pytest.mark.slow
 def test_the_line_that_runs_the_whole_solution_writes_a_page(tmp_path, quick):
-    (line,) = re.findall(r"^\.venv/bin/jupyter nbconvert .*$", README, re.M)
+    (line,) = re.findall(r"^\.venv/bin/python -m nbconvert .*$", README, re.M)
     assert " --output-dir exported " in line
     command = in_this_environment(line.replace("exported", str(tmp_path)))
     subprocess.run(command, cwd=make_docs.ROOT, check=True, capture_output=True)
