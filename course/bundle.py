@@ -12,6 +12,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+from course import print_names
 from course.make_exercise import EXERCISE, ROOT
 
 NAME = "rnn-lstm-gru"  # of the folder, and of the assignment in nbgrader
@@ -78,4 +79,5 @@ def write(path=BUNDLE):
 if __name__ == "__main__":
     if len(sys.argv) > 1:
         sys.exit(__doc__)
+    print_names()
     print(write())

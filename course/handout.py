@@ -12,6 +12,7 @@ import nbformat
 from bs4 import BeautifulSoup
 from nbconvert import HTMLExporter
 
+from course import print_names
 from course.make_exercise import MARKER, ROOT, SOLUTION
 
 HANDOUT = ROOT / "exported" / "handout.html"
@@ -43,4 +44,5 @@ def write(path=HANDOUT, solution=SOLUTION):
 if __name__ == "__main__":
     if len(sys.argv) > 1:
         sys.exit(__doc__)
+    print_names()
     print(write())

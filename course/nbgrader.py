@@ -16,7 +16,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from course import read_solution
+from course import print_names, read_solution
 from course.bundle import NAME, copy_supplies
 from course.make_exercise import make_exercise, render
 from lab import checks
@@ -85,6 +85,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
+    print_names()
     try:
         print(write(folder))
     except OSError as error:

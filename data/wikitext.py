@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -108,16 +109,19 @@ def _fetch(path, offline, stall_seconds):
 
     It downloads into a folder of its own, so that nothing broken stays behind in the hub's cache.
     Told to stay offline, it looks into that cache instead. One process at a time: whoever comes
-    second waits, and finds the rows. A lock ends with the process that has it, so what a killed
-    one left in the folder is known as that, and replaced.
+    second waits, and finds the rows. A lock ends with the process that has it, so whoever has it
+    knows that every folder here is what a killed one left.
     """
     import filelock
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(path.parent / ".lock"):
+            for left in path.parent.glob("download-*"):
+                shutil.rmtree(left, ignore_errors=True)
             if not path.exists():
-                _fetch_alone(path, path.parent / "download", offline, stall_seconds)
+                folder = Path(tempfile.mkdtemp(prefix="download-", dir=path.parent))
+                _fetch_alone(path, folder, offline, stall_seconds)
     except OSError as error:
         if isinstance(error, ConnectionError):
             raise
@@ -128,8 +132,6 @@ def _fetch(path, offline, stall_seconds):
 
 
 def _fetch_alone(path, folder, offline, stall_seconds):
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
     env = dict(os.environ, HF_HUB_DISABLE_XET="1")  # one plain file over HTTP
     if not offline:
         env = {name: value for name, value in env.items() if name not in CACHES}
@@ -154,7 +156,9 @@ def _run_while_it_grows(command, env, folder, stall_seconds):
     size, grown = 0, time.monotonic()
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stderr,
-        subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=stderr) as process,
+        subprocess.Popen(
+            command, env=env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=stderr
+        ) as process,
     ):
         try:
             while time.monotonic() - grown < stall_seconds:
@@ -204,5 +208,12 @@ def _load_and_keep(path):
         sys.exit(f"{type(cause).__name__}: {cause}".splitlines()[0])
 
 
+def _end_with_the_parent():
+    """End this process as soon as the one that started it has ended, whatever ended it."""
+    os.read(0, 1)  # which waits, and finds the end of the file
+    os._exit(1)
+
+
 if __name__ == "__main__":
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
     _load_and_keep(Path(sys.argv[1]))

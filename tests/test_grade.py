@@ -20,6 +20,7 @@ from course.grade import sandbox, submission
 from course.make_exercise import EXERCISE, ROOT
 from lab import checks
 from tests import submissions
+from tests.test_commands import ODD
 
 BASE = nbformat.read(EXERCISE, as_version=4)
 
@@ -274,10 +275,10 @@ def cluster(tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="some submissions start programs of Unix")
 def test_thirty_submissions_are_graded_once_although_a_worker_is_killed(cluster, tmp_path):
     address, (_, killed) = cluster
-    expected = submissions.write_all(tmp_path / "class", BASE)
+    expected = submissions.write_all(tmp_path / ODD, BASE)
     assert len(expected) == 30
     grades = tmp_path / "grades"
-    command = [sys.executable, "-m", "course.grade", str(tmp_path / "class"), str(grades)]
+    command = [sys.executable, "-m", "course.grade", str(tmp_path / ODD), str(grades)]
     command += ["--dask", address]
     lines = []
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:

@@ -103,7 +103,7 @@ def test_nothing_in_the_bundle_answers_a_todo(tmp_path):
 def test_the_bundles_instructions_set_up_both_kinds_of_system(tmp_path):
     text = bundle.instructions()
     assert "python3 -m venv" in text and "py -m venv" in text and "EPOCHS = 5" in text
-    assert "No module named 'helpers'" in text and "requirements-dev" not in text
+    assert "name 'models' is not defined" in text and "requirements-dev" not in text
 
 
 def test_the_same_files_give_the_same_bundle(tmp_path):

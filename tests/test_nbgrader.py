@@ -13,13 +13,14 @@ import pytest
 from course import nbgrader as nbgrader_course
 from lab import checks
 from tests import submissions
+from tests.test_commands import ODD
 
 
 @pytest.fixture
 def course(tmp_path):
-    """A folder with nothing but what the command writes."""
-    nbgrader_course.write(tmp_path / "course")
-    return tmp_path / "course"
+    """A folder, with an odd name, and nothing in it but what the command writes."""
+    nbgrader_course.write(tmp_path / ODD)
+    return tmp_path / ODD
 
 
 @pytest.fixture
@@ -75,6 +76,7 @@ def nbgrader(command, course):
     line = [sys.executable, "-m", "nbgrader", *command.split()]
     done = subprocess.run(line, cwd=course, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "without encryption" not in done.stdout + done.stderr  # a warning of the kernel's
 
 
 @pytest.mark.slow
@@ -99,6 +101,7 @@ def test_a_class_gets_the_points_that_the_checks_give(course):
         assert scores[student] == submissions.points(broken), student
         graded = nbformat.read(course / "autograded" / student / name / "exercise.ipynb", 4)
         assert scores[student] == summary(graded), student
+        assert "without encryption" not in str(graded)
         assert (course / "feedback" / student / name / "exercise.html").exists()
 
 

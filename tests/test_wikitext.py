@@ -2,11 +2,11 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
 
+import psutil
 import pyarrow
 import pytest
 from hub import (
@@ -191,7 +191,8 @@ def test_a_minute_is_the_limit():
     assert wikitext.FIRST_CONTACT_SECONDS + wikitext.STALL_SECONDS < 60
 
 
-@pytest.mark.parametrize("fault", [stalls, pytest.param(too_many_requests, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", [stalls, too_many_requests])
 def test_a_transfer_that_stalls_is_stopped(fault, tmp_path):
     with running_hub(of_the_text(fault)) as hub:
         outcome = load(hub.endpoint, tmp_path, tmp_path, stall=8)
@@ -200,6 +201,7 @@ def test_a_transfer_that_stalls_is_stopped(fault, tmp_path):
     assert [path.name for path in (tmp_path / "wikitext-2").iterdir()] == [".lock"]
 
 
+@pytest.mark.slow
 def test_a_slow_transfer_that_goes_on_is_not_stopped(fetched, tmp_path):
     stall = 4 * fetched[1]["seconds"]  # what this machine takes to start, and some
     with running_hub(of_the_text(trickles(pause=stall / 5))) as hub:
@@ -207,6 +209,7 @@ def test_a_slow_transfer_that_goes_on_is_not_stopped(fetched, tmp_path):
     assert outcome["text"] == SAMPLE and outcome["seconds"] > stall
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [broken_for_ever, cut_off])
 def test_a_transfer_that_breaks_ends(fault, tmp_path):
     with running_hub(of_the_text(fault)) as hub:
@@ -222,6 +225,7 @@ def test_a_transfer_that_breaks_once_is_taken_up_again(tmp_path):
 # --- wrong content ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "cause"),
     [
@@ -257,19 +261,16 @@ def test_what_another_download_left_incomplete_does_no_harm(fetched, tmp_path):
 
 
 def start(endpoint, home, result):
-    """Begin to load the text in a process of its own, with a group of its own."""
+    """Begin to load the text in a process of its own."""
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM, "60", str(result)],
         env=environment(endpoint, home),
         stdout=subprocess.DEVNULL,
         cwd=helpers.DATA.parent,
-        start_new_session=True,
     )
 
 
-@pytest.mark.skipif(not hasattr(os, "killpg"), reason="kills a group of processes")
 def test_what_a_killed_download_left_is_replaced(tmp_path):
-    folder = tmp_path / "wikitext-2" / "download"
     with (
         running_hub(of_the_text(stalls)) as hub,
         start(hub.endpoint, tmp_path, tmp_path / "killed.json") as process,
@@ -277,11 +278,14 @@ def test_what_a_killed_download_left_is_replaced(tmp_path):
         while not any(a[:2] == ("GET", RESOLVE + PARQUET) for a in hub.asked):
             assert process.poll() is None
             time.sleep(0.1)
-        os.killpg(process.pid, signal.SIGKILL)
-    assert any(folder.iterdir())
+        (downloads,) = psutil.Process(process.pid).children()
+        process.kill()
+        downloads.wait(timeout=10)  # it ends with the process that started it
+    (left,) = (tmp_path / "wikitext-2").glob("download-*")
+    assert any(left.iterdir())
     with running_hub() as hub:
         assert load(hub.endpoint, tmp_path, tmp_path)["text"] == SAMPLE
-    assert not folder.exists()
+    assert not left.exists()
 
 
 def test_two_at_once_fetch_it_once(tmp_path):

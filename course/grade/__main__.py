@@ -22,7 +22,7 @@ from pathlib import Path
 
 import joblib
 
-from course import workers
+from course import print_names, workers
 from course.bundle import supplies
 from course.grade import sandbox, submission
 from course.make_exercise import ROOT
@@ -105,6 +105,7 @@ def main():
     workers.add_argument(parser)
     arguments = parser.parse_args()
     folder = arguments.submissions
+    print_names()
     if not folder.is_dir() or not notebooks(folder):
         sys.exit(f"{folder} holds no notebook: name the folder that the submissions lie in.")
     if not sandbox.isolation():
