@@ -32,7 +32,6 @@ TRIED = {
     "texts": "test_any_text",
     "interrupts, divergence, restarts, cells run again": "test_classroom",
     "submissions that misbehave": "test_grade",
-    "odd calls of the checks": "test_odd_calls",
     "commands in a folder of any name, on another console": "test_commands",
 }
 
