@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import re
 import shutil
 import subprocess
 
@@ -72,3 +73,14 @@ def test_students_see_few_entries_and_one_module():
     entries = {name.partition("/")[0] for name in tracked if name and not name.startswith(".")}
     assert len(entries) <= 13
     assert [name for name in entries if name.endswith(".py")] == ["helpers.py"]
+
+
+def test_every_file_can_lie_on_any_file_system():
+    found = [
+        p.relative_to(ROOT).as_posix() for folder in FOLDERS for p in (ROOT / folder).rglob("*")
+    ]
+    found += [path.name for path in ROOT.iterdir()]
+    assert len({name.casefold() for name in found}) == len(found)
+    refused = re.compile(r'[<>:"|?*\\]|[. ](/|$)|(^|/)(con|prn|aux|nul|com\d|lpt\d)(\.|/|$)', re.I)
+    assert not [name for name in found if refused.search(name)]
+    assert refused.search("lab/aux.py") and refused.search("lab./a") and refused.search("a:b")
