@@ -99,15 +99,34 @@ def test_summary_tells_the_state_of_every_check_and_what_to_do_next(namespace, c
     assert table.loc["paragraph", "points"] == 0
 
 
-def test_code_that_does_not_end_is_stopped_and_named():
-    def endless():
-        while True:
-            pass
+def endless():
+    while True:
+        pass
 
-    said = r"endless\(\) had not ended after"
+
+def waiting():
+    while True:
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("function", [endless, waiting])
+def test_code_that_does_not_end_is_stopped_and_named(function):
+    said = r"answer\(\) had not ended after"
     with pytest.raises(rule.Broken, match=said) as broken, rule.within(0.2):
-        rule.run("endless()", endless)
+        rule.run("answer()", function)
     assert broken.value.rule == "too-slow" and "at your line: " in str(broken.value)
+
+
+def test_code_on_a_busy_machine_has_its_processor_time():
+    def starved():  # a quarter of the processor, for longer than who waits may take
+        start = time.process_time()
+        while (used := time.process_time() - start) < 0.2:
+            while time.process_time() - start < used + 0.02:
+                pass
+            time.sleep(0.06)
+
+    with rule.within(0.35):
+        rule.run("answer()", starved)
 
 
 def test_what_ends_in_time_is_not_stopped_afterwards():

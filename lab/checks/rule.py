@@ -45,7 +45,7 @@ class TooSlow(BaseException):
 
 @functools.cache
 def patience():
-    """Return the seconds that student code may take: 20, more where the same work takes longer."""
+    """Return the seconds of processor time that student code may take: 20, more on slow ones."""
     taken, square = [], torch.ones(300, 300)
     with helpers.one_thread():
         for _ in range(5):
@@ -57,24 +57,30 @@ def patience():
 
 @contextlib.contextmanager
 def within(seconds):
-    """Raise TooSlow in the code of a ``with`` block that has not ended after so many seconds."""
-    thread, lock, ended = ctypes.c_ulong(threading.get_ident()), threading.Lock(), False
-    interrupt = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    """Raise TooSlow in the code of a ``with`` block that does not come to an end.
 
-    def stop():
-        with lock:
-            if not ended:
-                interrupt(thread, ctypes.py_object(TooSlow))
+    That is code that takes so many seconds of processor time, or that waits: in twice as many by
+    the clock it has used less than a twentieth of them. On a busy machine right code does neither.
+    """
+    thread, ended = ctypes.c_ulong(threading.get_ident()), threading.Event()
+    lock, interrupt = threading.Lock(), ctypes.pythonapi.PyThreadState_SetAsyncExc
+    started, used_before = time.monotonic(), time.process_time()
 
-    timer = threading.Timer(seconds, stop)
-    timer.daemon = True
-    timer.start()
+    def watch():
+        while not ended.wait(min(0.5, seconds / 4)):
+            used, passed = time.process_time() - used_before, time.monotonic() - started
+            if used > seconds or (passed > 2 * seconds and used < passed / 20):
+                with lock:
+                    if not ended.is_set():
+                        interrupt(thread, ctypes.py_object(TooSlow))
+                return
+
+    threading.Thread(target=watch, daemon=True).start()
     try:
         yield
     finally:
         with lock:
-            ended = True
-        timer.cancel()
+            ended.set()
 
 
 class Looks(list):
