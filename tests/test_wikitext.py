@@ -9,7 +9,10 @@ import time
 import psutil
 import pyarrow
 import pytest
-from hub import (
+
+import helpers
+from data import wikitext
+from tests.hub import (
     PARQUET,
     RESOLVE,
     broken_for_ever,
@@ -25,9 +28,6 @@ from hub import (
     too_many_requests,
     trickles,
 )
-
-import helpers
-from data import wikitext
 
 SAMPLE = helpers.load_text("sample", max_chars=None)
 NOWHERE = "http://127.0.0.1:9"
