@@ -21,6 +21,7 @@ import sys
 import textwrap
 import time
 import zlib
+from numbers import Number
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,6 +77,17 @@ def diverged(loss):
     return not loss <= DIVERGED  # nor is NaN
 
 
+def need_a_loss(loss):
+    """Raise TypeError, which says why, for a loss that is no number."""
+    if isinstance(loss, tuple):
+        raise TypeError(
+            "the loss is a pair: train_epoch returns (loss, seconds). Unpack it, as in "
+            "train_loss, seconds = train_epoch(...)."
+        )
+    if not isinstance(loss, Number) and not (torch.is_tensor(loss) and loss.numel() == 1):
+        raise TypeError(f"the loss is {_kind_of(loss)}: a number is wanted.")
+
+
 def waits_for(todo, *values):
     """Return True, after saying so in one line, when a value is missing because of a TODO."""
     missing = any(value is None for value in values)
@@ -110,8 +122,8 @@ def usable_cpus(groups=Path("/proc/self/cgroup"), mounted=Path("/sys/fs/cgroup")
     Bandwidth Control", and of cgroup v2, "CPU"); elsewhere the number of CPUs.
     """
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    for line in groups.read_text().splitlines() if groups.exists() else ():
-        _, controllers, path = line.split(":", 2)
+    for line in groups.read_text(errors="replace").splitlines() if groups.exists() else ():
+        controllers, _, path = line.partition(":")[2].partition(":")
         if controllers and "cpu" not in controllers.split(","):
             continue
         group = (mounted / "cpu" if controllers else mounted) / path.lstrip("/")
@@ -124,7 +136,7 @@ def usable_cpus(groups=Path("/proc/self/cgroup"), mounted=Path("/sys/fs/cgroup")
                     quota, period = (folder / "cpu.max").read_text().split()
                 if int(quota) > 0:  # -1: no quota in version 1
                     cpus = min(cpus, math.ceil(int(quota) / int(period)))
-            except (OSError, ValueError):
+            except (OSError, ValueError, ZeroDivisionError):
                 continue  # no such file, or "max": no quota in version 2
     return cpus
 
@@ -177,6 +189,9 @@ def one_thread():
 # ----- Text ---------------------------------------------------------------------------------------
 
 
+CORPORA = "expected 'sample', 'wikitext-2' or the path of a text file"
+
+
 def load_text(corpus="sample", max_chars=60_000):
     """Return the first ``max_chars`` printable characters of a corpus as one string.
 
@@ -215,6 +230,8 @@ def load_text(corpus="sample", max_chars=60_000):
 
 def _rows(corpus):
     """Return the rows of a corpus, a list of texts; raises what load_text does for a bad one."""
+    if not isinstance(corpus, (str, Path)) or not str(corpus):
+        raise ValueError(f"unknown corpus {corpus!r}: {CORPORA}")
     if corpus == "wikitext-2":
         from data import wikitext  # only for those who ask for it
 
@@ -222,6 +239,10 @@ def _rows(corpus):
     path = DATA / "sample.txt" if corpus == "sample" else _existing_file(corpus)
     try:
         return path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise ValueError(
+            f"{path} cannot be read ({error.strerror}). Choose another file, or CORPUS = 'sample'."
+        ) from error
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{path} is not UTF-8 text (byte {error.start}: {error.reason}). "
@@ -231,19 +252,19 @@ def _rows(corpus):
 
 def _existing_file(corpus):
     """Return ``corpus`` as the path of a file that exists, or raise the error that says why not."""
-    path = Path(corpus).expanduser()
+    path = Path(os.path.expanduser(corpus))
     if path.is_file():
         return path
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder: name a text file in it.")
+    if os.path.exists(path):
+        raise ValueError(f"{path} is no ordinary file. Choose another, or CORPUS = 'sample'.")
     if len(path.parts) > 1 or path.suffix:
         raise FileNotFoundError(
-            f"no file {str(path)!r} (looked from {Path.cwd()}). "
+            f"no file {str(path)[:200]!r} (looked from {Path.cwd()}). "
             "Check the spelling, or use CORPUS = 'sample'."
         )
-    raise ValueError(
-        f"unknown corpus {str(corpus)!r}: expected 'sample', 'wikitext-2' or the path of a file"
-    )
+    raise ValueError(f"unknown corpus {str(corpus)[:200]!r}: {CORPORA}")
 
 
 def build_vocabulary(text):
@@ -371,7 +392,10 @@ def call_model(model, X, every_step=False, hidden=None):
     Raises ValueError when the model does not return what its contract promises.
     """
     name = type(model).__name__
-    hidden = model.init_hidden(len(X)) if hidden is None else hidden
+    if hidden is None:
+        if not hasattr(model, "init_hidden"):
+            raise ValueError(f"{name} has no init_hidden(batch_size): write it, as its cell says.")
+        hidden = model.init_hidden(len(X))
     output = model(X, hidden, return_sequences=every_step)
     if not (isinstance(output, tuple) and len(output) == 2 and torch.is_tensor(output[0])):
         raise ValueError(
@@ -392,6 +416,8 @@ def _loss_on_batch(model, X, y, criterion, every_step):
 
     With ``every_step`` each timestep predicts its next character; otherwise only the last one does.
     """
+    if isinstance(criterion, type):
+        raise TypeError(f"criterion is the class {criterion.__name__}: add (), which makes one.")
     targets = torch.cat([X[:, 1:], y[:, None]], dim=1) if every_step else y  # (b, t) or (b,)
     logits, _ = call_model(model, X, every_step)  # (b, t, v) or (b, v)
     if logits.shape[-1] <= int(targets.max()):
@@ -433,6 +459,7 @@ def _announce(seconds, batches):
         print(f"This epoch has {batches:,} batches: about {left:.0f} s to go.", flush=True)
 
 
+@torch.enable_grad()
 def train_epoch(model, X, y, optimizer, criterion, batch_size=32):
     """Train on every window once and return ``(mean loss per prediction, seconds)``.
 
@@ -445,6 +472,8 @@ def train_epoch(model, X, y, optimizer, criterion, batch_size=32):
     """
     device = _device_of(model)
     _need_windows(X, y)
+    if isinstance(optimizer, type):
+        raise TypeError(f"optimizer is the class {optimizer.__name__}: make one for the model.")
     model.train()
     if not optimizer.state:
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
@@ -506,6 +535,7 @@ class BestWeights:
     """
 
     def __init__(self, model):
+        _need_a_model(model)
         self.model = model
         self.epoch = self.best_epoch = 0
         self.best_loss = math.inf
@@ -515,6 +545,8 @@ class BestWeights:
         self.weights = {name: t.clone() for name, t in self.model.state_dict().items()}
 
     def update(self, val_loss):
+        """Note the validation loss of the epoch that has ended; TypeError for what is no number."""
+        need_a_loss(val_loss)
         self.epoch += 1
         if val_loss < self.best_loss and not diverged(val_loss):
             self.best_loss, self.best_epoch = val_loss, self.epoch
@@ -562,6 +594,8 @@ def generate_text(model, prompt, char2idx, idx2char, length=200, temperature=0.8
     for _ in range(length):
         logits, hidden = call_model(model, x, hidden=hidden)  # (1, vocab_size)
         probabilities = torch.softmax(logits[0].float().cpu() / temperature, dim=0)
+        if probabilities.isnan().any():
+            raise ValueError(f"{type(model).__name__} gives no numbers: its training diverged.")
         index = torch.multinomial(probabilities, 1, generator=generator)  # (1,)
         text += idx2char[int(index)]
         x = index[None].to(device)  # (1, 1)
@@ -637,6 +671,34 @@ def create_performance_table(metrics, models_dict, test_X, test_y):
 
 # ----- Reports and plots --------------------------------------------------------------------------
 
+
+def by_model(table, *measures):
+    """Return a table of measures with the models' names as its index.
+
+    Raises ValueError, with the remedy, for one without the names, each once, or without numbers in
+    the columns ``measures``.
+    """
+    wrong = None
+    if not isinstance(table, pd.DataFrame):
+        wrong = f"is {_kind_of(table)}"
+    elif "Model" not in table and table.index.name != "Model":
+        wrong = "has no column 'Model'"
+    else:
+        table = table.set_index("Model") if "Model" in table else table
+        if missing := [name for name in measures if name not in table]:
+            wrong = f"has no column {missing[0]!r}"
+        elif text := [name for name in measures if not pd.api.types.is_numeric_dtype(table[name])]:
+            wrong = f"has no numbers in the column {text[0]!r}"
+        elif not table.index.is_unique:
+            wrong = f"has the model {table.index[table.index.duplicated()][0]!r} twice"
+    if wrong:
+        raise ValueError(
+            f"the table {wrong}: create_performance_table(metrics, models, test_X, test_y) makes "
+            "one that fits."
+        )
+    return table
+
+
 # Okabe and Ito's colour-blind-safe palette; line style and marker repeat what the colour says.
 STYLES = {
     "RNN": {"color": "#D55E00", "linestyle": ":", "marker": "o"},
@@ -654,7 +716,8 @@ def show_shapes(model_class, vocab_size):
             logits, hidden = model(x)
             every_step, _ = model(x, return_sequences=True)
     except Exception as error:  # the check that follows says more, in the student's terms
-        print(f"{model_class.__name__} does not run yet ({type(error).__name__}).")
+        name = getattr(model_class, "__name__", f"a {type(model_class).__name__}")
+        print(f"{name} does not run yet ({type(error).__name__}).")
         return
     shapes = " and ".join(str(tuple(h.shape)) for h in states(hidden))
     print(f"x {tuple(x.shape)} -> logits {tuple(logits.shape)}, hidden {shapes}")
@@ -697,7 +760,7 @@ def show_table(table):
         usual = ".3f" if abs(value) < 1e6 else ".1e"  # of a training that has diverged
         return format(value, digits.get(measure, usual))
 
-    shown = table.set_index("Model").T
+    shown = by_model(table).T
     return shown.apply(lambda row: row.map(lambda value: as_text(row.name, value)), axis=1)
 
 

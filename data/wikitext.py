@@ -35,19 +35,27 @@ def load_rows(stall_seconds=STALL_SECONDS):
     Raises ConnectionError, with the remedy, when they are neither on disk nor within reach.
     """
     path = _own_copy()
-    if not path.exists():
+    if not os.path.exists(path):
         offline = _told_to_stay_offline()
         if not offline:
             _probe()
             print("Fetching WikiText-2, once ...", flush=True)
         _fetch(path, offline, stall_seconds)
-    return path.read_text(encoding="utf-8").split("\n")
+    try:
+        return path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConnectionError(
+            f"the copy of WikiText-2 is damaged ({error}). Delete {path}{INSTEAD}"
+        ) from error
 
 
 def _own_copy():
     """Return the path under which the rows are kept, a line each."""
-    from huggingface_hub import constants
-
+    try:
+        from huggingface_hub import constants
+    except ValueError as error:  # numbers that are none
+        settings = _set_among(*(name for name in os.environ if name.startswith("HF_")))
+        raise ConnectionError(f"{error}. Correct or unset {settings}{INSTEAD}") from error
     return Path(constants.HF_HOME) / "wikitext-2" / f"{CONFIGURATION}-{SPLIT}-{REVISION}.txt"
 
 
@@ -83,7 +91,7 @@ def _remedy(error):
     """Return what to do about a failure of first contact, as one sentence."""
     import httpx
 
-    settings = _set_among("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "HF_ENDPOINT")
+    settings = _set_among("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "HF_ENDPOINT")
     if isinstance(error, ImportError):  # a SOCKS proxy
         return f"Run pip install socksio, or unset {settings}{INSTEAD}"
     if "CERTIFICATE_VERIFY_FAILED" in str(error):

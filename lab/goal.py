@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from helpers import MODELS, waits_for
+from helpers import MODELS, by_model, waits_for
 
 
 class Requirements(NamedTuple):
@@ -22,7 +22,8 @@ def measured(table, spans):
 
     For counting, which nothing can teach more, that is its longest context.
     """
-    table = table.set_index("Model").assign(**{"Memory Span": pd.Series(spans, dtype=float)})
+    table = by_model(table, "Parameters", "Test Perplexity", "Inference Speed (ms)")
+    table = table.assign(**{"Memory Span": pd.Series(spans, dtype=float)})
     if "Longest Context" in table:
         table["Memory Span"] = table["Memory Span"].fillna(table["Longest Context"])
     return table

@@ -7,12 +7,12 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from helpers import MODELS, STYLES, waits_for, without_diverged
-from lab.study import STUDY
+from helpers import MODELS, STYLES, by_model, waits_for, without_diverged
+from lab.study import STUDY, read
 
 
 def _recorded(variant="original", folder=STUDY):
-    recorded = pd.read_csv(folder / "last_step.csv")
+    recorded = read(folder, "last_step")
     return recorded[recorded["variant"] == variant].groupby("model")
 
 
@@ -23,7 +23,7 @@ def plot(metrics, table):
     """
     if waits_for("7: performance_table", metrics, table):
         return None
-    perplexity = table.set_index("Model")["Test Perplexity"]
+    perplexity = by_model(table, "Test Perplexity")["Test Perplexity"]
     figure, panels = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
     recorded = _recorded()
     for name, measured in metrics.items():
@@ -51,7 +51,7 @@ def variants(folder=STUDY):
     For each model the test perplexity of the last epoch, and where its validation was lowest.
     """
     rows = {}
-    found = pd.read_csv(folder / "last_step.csv")["variant"].unique()
+    found = read(folder, "last_step")["variant"].unique()
     for variant in sorted(found, key=lambda name: (name != "original", name == "both")):
         epochs = _recorded(variant, folder)
         rows[variant] = {

@@ -99,6 +99,7 @@ class Recall:
         return logits[:, self.symbols : self.queries]
 
 
+@torch.enable_grad()
 def _passes(task, model, optimizer, level, batches):
     """Train at lags up to a level; return whether the accuracy passes 0.95 within these batches."""
     recent = deque(maxlen=20)

@@ -161,6 +161,7 @@ def beside_counting(performance_table, counting, test_X, test_y):
     """
     if helpers.waits_for("7: performance_table", performance_table):
         return None
+    table = helpers.by_model(performance_table, "Test Perplexity")
     context, times = test_X[0].tolist(), []
     for _ in range(110):  # as helpers.measure_inference_speed does it
         start = time.perf_counter()
@@ -176,12 +177,12 @@ def beside_counting(performance_table, counting, test_X, test_y):
         "Inference Speed (ms)": 1000 * statistics.median(times[10:]),
         "Longest Context": counting.order - 1,
     }
-    apart = performance_table.set_index("Model")["Test Perplexity"] / perplexity - 1
+    apart = table["Test Perplexity"] / perplexity - 1
     print(
         f"Test perplexity against counting's {perplexity:.2f}: "
         + ", ".join(f"{name} {value:+.1%}" for name, value in apart.items())
     )
-    return pd.concat([performance_table, pd.DataFrame([row])])
+    return pd.concat([table.reset_index(), pd.DataFrame([row])])
 
 
 def show_beside_counting(models, counting, test_X, test_y):

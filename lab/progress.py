@@ -8,7 +8,7 @@ import time
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from helpers import LEARNING_RATES, STYLES, diverged, without_diverged
+from helpers import LEARNING_RATES, STYLES, diverged, need_a_loss, without_diverged
 
 # Seconds of an epoch relative to the RNN's, for a first guess at models not begun: docs/speed.md.
 RELATIVE = {"RNN": 1.0, "LSTM": 1.8, "GRU": 2.2}
@@ -64,7 +64,8 @@ class Progress:
     def report(self, measured):
         """Show an epoch that is over; ``measured`` holds its "train_losses", "val_losses", ….
 
-        Raises Diverged when one of the last losses has diverged, ValueError when a list is empty.
+        Raises Diverged when one of the last losses has diverged, ValueError when a list is empty,
+        TypeError when its last loss is no number.
         """
         train_losses, val_losses, times = (
             measured[key] for key in ("train_losses", "val_losses", "epoch_times")
@@ -74,6 +75,8 @@ class Progress:
                 f"report got {len(train_losses)} training losses, {len(val_losses)} validation "
                 f"losses and {len(times)} times: append the epoch's numbers to all three first."
             )
+        for loss in (train_losses[-1], val_losses[-1]):
+            need_a_loss(loss)
         self.measured[self.name] = measured
         self.seconds[self.name] = time.perf_counter() - self.start
         if bad := [loss for loss in (train_losses[-1], val_losses[-1]) if diverged(loss)]:

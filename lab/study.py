@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from helpers import DATA, MODELS, STYLES, Budget, waits_for
+from helpers import DATA, MODELS, STYLES, Budget, by_model, waits_for
 
 STUDY = DATA / "study"
 BUDGET, LEARNED = "as in the notebook", "until it has learned"  # two of the study's comparisons
@@ -26,6 +26,17 @@ def fingerprint(text):
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def read(folder, name):
+    """Return a table of the study; ValueError, with the remedy, where its file is damaged."""
+    path = folder / f"{name}.csv"
+    try:
+        return pd.read_csv(path)
+    except (OSError, ValueError) as error:  # pandas' own are ValueErrors
+        raise ValueError(
+            f"{path} is damaged or missing ({error}): take it from the exercise's folder again."
+        ) from error
+
+
 def of_this_text(text, folder=STUDY):
     """Return whether the study is one of this text, after saying so in a line when it is not."""
     recorded = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
@@ -37,7 +48,7 @@ def of_this_text(text, folder=STUDY):
 
 def _sample(folder, name, comparison=BUDGET):
     """Return a table of the study: one of its comparisons on the sample."""
-    table = pd.read_csv(folder / f"{name}.csv")
+    table = read(folder, name)
     return table.query("comparison == @comparison and corpus == 'sample'")
 
 
@@ -73,7 +84,7 @@ def plot_beside(table, text, folder=STUDY):
         return None
     summary = perplexities(folder=folder)
     seeds = _sample(folder, "comparisons").set_index("model")["perplexity"]
-    own = table.set_index("Model")["Test Perplexity"]
+    own = by_model(table, "Test Perplexity")["Test Perplexity"]
     figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
     for place, (name, perplexity) in enumerate(own.items()):
         values, mean = seeds[name], summary.loc[name]
@@ -138,7 +149,7 @@ def spans(size, load, folder=STUDY):
     A size is (hidden_dim, num_layers); each model had the best of its learning rates, which a pilot
     seed of 0 chose. A load that the study did not try has no spans.
     """
-    measured = pd.read_csv(folder / "spans.csv").query("seed > 0 and budget == 1")
+    measured = read(folder, "spans").query("seed > 0 and budget == 1")
     keys = measured[["hidden_dim", "num_layers", "load"]]
     rows = measured[(keys == [*size, load]).all(axis=1)]
     return rows.groupby("model")["span"].apply(sorted).to_dict()
@@ -146,7 +157,7 @@ def spans(size, load, folder=STUDY):
 
 def starts(folder=STUDY):
     """Return a DataFrame of the spans at load 4 by how a model begins and by batches for a lag."""
-    measured = pd.read_csv(folder / "spans.csv")
+    measured = read(folder, "spans")
     measured = measured.query("seed > 0 and load == 4 and hidden_dim == 128 and num_layers == 1")
     reach = measured.groupby(["model", "budget"])["span"].apply(sorted).map(value_range)
     table = reach.unstack("budget").fillna("")
@@ -228,14 +239,14 @@ def text_sizes(column="test_loss", folder=STUDY):
     """
     learned = _best_rates(folder)
     networks = learned.groupby(["characters", "model"])[column].mean().unstack()
-    counted = pd.read_csv(folder / "counted.csv").query("corpus != 'sample'")
+    counted = read(folder, "counted").query("corpus != 'sample'")
     table = networks.reindex(columns=MODELS)
     return np.exp(table.assign(counting=counted.set_index("characters")[column])).dropna()
 
 
 def _best_rates(folder):
     """Return the rows of learned.csv on WikiText-2 at each network's best rate for its size."""
-    learned = pd.read_csv(folder / "learned.csv").query("corpus != 'sample'")
+    learned = read(folder, "learned").query("corpus != 'sample'")
     first = learned[learned["seed"] == learned["seed"].min()].sort_values("best_val_loss")
     best = first.drop_duplicates(["characters", "model"])[["characters", "model", "rate"]]
     return learned.merge(best)
@@ -256,7 +267,7 @@ def contexts(folder=STUDY):
     A row for each size of the training text and model, a column for each number of characters, and
     the least of these that comes within 1 % of the most, as "enough".
     """
-    counted = pd.read_csv(folder / "counted.csv").query("corpus != 'sample'")
+    counted = read(folder, "counted").query("corpus != 'sample'")
     rows = pd.concat([_best_rates(folder), counted.assign(model="counting")])
     rows["trained"] = rows["characters"].map("{:,}, ".format) + rows["model"]
     within = rows.groupby("trained", sort=False)[
@@ -294,7 +305,7 @@ def plot_text_sizes(folder=STUDY):
 
 def plot_sweeps(folder=STUDY):
     """Return a figure: the study's test perplexity by length of the windows and by hidden size."""
-    summary = pd.read_csv(folder / "summary.csv")
+    summary = read(folder, "summary")
     figure, panels = plt.subplots(1, 2, figsize=(10, 3.5), sharey=True, layout="constrained")
     sweeps = (("windows of ", "", 50, "length of the windows (characters)"),)
     sweeps += (("", " units", 256, "hidden size (units per layer)"),)
@@ -329,7 +340,7 @@ def plot_sweeps(folder=STUDY):
 def attention(folder=STUDY):
     """Return a DataFrame: the RNN with attention beside the plain one of as many parameters."""
     summary = _sample(folder, "summary", "with attention")
-    measured = pd.read_csv(folder / "spans.csv").query("seed > 0 and load == 4 and num_layers == 1")
+    measured = read(folder, "spans").query("seed > 0 and load == 4 and num_layers == 1")
     reach = measured[measured["budget"] == 1].groupby("model")["span"].apply(sorted)
     rows = {
         row.model: {

@@ -6,7 +6,6 @@ holds the metrics, and what both came from.
 
 import json
 import os
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -48,20 +47,20 @@ class Saved:
     def keep(self, name, model, measured):
         """Write a trained model's weights and metrics into its file, whole or not at all.
 
-        Where nothing can be written, a sentence says so. In quick mode, which measures nothing,
+        What cannot be written is said in a sentence. In quick mode, which measures nothing,
         nothing is kept.
         """
         if helpers.quick():
             return
-        about = {"from": self._came_from(name), "metrics": measured, "loss": self._loss(model)}
-        arrays = {key: tensor.cpu().numpy() for key, tensor in model.state_dict().items()}
         path = self.folder / f"{name}.npz"
         partial = path.with_suffix(".part.npz")
         try:
+            about = {"from": self._came_from(name), "metrics": measured, "loss": self._loss(model)}
+            arrays = {key: tensor.cpu().numpy() for key, tensor in model.state_dict().items()}
             self.folder.mkdir(exist_ok=True)
             np.savez(partial, **arrays, **{ABOUT: json.dumps(about, default=float)})
             os.replace(partial, path)
-        except OSError as error:
+        except Exception as error:  # of the disk, or of what the student measured or built
             print(f"{name} is trained, but not saved in {path}: {error}.", flush=True)
 
     def load(self, model_classes):
@@ -83,15 +82,10 @@ class Saved:
 
     def _load(self, name, model_class):
         path = self.folder / f"{name}.npz"
-        try:
-            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-                weights = {key: torch.from_numpy(file[key]) for key in file.files if key != ABOUT}
-                about = json.loads(str(file[ABOUT]))
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{path} is damaged ({error}): train again.") from error
+        weights, came_from, losses, metrics = _read(path)
         now = self._came_from(name)
-        if changed := [key for key in now if about["from"].get(key) != now[key]]:
-            was, is_now = about["from"].get(changed[0]), now[changed[0]]
+        if changed := [key for key in now if came_from.get(key) != now[key]]:
+            was, is_now = came_from.get(changed[0]), now[changed[0]]
             differs = "another text" if changed == ["text"] else f"{changed[0]} {was}, not {is_now}"
             raise ValueError(f"{path} was trained with {differs}: train again.")
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -105,10 +99,28 @@ class Saved:
                 "again."
             ) from error
         loss = self._loss(model)
-        for before, now in zip(about["loss"], loss, strict=True):
-            if not abs(now - before) <= 1e-3 * max(1.0, before):
+        for before, now in zip(losses, loss, strict=True):
+            both_diverged = helpers.diverged(now) and helpers.diverged(before)
+            if not (both_diverged or abs(now - before) <= 1e-3 * max(1.0, before)):
                 raise ValueError(
                     f"{name} computes something else than when it was trained: on the same windows "
                     f"its loss was {before:.3f}, now it is {now:.3f}. Train again."
                 )
-        return model, about["metrics"]
+        return model, metrics
+
+
+def _read(path):
+    """Return (weights, what they came from, losses on one batch, metrics) of a model's file.
+
+    Raises ValueError for a file that ``keep`` cannot have written.
+    """
+    try:
+        if not path.is_file():
+            raise ValueError("no ordinary file")
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            weights = {key: torch.from_numpy(file[key]) for key in file.files if key != ABOUT}
+            about = json.loads(str(file[ABOUT]))
+        first, second = map(float, about["loss"])
+        return weights, dict(about["from"]), (first, second), dict(about["metrics"])
+    except Exception as error:  # NumPy raises whatever the bytes make it stumble over
+        raise ValueError(f"{path} is damaged ({error}): train again.") from error

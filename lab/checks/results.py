@@ -86,8 +86,9 @@ class CheckResult:
 
     def _show(self, count):
         self._shown_in = count
-        if count is None:
-            print(self)
+        if count is None:  # on a console, which may lack the signs
+            encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+            print(str(self).encode(encoding, "replace").decode(encoding))
         else:
             from IPython.display import display
 
