@@ -253,9 +253,9 @@ def _rows(corpus):
 def _existing_file(corpus):
     """Return ``corpus`` as the path of a file that exists, or raise the error that says why not."""
     path = Path(os.path.expanduser(corpus))
-    if path.is_file():
+    if os.path.isfile(path):
         return path
-    if path.is_dir():
+    if os.path.isdir(path):
         raise IsADirectoryError(f"{path} is a folder: name a text file in it.")
     if os.path.exists(path):
         raise ValueError(f"{path} is no ordinary file. Choose another, or CORPUS = 'sample'.")

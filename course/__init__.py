@@ -1,8 +1,35 @@
 """What instructors and maintainers run: generate, time, bundle, handout, nbgrader, grade."""
 
+import contextlib
 import sys
+from pathlib import Path
 
 
-def print_names():
-    """Let stdout print any file's name: a code for what its encoding lacks, as stderr has it."""
-    sys.stdout.reconfigure(errors="backslashreplace")
+@contextlib.contextmanager
+def command():
+    """Run a command in a ``with`` block: its console can show, and its errors name, any file.
+
+    What stdout's encoding lacks becomes a code, as on stderr. What the system refuses to read or
+    write ends the command in one sentence.
+    """
+    if sys.stdout:
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    except OSError as error:
+        where = f"{error.filename2 or error.filename}: " if error.filename else ""
+        sys.exit(f"{where}{error.strerror or error}. Name a place that can be read and written.")
+
+
+def named_path(text):
+    """Return a command's argument as a path; ValueError when it is empty, as an unset variable."""
+    if not text:
+        raise ValueError("no name")
+    return Path(text)
+
+
+def positive(text):
+    """Return a command's argument as a whole number above 0; ValueError for any other."""
+    if (number := int(text)) < 1:
+        raise ValueError("not above 0")
+    return number

@@ -12,7 +12,7 @@ import nbformat
 from bs4 import BeautifulSoup
 from nbconvert import HTMLExporter
 
-from course import print_names
+from course import command, workers
 from course.make_exercise import MARKER, ROOT, SOLUTION
 
 HANDOUT = ROOT / "exported" / "handout.html"
@@ -36,13 +36,12 @@ def write(path=HANDOUT, solution=SOLUTION):
             if "alt" not in cell.metadata:
                 raise ValueError(f"cell {cell.id!r} draws a figure: describe it in metadata.alt")
             image["alt"] = cell.metadata["alt"]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(str(page), encoding="utf-8", newline="\n")
+    workers.put(path, str(page).encode())
     return path
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
         sys.exit(__doc__)
-    print_names()
-    print(write())
+    with command():
+        print(write())

@@ -13,10 +13,8 @@ there replaces whatever a submission brings of the same name when nbgrader grade
 """
 
 import argparse
-import sys
-from pathlib import Path
 
-from course import print_names, read_solution
+from course import command, named_path, read_solution
 from course.bundle import NAME, copy_supplies
 from course.make_exercise import make_exercise, render
 from lab import checks
@@ -76,20 +74,17 @@ def write(folder):
     config = folder / "nbgrader_config.py"
     if not config.exists():
         config.write_text(CONFIG, encoding="utf-8", newline="\n")
-    elif config.read_text(encoding="utf-8") != CONFIG:
+    elif config.read_bytes() != CONFIG.encode():
         print(f"{config} exists and was left alone; this exercise needs:\n\n{CONFIG}")
     return source
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=named_path)
     folder = parser.parse_args().folder
-    print_names()
-    try:
+    with command():
         print(write(folder))
-    except OSError as error:
-        sys.exit(f"{error}: choose a folder that can be written to.")
 
 
 if __name__ == "__main__":

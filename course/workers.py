@@ -8,10 +8,14 @@ import joblib
 from helpers import usable_cpus
 
 
-def put(path, text, errors="strict"):
-    """Write a file in one step: who is killed meanwhile leaves the old one or the new one."""
+def put(path, content):
+    """Write bytes into a file in one step: who is killed meanwhile leaves the old one or the new.
+
+    Its folder is made where it is missing.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
-    part.write_text(text, encoding="utf-8", errors=errors, newline="\n")
+    part.write_bytes(content)
     os.replace(part, path)
 
 
@@ -33,7 +37,11 @@ def workers(dask=None):
         return
     from dask.distributed import Client
 
-    with Client(dask), joblib.parallel_config("dask"):
+    try:
+        client = Client(dask)
+    except (ValueError, OSError) as error:
+        raise ConnectionError(f"no scheduler answers at --dask {dask!r} ({error})") from error
+    with client, joblib.parallel_config("dask"):
         yield
 
 

@@ -44,8 +44,9 @@ def load_rows(stall_seconds=STALL_SECONDS):
     try:
         return path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
+        cause = getattr(error, "strerror", None) or "not UTF-8"
         raise ConnectionError(
-            f"the copy of WikiText-2 is damaged ({error}). Delete {path}{INSTEAD}"
+            f"the copy of WikiText-2 is damaged ({cause}). Delete {path}{INSTEAD}"
         ) from error
 
 
@@ -54,7 +55,8 @@ def _own_copy():
     try:
         from huggingface_hub import constants
     except ValueError as error:  # numbers that are none
-        settings = _set_among(*(name for name in os.environ if name.startswith("HF_")))
+        names = [n for n, v in os.environ.items() if n.startswith("HF_") and repr(v) in str(error)]
+        settings = _set_among(*names) or "your HF_... settings"
         raise ConnectionError(f"{error}. Correct or unset {settings}{INSTEAD}") from error
     return Path(constants.HF_HOME) / "wikitext-2" / f"{CONFIGURATION}-{SPLIT}-{REVISION}.txt"
 

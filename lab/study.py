@@ -65,7 +65,7 @@ def verdict_of(row):
     p = row.p if math.isnan(row.holm) else row.holm
     if p >= 0.05:
         return "no difference shown"
-    return f"{row.first if row.estimate < 0 else row.second} better"
+    return f"{row['first' if row.estimate < 0 else 'second']} better"
 
 
 def interval(row):

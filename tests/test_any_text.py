@@ -3,6 +3,8 @@
 The properties are tried on made-up texts by hypothesis, the rest on named ones.
 """
 
+import os
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -157,6 +159,29 @@ def test_one_sentence_refuses(content, complaint, tmp_path):
     with pytest.raises(ValueError, match=complaint) as error:
         helpers.load_text(path)
     assert "'sample'" in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("corpus", "complaint"),
+    [
+        (None, "unknown corpus None: expected 'sample'"),
+        (b"sample", "unknown corpus b'sample': expected 'sample'"),
+        (3, "unknown corpus 3"),
+        ([], r"unknown corpus \[\]"),
+        ("", "unknown corpus ''"),
+        ("wikitext", "unknown corpus 'wikitext'"),
+        ("the text itself, " * 20, "unknown corpus 'the text itself, "),
+        ("the text itself. " * 20, "no file 'the text itself. "),
+        ("~nobody-of-this-name/text.txt", "no file '~nobody-of-this-name"),
+        ("no/such.txt", "no file"),
+        (os.devnull, "no ordinary file|no file"),
+        (".", "is a folder"),
+    ],
+)
+def test_what_is_no_corpus_is_named(corpus, complaint):
+    with pytest.raises((ValueError, OSError), match=complaint) as error:
+        helpers.load_text(corpus)
+    assert "\n" not in str(error.value)
 
 
 def test_a_text_too_short_for_a_window_is_refused(tmp_path):

@@ -1,4 +1,4 @@
-"""Every command, in a checkout with an odd name, on a console that cannot encode it."""
+"""Every command: in a folder of any name, on any console, with arguments that make no sense."""
 
 import os
 import re
@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from course import bundle
 from course.make_exercise import ROOT
 
 ODD = "课程 it's" if os.name == "nt" else '课程 "one" it\'s'  # Windows has no such quotation marks
@@ -46,7 +47,7 @@ def test_a_command_works_in_a_folder_of_any_name(command, checkout):
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
 def test_a_name_that_a_console_cannot_encode_is_printed(encoding):
-    print_a_name = f"from course import print_names; print_names(); print({ODD!r})"
+    print_a_name = f"from course import command\nwith command():\n    print({ODD!r})"
     done = subprocess.run(
         [sys.executable, "-c", print_a_name],
         cwd=ROOT,
@@ -55,6 +56,63 @@ def test_a_name_that_a_console_cannot_encode_is_printed(encoding):
         check=True,
     )
     assert done.stdout.decode(encoding).startswith(r"\u8bfe\u7a0b")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("command", "in_the_way", "said"),
+    [
+        ("course.bundle", "exported", "exported: "),
+        ("course.bundle", "exported/exercise.zip/", "exercise.zip: "),
+        ("course.handout", "exported/handout.html/", "handout.html: "),
+        ("course.nbgrader place", "place", "place"),
+        ("course.nbgrader place/below", "place", "place"),
+        ("course.grade submissions place", "place", "place"),
+        ("course.grade submissions place/below", "place", "place"),
+        ("course.grade submissions place", "place/grades.csv/", "grades.csv: "),
+        ("course.grade submissions place", "place/提交/Zoë.html/", "Zoë.html: "),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_named(command, in_the_way, said, checkout):
+    for name in ("exported", "place"):
+        shutil.rmtree(checkout / name, ignore_errors=True)
+        (checkout / name).unlink(missing_ok=True)
+    (checkout / in_the_way).parent.mkdir(parents=True, exist_ok=True)
+    if in_the_way.endswith("/"):
+        (checkout / in_the_way).mkdir(parents=True)
+    else:
+        (checkout / in_the_way).write_text("a file", encoding="utf-8")
+    line = [sys.executable, "-m", *command.split()]
+    done = subprocess.run(line, cwd=checkout, capture_output=True, encoding="utf-8")
+    (sentence,) = done.stderr.splitlines()
+    assert done.returncode == 1 and said in sentence
+    assert sentence.endswith("Name a place that can be read and written.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["course.grade", "", "grades"], "argument submissions: invalid named_path value: ''"),
+        (["course.nbgrader", ""], "argument folder: invalid named_path value: ''"),
+        (["course.grade", ".", "grades", "--seconds", "0"], "invalid positive value: '0'"),
+        (["course.grade", ".", "grades", "--megabytes", "-5"], "invalid positive value: '-5'"),
+        (["course.grade", ".", "grades", "--dask", "nonsense"], "answers at --dask 'nonsense' ("),
+    ],
+)
+def test_an_argument_that_makes_no_sense_is_named(arguments, said):
+    line = [sys.executable, "-m", *arguments]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, encoding="utf-8")
+    assert done.returncode and said in done.stderr.splitlines()[-1], done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files")
+def test_an_archive_that_cannot_be_written_whole_leaves_the_one_that_was_there(tmp_path):
+    path = tmp_path / "exercise.zip"
+    before = bundle.write(path).read_bytes()
+    write = f"import pathlib; from course import bundle; bundle.write(pathlib.Path({str(path)!r}))"
+    limited = ["bash", "-c", 'ulimit -f 10; exec "$@"', "bash", sys.executable, "-c", write]
+    done = subprocess.run(limited, cwd=ROOT, capture_output=True)
+    assert done.returncode and path.read_bytes() == before
 
 
 def test_every_command_is_tried():

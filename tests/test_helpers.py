@@ -476,3 +476,71 @@ def test_helpers_given_none_say_what_they_wait_for(capsys):
         assert call() is None
         out = capsys.readouterr().out
         assert out.startswith(f"Waiting for TODO {todo}") and out.count("\n") == 1
+
+
+# --- slips in the cells that call them ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (None, "is a NoneType"),
+        (pd.DataFrame({"Test Perplexity": [1.0]}), "has no column 'Model'"),
+        (pd.DataFrame({"Model": ["RNN"]}), "has no column 'Test Perplexity'"),
+        (
+            pd.DataFrame({"Model": ["RNN"], "Test Perplexity": ["7.1"]}),
+            "has no numbers in the column 'Test Perplexity'",
+        ),
+        (
+            pd.DataFrame({"Model": ["RNN", "RNN"], "Test Perplexity": [7.1, 7.1]}),
+            "has the model 'RNN' twice",
+        ),
+    ],
+)
+def test_a_table_that_does_not_fit_is_named(table, said):
+    with pytest.raises(ValueError, match=f"the table {said}: create_performance_table"):
+        helpers.by_model(table, "Test Perplexity")
+
+
+def test_a_table_by_model_is_one_too(table):
+    by_model = table.set_index("Model")
+    pd.testing.assert_frame_equal(helpers.by_model(by_model), by_model)
+    pd.testing.assert_frame_equal(helpers.by_model(table), by_model)
+
+
+@pytest.mark.parametrize("loss", [(1.9, 0.5), None, "1.9", torch.zeros(2)])
+def test_a_loss_that_is_no_number_is_named(loss, tiny):
+    best = helpers.BestWeights(tiny[0])
+    with pytest.raises(TypeError, match=r"the loss is a .*: .*(returns \(loss, seconds\)|wanted)"):
+        best.update(loss)
+    assert best.epoch == 0
+
+
+def test_a_class_where_an_instance_belongs_is_named(tiny):
+    model, (X, y, *_), *_ = tiny
+    adam, loss = torch.optim.Adam(model.parameters()), nn.CrossEntropyLoss()
+    with pytest.raises(TypeError, match="criterion is the class CrossEntropyLoss"):
+        helpers.train_epoch(model, X, y, adam, nn.CrossEntropyLoss)
+    with pytest.raises(TypeError, match="optimizer is the class Adam"):
+        helpers.train_epoch(model, X, y, torch.optim.Adam, loss)
+    with pytest.raises(TypeError, match="got the class CharGRU"):
+        helpers.BestWeights(type(model))
+    with pytest.raises(ValueError, match="Linear has no init_hidden"):
+        helpers.evaluate_model(nn.Linear(2, 2), X, y, loss)
+
+
+def test_training_learns_although_gradients_are_switched_off(tiny):
+    model, (X, y, *_), *_ = tiny
+    before = model.output.weight.clone()
+    with torch.no_grad():
+        adam = torch.optim.Adam(model.parameters())
+        helpers.train_epoch(model, X[::20], y[::20], adam, nn.CrossEntropyLoss())
+    assert not torch.equal(model.output.weight, before)
+
+
+def test_a_model_that_has_diverged_writes_no_text(tiny):
+    model, _, char2idx, idx2char = tiny
+    with torch.no_grad():
+        model.output.weight.fill_(float("nan"))
+    with pytest.raises(ValueError, match="CharGRU gives no numbers: its training diverged"):
+        helpers.generate_text(model, "the", char2idx, idx2char)

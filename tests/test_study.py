@@ -115,3 +115,11 @@ def test_the_committed_study_has_what_the_notebook_asks_of_it(sample):
 def test_study_given_none_says_what_it_waits_for(capsys):
     assert study.plot_beside(None, "") is None
     assert capsys.readouterr().out.startswith("Waiting for TODO 7")
+
+
+@pytest.mark.parametrize("damage", [None, b"", b"\xff\xfe"])
+def test_a_damaged_file_is_named(damage, tmp_path):
+    if damage is not None:
+        (tmp_path / "spans.csv").write_bytes(damage)
+    with pytest.raises(ValueError, match=r"spans\.csv is damaged or missing .*: take it from"):
+        study.read(tmp_path, "spans")

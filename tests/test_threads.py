@@ -46,6 +46,9 @@ V1 = "cpu.cfs_quota_us", "cpu.cfs_period_us"
         ("4:cpu:/a/b", {f"cpu/a/{V1[0]}": "50000", f"cpu/a/{V1[1]}": "50000"}, 1),
         ("5:cpuset:/", {f"cpu/{V1[0]}": "100000", f"cpu/{V1[1]}": "100000"}, 64),
         ("0::/", {"cpu.max": "nonsense"}, 64),
+        ("0::/", {"cpu.max": "200000 0"}, 64),
+        ("", {"cpu.max": "200000 100000"}, 2),
+        ("no colon", {}, 64),
     ],
 )
 def test_quota_of_a_group_or_one_above_it_limits_the_cpus(cpus, line, files, expected):

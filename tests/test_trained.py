@@ -1,6 +1,7 @@
 """lab/trained.py: a restart of the kernel costs no training, and what no longer fits is refused."""
 
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -89,11 +90,69 @@ def test_a_class_that_has_changed_is_refused(saved, classes, namespace):
             saved.load(other)
 
 
-def test_a_damaged_file_is_refused(saved, classes):
-    path = saved.folder / "RNN.npz"
+def cut_off(path):
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(ValueError, match=r"RNN\.npz is damaged"):
+
+
+def a_folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+def one_array(path):
+    with path.open("wb") as file:
+        np.save(file, np.zeros(3))
+
+
+def another_zip(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.txt", "text")
+
+
+def a_new_version(path):  # of zip: what unpacks it does not know how
+    path.write_bytes(
+        path.read_bytes()
+        .replace(b"PK\x01\x02\x14", b"PK\x01\x02\xff")
+        .replace(b"\x14\x00\x00\x00\x00\x00", b"\xff\x00\x00\x00\x63\x00")
+    )
+
+
+def about(**changes):
+    """Return a damage: these entries of what is said about the weights are others."""
+
+    def rewrite(path):
+        with np.load(path) as file:
+            arrays = dict(file)
+        said = json.loads(str(arrays.pop("about"))) | changes
+        np.savez(path, **arrays, about=json.dumps(said))
+
+    return rewrite
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        cut_off,
+        a_folder,
+        one_array,
+        another_zip,
+        a_new_version,
+        about(loss=None),
+        about(loss=[1.0]),
+        about(metrics=None),
+        about(**{"from": 3}),
+    ],
+)
+def test_a_damaged_file_is_refused(damage, saved, classes):
+    damage(saved.folder / "RNN.npz")
+    with pytest.raises(ValueError, match=r"RNN\.npz is (damaged|no ordinary file)|no trained"):
         saved.load(classes)
+
+
+def test_what_cannot_be_kept_does_not_stop_the_training(tmp_path, classes, capsys):
+    measured = METRICS | {"mine": {1, 2}}
+    Saved(TEXT, 20, tmp_path / "trained").keep("RNN", classes["RNN"](len(set(TEXT))), measured)
+    assert "RNN is trained, but not saved" in capsys.readouterr().out
 
 
 def test_what_is_missing_is_said(saved, classes, tmp_path, capsys):

@@ -124,6 +124,20 @@ def test_a_fetched_text_is_read_from_disk_and_the_hub_is_not_asked(fetched, tmp_
 # --- faults at first contact ------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("damage", [b"\xff\xfe", None])
+def test_a_copy_that_is_damaged_is_named(damage, fetched, tmp_path):
+    (kept,) = kept_in(fetched[0])
+    copy = tmp_path / "wikitext-2" / kept.name
+    copy.parent.mkdir()
+    if damage:
+        copy.write_bytes(damage)
+    else:
+        copy.mkdir()
+    outcome = load(NOWHERE, tmp_path, tmp_path)
+    assert is_one_sentence_with_the_remedy(outcome)
+    assert f"Delete {copy}, or use CORPUS = 'sample'" in outcome["error"]
+
+
 def test_refused(tmp_path):
     outcome = load(NOWHERE, tmp_path, tmp_path)
     assert is_one_sentence_with_the_remedy(outcome) and not outcome["imported"]
@@ -160,6 +174,7 @@ def test_no_answer_at_first_contact(fault, cause, tmp_path):
             "Correct or unset SSL_CERT_FILE=/no/such",
         ),
         ("SSL_CERT_FILE", __file__, "SSLError", "Correct or unset SSL_CERT_FILE="),
+        ("HF_HUB_DOWNLOAD_TIMEOUT", "abc", "invalid literal", "unset HF_HUB_DOWNLOAD_TIMEOUT=abc"),
         ("HF_ENDPOINT", "hub.example", "UnsupportedProtocol", "unset HF_ENDPOINT=hub.example"),
     ],
 )

@@ -62,7 +62,7 @@ class Table:
     def add(self, rows):
         self.rows |= rows
         table = [job._asdict() | self.rows[job] for job in sorted(self.rows)]
-        workers.put(self.path, pd.DataFrame(table).to_csv(index=False))
+        workers.put(self.path, pd.DataFrame(table).to_csv(index=False).encode())
 
 
 def settings(corpora):
@@ -119,7 +119,7 @@ class Study:
         command = "python -m benchmarks.study"
         command += " --wikitext FILE" * ("wikitext-2" in now["corpora"])
         now |= {"command": command, "machine": helpers.describe_machine()}
-        workers.put(path, json.dumps(now, indent=1) + "\n")
+        workers.put(path, (json.dumps(now, indent=1) + "\n").encode())
 
     def missing(self, names):
         """Return the jobs of these parts that are still to be run, the first parts' first."""

@@ -18,11 +18,10 @@ import io
 import json
 import statistics
 import sys
-from pathlib import Path
 
 import joblib
 
-from course import print_names, workers
+from course import command, named_path, positive, workers
 from course.bundle import supplies
 from course.grade import sandbox, submission
 from course.make_exercise import ROOT
@@ -75,9 +74,7 @@ def grade_all(folder, grades, seconds=SECONDS, megabytes=MEGABYTES, grade=submis
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         for row, page in workers.as_completed(new()):
             name = row["submission"]
-            path = grades / f"{name}.html"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(page, encoding="utf-8", errors="backslashreplace", newline="\n")
+            workers.put(grades / f"{name}.html", page.encode(errors=CSV["errors"]))
             failed = row["verdict"] == "grader failed"  # tried again next time
             rows[name] = row | {"fingerprint": "" if failed else fingerprints[name]}
             writer.writerow(rows[name])
@@ -93,19 +90,24 @@ def _write(path, rows):
     writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows[name] for name in sorted(rows))
-    workers.put(path, text.getvalue(), errors=CSV["errors"])
+    workers.put(path, text.getvalue().encode(errors=CSV["errors"]))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("submissions", type=Path)
-    parser.add_argument("grades", type=Path)
-    parser.add_argument("--seconds", type=int, default=SECONDS, help="of processor time for each")
-    parser.add_argument("--megabytes", type=int, default=MEGABYTES, help="of memory for each")
+    parser.add_argument("submissions", type=named_path)
+    parser.add_argument("grades", type=named_path)
+    parser.add_argument(
+        "--seconds", type=positive, default=SECONDS, help="of processor time for each"
+    )
+    parser.add_argument("--megabytes", type=positive, default=MEGABYTES, help="of memory for each")
     workers.add_argument(parser)
-    arguments = parser.parse_args()
+    with command():
+        run(parser.parse_args())
+
+
+def run(arguments):
     folder = arguments.submissions
-    print_names()
     if not folder.is_dir() or not notebooks(folder):
         sys.exit(f"{folder} holds no notebook: name the folder that the submissions lie in.")
     if not sandbox.isolation():

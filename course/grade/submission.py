@@ -68,6 +68,8 @@ def _shown(notebook):
 def read(path):
     """Return (cells to run, what the student's own run showed, None), or (None, None, why not)."""
     try:
+        if path.exists() and not path.is_file():  # a device never ends
+            return None, None, "no ordinary file"
         if path.stat().st_size > LARGEST_NOTEBOOK * 1e6:
             return None, None, f"larger than {LARGEST_NOTEBOOK} MB"
         notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
