@@ -21,7 +21,7 @@ import sys
 import textwrap
 import time
 import zlib
-from numbers import Number
+from numbers import Number, Real
 from pathlib import Path
 from typing import NamedTuple
 
@@ -416,8 +416,6 @@ def _loss_on_batch(model, X, y, criterion, every_step):
 
     With ``every_step`` each timestep predicts its next character; otherwise only the last one does.
     """
-    if isinstance(criterion, type):
-        raise TypeError(f"criterion is the class {criterion.__name__}: add (), which makes one.")
     targets = torch.cat([X[:, 1:], y[:, None]], dim=1) if every_step else y  # (b, t) or (b,)
     logits, _ = call_model(model, X, every_step)  # (b, t, v) or (b, v)
     if logits.shape[-1] <= int(targets.max()):
@@ -428,8 +426,11 @@ def _loss_on_batch(model, X, y, criterion, every_step):
     return criterion(logits.flatten(0, -2), targets.flatten()), targets.numel()
 
 
-def _need_windows(X, y):
-    """Raise an error, in one line, for what are no windows and their targets."""
+def _need_windows(X, y, **instances):
+    """Raise an error, in one line, for what are no windows and targets, or for a class alone."""
+    for name, value in instances.items():
+        if isinstance(value, type):
+            raise TypeError(f"{name} is the class {value.__name__}: call it, which makes one.")
     if not (torch.is_tensor(X) and torch.is_tensor(y) and X.dim() == 2 and y.dim() == 1):
         raise TypeError(
             f"got {_kind_of(X)} and {_kind_of(y)}: windows X and their targets y are wanted, as "
@@ -471,9 +472,7 @@ def train_epoch(model, X, y, optimizer, criterion, batch_size=32):
     Raises ValueError when the model returns the wrong shapes.
     """
     device = _device_of(model)
-    _need_windows(X, y)
-    if isinstance(optimizer, type):
-        raise TypeError(f"optimizer is the class {optimizer.__name__}: make one for the model.")
+    _need_windows(X, y, optimizer=optimizer, criterion=criterion)
     model.train()
     if not optimizer.state:
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
@@ -512,7 +511,7 @@ def evaluate_model(model, X, y, criterion, batch_size=500, every_step=False):
     measure of ``train_epoch``. Raises ValueError when the model returns the wrong shapes.
     """
     device = _device_of(model)
-    _need_windows(X, y)
+    _need_windows(X, y, criterion=criterion)
     model.eval()
     X, y = within_budget(X, y)
     total_loss, total_count = 0.0, 0
@@ -681,13 +680,13 @@ def by_model(table, *measures):
     wrong = None
     if not isinstance(table, pd.DataFrame):
         wrong = f"is {_kind_of(table)}"
-    elif "Model" not in table and table.index.name != "Model":
+    elif "Model" not in table and not all(isinstance(name, str) for name in table.index):
         wrong = "has no column 'Model'"
     else:
-        table = table.set_index("Model") if "Model" in table else table
+        table = table.set_index("Model") if "Model" in table else table.rename_axis("Model")
         if missing := [name for name in measures if name not in table]:
             wrong = f"has no column {missing[0]!r}"
-        elif text := [name for name in measures if not pd.api.types.is_numeric_dtype(table[name])]:
+        elif text := [n for n in measures if not all(isinstance(v, Real) for v in table[n])]:
             wrong = f"has no numbers in the column {text[0]!r}"
         elif not table.index.is_unique:
             wrong = f"has the model {table.index[table.index.duplicated()][0]!r} twice"

@@ -65,7 +65,8 @@ def verdict_of(row):
     p = row.p if math.isnan(row.holm) else row.holm
     if p >= 0.05:
         return "no difference shown"
-    return f"{row['first' if row.estimate < 0 else 'second']} better"
+    first, second = row["first"], row["second"]  # row.first is a method in pandas 2
+    return f"{first if row.estimate < 0 else second} better"
 
 
 def interval(row):

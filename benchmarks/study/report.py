@@ -51,10 +51,11 @@ def _comparison_rows(means):
 def _difference_rows(pairs):
     order = ("Attention", "RNN", "GRU", "LSTM", compare.COUNTING)
     rows = {}
-    for row in pairs.itertuples():
-        if order.index(row.first) < order.index(row.second):
+    for _, row in pairs.iterrows():
+        first, second = row["first"], row["second"]
+        if order.index(first) < order.index(second):
             exploratory = np.isnan(row.holm)
-            rows[f"{row.comparison}, {row.corpus}: {row.first} against {row.second}"] = {
+            rows[f"{row.comparison}, {row.corpus}: {first} against {second}"] = {
                 "interval over": row.over,
                 "difference": _interval(row, "+.1%"),
                 "p (Holm)": "exploratory" if exploratory else _at_least(row.holm),
