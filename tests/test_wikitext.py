@@ -290,6 +290,7 @@ def start(endpoint, home, result):
     )
 
 
+@pytest.mark.slow
 def test_what_a_killed_download_left_is_replaced(tmp_path):
     with (
         running_hub(of_the_text(stalls)) as hub,
@@ -308,6 +309,7 @@ def test_what_a_killed_download_left_is_replaced(tmp_path):
     assert not left.exists()
 
 
+@pytest.mark.slow
 def test_two_at_once_fetch_it_once(tmp_path):
     results = [tmp_path / "one.json", tmp_path / "other.json"]
     with running_hub(of_the_text(trickles(pause=0.2))) as hub:
@@ -340,6 +342,7 @@ def test_offline_without_a_copy(flag, tmp_path):
     assert not hub.asked
 
 
+@pytest.mark.slow
 def test_offline_the_hubs_own_cache_serves(fetched, tmp_path):
     load_dataset = (
         "import datasets; datasets.load_dataset("
