@@ -21,6 +21,7 @@ from course.make_exercise import EXERCISE, ROOT
 from lab import checks
 from tests import submissions
 from tests.test_commands import ODD
+from tests.test_merge import LAYOUTS
 
 BASE = nbformat.read(EXERCISE, as_version=4)
 
@@ -55,7 +56,7 @@ def test_what_is_left_over_is_found():
 
 
 def run(source, seconds=20, megabytes=500, **how):
-    return sandbox.run([("cell", source, None)], seconds, megabytes, **how)
+    return sandbox.run([("cell", source, None, None)], seconds, megabytes, **how)
 
 
 def test_cells_are_run_and_reported():
@@ -157,33 +158,6 @@ def test_a_submission_that_deletes_its_folder_leaves_ours_alone():
     assert (ROOT / "helpers.py").exists() and (ROOT / "data" / "sample.txt").exists()
 
 
-def test_only_answers_and_added_cells_are_the_students():
-    notebook = submissions.fill(BASE, range(11))
-    submissions.change(notebook, "check-char-rnn", None, "forged = 12")
-    submissions.change(notebook, "data", None, 'CORPUS = "wikitext-2"')
-    place = [cell.id for cell in notebook.cells].index("char-rnn")
-    notebook.cells.insert(place + 1, nbformat.v4.new_code_cell("mine = 1"))
-    notebook.cells = [cell for cell in notebook.cells if cell.id != "check-char-lstm"]
-    cells = submission.merge(notebook)
-    ids = [cell_id for cell_id, *_ in cells]
-    sources = {cell_id: source for cell_id, source, _ in cells}
-    ours, answers = submission.exercise()
-    assert [i for i in ids if i != "a cell of your own"] == [i for i, *_ in ours]
-    assert cells[ids.index("char-rnn") + 1] == ("a cell of your own", "mine = 1", None)
-    assert all(sources[i] == source for i, source, _ in ours if i not in answers)
-    assert "nn.RNN(" in sources["char-rnn"]
-    assert {check for *_, check in cells} - {None} == set(checks.POINTS)
-
-
-def test_a_notebook_whose_cells_lost_their_ids_is_understood():
-    notebook = submissions.fill(BASE, range(11))
-    expected = submission.merge(notebook)
-    for cell in notebook.cells:
-        del cell["id"]
-    merged = [cell for cell in submission.merge(notebook) if cell[0] != "a cell of your own"]
-    assert [c for c in merged if c[0] != "guess"] == [c for c in expected if c[0] != "guess"]
-
-
 @pytest.fixture
 def unreadable(tmp_path):
     """A folder of submissions that need no time: none of them is a notebook."""
@@ -222,13 +196,16 @@ def test_a_grader_that_fails_on_one_submission_goes_on_and_tries_it_again(tmp_pa
     assert capsys.readouterr().out.count("grader failed") == 2
 
 
-def test_a_page_escapes_what_the_student_wrote():
+def test_a_page_escapes_what_the_student_wrote(tmp_path):
     notebook = submissions.fill(BASE, ())
     (cell,) = (cell for cell in notebook.cells if cell.id == "performance-table")
     cell.outputs = [nbformat.v4.new_output("stream", text="<script>alert(1)</script>")]
-    row = {"submission": "<b>", "verdict": "graded", "detail": "", "points": 0}
-    facts = [{"cell": "samples"}, {"error": "NameError: <i>"}]
-    page = submission._page(row | checks.POINTS, facts, {}, submission._shown(notebook))
+    cell.source += "\nperformance_table = '<b>'"
+    path = tmp_path / "one.ipynb"
+    nbformat.write(notebook, path)
+    facts = [{"cell": "samples"}, {"error": "NameError: <i>"}, {"left": 0}]
+    says = functools.partial(submission.grade, run=lambda *limits: (facts, None, 1.0, 1.0))
+    _, page = says("<b>", *submission.read(path), 1, 1)
     assert "<script>" not in page and "<b>" not in page and "<i>" not in page
     assert "&lt;script&gt;" in page
 
@@ -237,8 +214,9 @@ def test_a_page_escapes_what_the_student_wrote():
     ("fact", "verdict"),
     [
         ({"error": "half of a pair: \ud800"}, "stopped"),
-        ({"check": "char_rnn", "points": "all of them"}, "grader failed"),
-        ({"check": "char_rnn", "points": 12, "status": "failed", "rule": "mine"}, "grader failed"),
+        ({"check": "char_rnn"}, "grader failed"),
+        ({"check": "mine", "status": "passed", "rule": None, "message": ""}, "stopped"),
+        ({"check": "char_rnn", "status": "failed", "rule": "mine", "message": ""}, "stopped"),
     ],
 )
 def test_whatever_a_submission_reports_the_others_are_graded(fact, verdict, tmp_path):
@@ -247,8 +225,54 @@ def test_whatever_a_submission_reports_the_others_are_graded(fact, verdict, tmp_
     says = functools.partial(submission.grade, run=lambda *limits: (facts, "ended", 1.0, 1.0))
     with joblib.parallel_config("sequential"):
         (row,) = grade.grade_all(tmp_path, tmp_path / "grades", grade=says)
-    assert row["verdict"] == verdict
+    assert row["verdict"] == verdict and row["points"] == 0
     assert (tmp_path / "grades" / "one.html").exists()
+
+
+def test_points_are_those_of_our_own_table(tmp_path):
+    facts = [
+        {"check": check, "status": "passed", "rule": None, "message": "", "points": 1_000}
+        for check in [*checks.POINTS, *checks.POINTS, "mine"]
+    ]
+    says = functools.partial(submission.grade, run=lambda *_: ([*facts, {"left": 0}], None, 1, 1))
+    row, _ = says("name", [], [], None, 1, 1)
+    assert row["points"] == 90 and row["verdict"] == "graded"
+
+
+def test_who_was_stopped_by_the_clock_is_graded_again(tmp_path, capsys):
+    (tmp_path / "one.ipynb").write_text(nbformat.writes(BASE), encoding="utf-8")
+    for ended, times in (("was not done after 240 s", 2), ("took more than 60 s of", 1)):
+        facts = [{"cell": "samples"}]
+        says = functools.partial(submission.grade, run=lambda *_: (facts, ended, 1.0, 1.0))  # noqa: B023
+        with joblib.parallel_config("sequential"):
+            for _ in range(2):
+                (row,) = grade.grade_all(tmp_path, tmp_path / str(times), grade=says)
+        assert row["verdict"] == "stopped"
+        assert capsys.readouterr().out.count("one: stopped") == times
+
+
+def test_what_a_notebook_says_to_its_screen_keyboard_or_system_does_nothing():
+    harmless = (
+        "%matplotlib inline", "%matplotlib", "%matplotlib widget", "%pylab inline",
+        "%load_ext autoreload", "%load_ext not_installed", "%not_a_magic", "!pip install torch",
+        "%pip install torch", "%conda install torch", "lines = !ls", "name = input('Your name?')",
+        "%%time\nx = 1", "%%not_a_magic\ny = 1", "assert x + y == 2", "exit()", "quit()", "%debug",
+    )  # fmt: skip
+    cells = [(source, source, None, None) for source in harmless]
+    facts, ended, *_ = sandbox.run(cells, 20, 500)
+    assert [fact for fact in facts if "error" in fact] == [] and ended is None
+    assert [fact["cell"] for fact in facts[:-1]] == list(harmless)
+
+
+def test_a_broken_model_costs_its_own_points_only(tmp_path):
+    notebook = submissions.fill(BASE, range(11))
+    submissions.change(notebook, "char-lstm", "        super()", "      super()")
+    submissions.change(notebook, "recommendation", "evidence[", "evidence evidence[")
+    nbformat.write(notebook, tmp_path / "one.ipynb")
+    row, page = submission.grade("one", *submission.read(tmp_path / "one.ipynb"), 60, 1_000)
+    assert row["points"] == 90 - checks.POINTS["char_lstm"] - checks.POINTS["recommendation"]
+    assert "our CharLSTM stood in for the one handed in" in page
+    assert "I recommend the" in page and "evidence evidence[" in page  # although it did not run
 
 
 def test_a_folder_without_notebooks_is_named(tmp_path):
@@ -284,6 +308,14 @@ def cluster(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_right_answers_in_any_layout_have_all_points(name, tmp_path):
+    nbformat.write(LAYOUTS[name], tmp_path / "one.ipynb")
+    row, _ = submission.grade("one", *submission.read(tmp_path / "one.ipynb"), 60, 1_000)
+    assert (row["verdict"], row["points"]) == ("graded", 90), row
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="some submissions start programs of Unix")
 def test_thirty_submissions_are_graded_once_although_a_worker_is_killed(cluster, tmp_path):
     address, (_, killed) = cluster
@@ -306,6 +338,7 @@ def test_thirty_submissions_are_graded_once_although_a_worker_is_killed(cluster,
     assert len(rows) == 30 and len([line for line in lines if "/exercise:" in line]) == 30
     assert len(list(grades.rglob("*.html"))) == 30
     for name, (*_, broken) in submissions.WRONG.items():
+        broken = submissions.own_faults(broken)
         page = (grades / name / "exercise.html").read_text(encoding="utf-8")
         assert all(f"<td>{rule}: " in page for rule in broken.values() if rule), name
     assert not leftovers()

@@ -23,7 +23,7 @@ import joblib
 
 from course import command, named_path, positive, workers
 from course.bundle import supplies
-from course.grade import sandbox, submission
+from course.grade import merge, sandbox, submission
 from course.make_exercise import ROOT
 from lab import checks
 
@@ -45,7 +45,7 @@ def notebooks(folder):
 @functools.cache
 def _ours():
     """Return a hash of everything that a grade depends on beside the submission."""
-    digest = hashlib.sha256(json.dumps(submission.exercise()[0]).encode())
+    digest = hashlib.sha256(json.dumps(merge.exercise()[0]).encode())
     for name in supplies():
         digest.update((ROOT / name).read_bytes())
     return digest.hexdigest()
@@ -75,8 +75,8 @@ def grade_all(folder, grades, seconds=SECONDS, megabytes=MEGABYTES, grade=submis
         for row, page in workers.as_completed(new()):
             name = row["submission"]
             workers.put(grades / f"{name}.html", page.encode(errors=CSV["errors"]))
-            failed = row["verdict"] == "grader failed"  # tried again next time
-            rows[name] = row | {"fingerprint": "" if failed else fingerprints[name]}
+            again = row["verdict"] == "grader failed" or sandbox.WAITED in row["detail"]
+            rows[name] = row | {"fingerprint": "" if again else fingerprints[name]}
             writer.writerow(rows[name])
             file.flush()  # who is stopped here has lost nothing
             print(f"{name}: {row['verdict']}, {row['points']} points", flush=True)

@@ -1,0 +1,176 @@
+"""What of a submission is run: our exercise, with the student's answers and own cells in it.
+
+A student's cell is one of ours by its id or, where a tool dropped the ids, by its first line. All
+that is no answer, the checks above all, is ours. An answer may also stand in cells of the student's
+own, in one or in several: what they define says which.
+"""
+
+import ast
+import collections
+import functools
+import re
+from typing import NamedTuple
+
+from IPython.core.inputtransformer2 import TransformerManager
+
+from course import read_solution
+from course.make_exercise import make_exercise
+from lab import checks
+
+OWN = "a cell of your own"
+# The names that each check judges; an answer is known by them. The guess has no check.
+JUDGED = {
+    check: set(re.findall(r"\w+", todo.what)) - {"and"} for check, todo in checks.CHECKS.items()
+}
+ANSWERS = {"guess"}.union(*JUDGED.values())
+
+
+class Unknown(Exception):
+    """A verdict on a notebook without an answer in it, and in ``seen`` what there is instead."""
+
+    def __init__(self, verdict, seen):
+        super().__init__(verdict)
+        self.seen = seen
+
+
+@functools.cache
+def exercise():
+    """Return the exercise's code cells as (id, source, check), and the ids of the answers."""
+    cells = [c for c in make_exercise(read_solution.read())["cells"] if c["cell_type"] == "code"]
+    return (
+        [(c["id"], "".join(c["source"]), read_solution.check_of(c)) for c in cells],
+        read_solution.answer_ids(),
+    )
+
+
+def title(cell_id):
+    """Return the first line of a cell of ours, for people."""
+    (source,) = (source for known, source, _ in exercise()[0] if known == cell_id)
+    return source.split("\n")[0].removeprefix("# ")
+
+
+@functools.cache
+def questions():
+    """Return the first lines of the exercise's prose that a student answers in a sentence."""
+    cells = [c for c in read_solution.read()["cells"] if c["cell_type"] == "markdown"]
+    sources = ["".join(cell["source"]) for cell in cells]
+    return [source.split("\n")[0] for source in sources if "BEGIN SOLUTION" in source]
+
+
+def defined(source):
+    """Return which of the answers' names a cell defines, as far as it can be read."""
+    try:
+        tree = ast.parse(TransformerManager().transform_cell(source))
+    except (SyntaxError, ValueError, RecursionError):
+        found = re.findall(r"^(?:class |def )?(\w+)\b(?=[^\n=]*[:=(])", source, re.MULTILINE)
+        return ANSWERS & set(found)
+    found, within = set(), [tree]
+    while within:
+        node = within.pop()
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)):
+            found.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        if node is tree or not isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Lambda)):
+            within += ast.iter_child_nodes(node)
+    return ANSWERS & found
+
+
+@functools.cache
+def _slots():
+    """Return the place of each answer's name in our exercise, and the stub of each answer's id."""
+    ours, answers = exercise()
+    stubs = {cell_id: source.strip() for cell_id, source, _ in ours if cell_id in answers}
+    places = {cell_id: place for place, (cell_id, *_) in enumerate(ours)}
+    return {n: places[i] for i, stub in stubs.items() for n in defined(stub)}, stubs
+
+
+class Merged(NamedTuple):
+    """What is made of a submission."""
+
+    cells: list  # to run: (id, source, check, our source of what the check judges or None)
+    handed_in: dict  # the student's cells as they were, a list for each id of ours that they are
+
+
+def merge(notebook):
+    """Return the Merged of a notebook.
+
+    Raises Unknown for a notebook without an answer, AttributeError or TypeError for what is not a
+    notebook of version 4.
+    """
+    theirs, added = _recognised(notebook)
+    _, stubs = _slots()
+    own = [cell for cells in added.values() for cell in cells]
+    filled = [cell for i, cell in theirs.items() if cell.source.strip() != stubs.get(i)]
+    elsewhere = {name: cell for cell in own + filled for name in defined(cell.source)}
+    if not stubs.keys() & theirs.keys() and not elsewhere:
+        verdict = "answers not recognised" if theirs else "not this exercise"
+        raise Unknown(verdict, f"{len(theirs)} of our cells, {len(own)} others, no answer in them")
+    cells = [(OWN, cell.source, None, None) for cell in added[-1]]
+    handed_in = {cell_id: [cell] for cell_id, cell in theirs.items()}
+    for place, (cell_id, source, check) in enumerate(exercise()[0]):
+        if cell_id in stubs:
+            found = [elsewhere[name] for name in sorted(defined(source)) if name in elsewhere]
+            handed_in[cell_id] = [c for n, c in enumerate(found) if c not in found[:n]]
+            source = theirs[cell_id].source if cell_id in theirs else source
+        # Our stub never overwrites what the student defined.
+        if not (cell_id in stubs and handed_in[cell_id] and source.strip() == stubs[cell_id]):
+            cells.append((cell_id, source, check, _references().get(check)))
+        cells += [(OWN, cell.source, None, None) for cell in added[place]]
+    return Merged(_checks_after_answers(cells), handed_in)
+
+
+def _recognised(notebook):
+    """Return the student's cells: those of ours by their ids, others by the place they follow.
+
+    A cell that defines an answer never comes before that answer's place: between them are cells of
+    ours that the student deleted.
+    """
+    places = {cell_id: place for place, (cell_id, *_) in enumerate(exercise()[0])}
+    theirs, added, place = {}, collections.defaultdict(list), -1
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        known = cell.get("id") if cell.get("id") in places else _by_its_lines(cell.source)
+        if known and known not in theirs:
+            theirs[known], place = cell, places[known]
+        else:
+            place = max([place, *sorted(_slots()[0][name] for name in defined(cell.source))[:1]])
+            added[place].append(cell)
+    return theirs, added
+
+
+@functools.cache
+def _references():
+    """Return the solution's source of each model class, by the check that judges it."""
+    cells = {cell["id"]: "".join(cell["source"]) for cell in read_solution.read()["cells"]}
+    return {
+        check: cells[check.replace("_", "-")] for check in ("char_rnn", "char_lstm", "char_gru")
+    }
+
+
+def _by_its_lines(source):
+    """Return the id of the cell of ours that a cell is: it has the TODO's line, or half of ours."""
+    ours, answers = exercise()
+    lines = set(source.strip().split("\n"))
+    for cell_id, other, _ in ours:
+        theirs = other.split("\n")
+        if theirs[0] in lines if cell_id in answers else 2 * len(lines & set(theirs)) > len(theirs):
+            return cell_id
+    return None
+
+
+def _checks_after_answers(merged):
+    """Return the cells with each check behind the cells that define what it judges."""
+    defines = [defined(source) for _, source, *_ in merged]
+    cells, waiting, so_far = [], [], set()
+    for place, cell in enumerate(merged):
+        if cell[2] and (JUDGED[cell[2]] - so_far) & set().union(*defines[place:]):
+            waiting.append(cell)
+            continue
+        cells.append(cell)
+        so_far |= defines[place]
+        ready = [check for check in waiting if JUDGED[check[2]] <= so_far]
+        cells += ready
+        waiting = [check for check in waiting if check not in ready]
+    return cells + waiting

@@ -1,0 +1,76 @@
+"""The page of feedback on one submission."""
+
+from html import escape
+
+from lab import checks
+
+STYLE = """
+:root { color-scheme: light dark }
+body { font: 16px/1.4 sans-serif; margin: 2em auto; max-width: 70em; padding: 0 1em }
+table { border-collapse: collapse }
+td, th { text-align: left; vertical-align: top; padding: 4px 12px; border-bottom: 1px solid gray }
+td { white-space: pre-wrap }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 0 0 1em; padding: 4px 12px;
+border-left: 4px solid gray; font: 14px/1.3 monospace }
+pre.output { border-left-style: dotted }
+@media print { body { margin: 0; max-width: none; font-size: 10pt } pre { font-size: 8pt } }
+"""
+
+
+def page(row, facts, found, handed_in):
+    """Return the page of a row of grades.csv, as HTML.
+
+    It has each check, ``found`` by its name, each error, and what was ``handed_in``: (title,
+    source, saved output) of the answers, on which a person marks the paragraph.
+    """
+    parts = [_table(("check", "status", "points", "rule", "message"), _checks(row, found))]
+    if replaced := [fact["reference"] for fact in facts if "reference" in fact]:
+        names = " and ".join(checks.CHECKS[check].what for check in replaced)
+        parts += [f"<p>After its own check, our {names} stood in for the one handed in.</p>"]
+    if errors := _errors(facts):
+        parts += ["<h2>Cells that ended in an error</h2>", _table(("cell", "error"), errors)]
+    if handed_in:
+        parts += [
+            "<h2>What was handed in: the answers, and what they showed then</h2>",
+            f"<p>The paragraph of TODO 10: up to {checks.PARAGRAPH_POINTS} points, given by a "
+            "person.</p>",
+        ]
+    for title, source, output in handed_in:
+        parts += [f"<h3>{escape(title)}</h3>", f"<pre>{escape(source)}</pre>"]
+        parts += [f'<pre class="output">{escape(output)}</pre>'] * bool(output)
+    detail = f": {escape(row['detail'])}" if row["detail"] else ""
+    return f"""<!DOCTYPE html>
+<html lang="en"><meta charset="utf-8"><title>{escape(row["submission"])}</title>
+<meta name="viewport" content="width=device-width">
+<style>{STYLE}</style>
+<h1>{escape(row["submission"])}: {row["points"]} of {sum(checks.POINTS.values())} points</h1>
+<p>{escape(row["verdict"])}{detail}</p>
+{chr(10).join(parts)}
+</html>
+"""
+
+
+def _checks(row, found):
+    for check, most in checks.POINTS.items():
+        result = found.get(check, {"status": "not reached", "message": "", "rule": None})
+        status, rule = result["status"], result["rule"]
+        sign = {"passed": "✔", "failed": "✘"}.get(status, "○")
+        line = f"{rule}: {checks.RULES.get(rule, 'no rule of ours')}" if status == "failed" else ""
+        points = f"{row[check]} of {most}"
+        yield f"{sign} {checks.title(check)}", status, points, line, result["message"]
+
+
+def _errors(facts):
+    errors, cell = [], None
+    for fact in facts:
+        cell = fact.get("cell", cell)
+        if "error" in fact:
+            errors.append((cell, fact["error"]))
+    return errors
+
+
+def _table(header, rows):
+    lines = ["<table>", "<tr>" + "".join(f"<th>{name}</th>" for name in header) + "</tr>"]
+    for row in rows:
+        lines.append("<tr>" + "".join(f"<td>{escape(str(text))}</td>" for text in row) + "</tr>")
+    return "\n".join([*lines, "</table>"])

@@ -1,0 +1,124 @@
+"""What of a submission is run: ours, with the student's answers wherever they stand."""
+
+import nbformat
+import pytest
+
+from course.grade import merge
+from course.make_exercise import EXERCISE
+from lab import checks
+from tests import submissions
+
+BASE = nbformat.read(EXERCISE, as_version=4)
+FULL = submissions.fill(BASE, range(11))
+CODE = {cell.id: cell.source for cell in FULL.cells if cell.cell_type == "code"}
+
+
+def test_only_answers_and_added_cells_are_the_students():
+    notebook = submissions.fill(BASE, range(11))
+    submissions.change(notebook, "check-char-rnn", None, "forged = 12")
+    submissions.change(notebook, "data", None, 'CORPUS = "wikitext-2"')
+    place = [cell.id for cell in notebook.cells].index("char-rnn")
+    notebook.cells.insert(place + 1, nbformat.v4.new_code_cell("mine = 1"))
+    notebook.cells = [cell for cell in notebook.cells if cell.id != "check-char-lstm"]
+    cells = merge.merge(notebook).cells
+    ids = [cell_id for cell_id, *_ in cells]
+    sources = {cell_id: source for cell_id, source, *_ in cells}
+    ours, answers = merge.exercise()
+    assert [i for i in ids if i != "a cell of your own"] == [i for i, *_ in ours]
+    assert cells[ids.index("char-rnn") + 1][:3] == ("a cell of your own", "mine = 1", None)
+    assert all(sources[i] == source for i, source, _ in ours if i not in answers)
+    assert "nn.RNN(" in sources["char-rnn"]
+    assert {check for *_, check, _ in cells} - {None} == set(checks.POINTS)
+
+
+def test_a_notebook_whose_cells_lost_their_ids_is_understood():
+    notebook = submissions.fill(BASE, range(11))
+    expected = merge.merge(notebook).cells
+    for cell in notebook.cells:
+        del cell["id"]
+    merged = [cell for cell in merge.merge(notebook).cells if cell[0] != "a cell of your own"]
+    assert [c for c in merged if c[0] != "guess"] == [c for c in expected if c[0] != "guess"]
+
+
+def notebook(*sources, ids=()):
+    """Return a notebook of these sources; of the cells with these ids first, as we have them."""
+    cells = [cell for cell in FULL.cells if cell.id in ids]
+    return nbformat.v4.new_notebook(cells=cells + [nbformat.v4.new_code_cell(s) for s in sources])
+
+
+def without_todo_lines(cells):
+    return [
+        "\n".join(line for line in s.split("\n") if not line.startswith("# TODO")) for s in cells
+    ]
+
+
+ANSWERS = [CODE[i] for i in CODE if i in submissions.ANSWERS]
+GIVEN = [CODE[i] for i in CODE if i not in submissions.ANSWERS]
+LAYOUTS = {
+    "no ids, no TODO lines": notebook(*without_todo_lines(CODE.values())),
+    "answers only": notebook(*without_todo_lines(ANSWERS)),
+    "answers only, with their lines": notebook(*ANSWERS),
+    "the models in one cell": notebook(
+        *GIVEN[:3], "\n\n".join(without_todo_lines(ANSWERS[:3])), *without_todo_lines(ANSWERS[3:])
+    ),
+    "each name in a cell of its own": notebook(
+        *(part for s in without_todo_lines(ANSWERS) for part in s.split("\n\n\n"))
+    ),
+}
+
+
+def order_of(cells):
+    """Return the place of each name's last definition, and of each check."""
+    places = {n: p for p, (_, source, *_) in enumerate(cells) for n in merge.defined(source)}
+    return places, {check: place for place, (*_, check, _) in enumerate(cells) if check}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_answers_are_found_by_what_they_define(name):
+    cells = merge.merge(LAYOUTS[name]).cells
+    defined, checked = order_of(cells)
+    assert set(defined) == merge.ANSWERS and set(checked) == set(checks.POINTS)
+    for check, names in merge.JUDGED.items():
+        assert max(defined[name] for name in names) < checked[check]
+    assert sum("nn.LSTM(" in source for _, source, *_ in cells) == 1
+
+
+def test_an_own_cell_beside_a_stub_counts_wherever_it_stands():
+    for where in (-1, 1, 2):  # before the stub, after it, after its check
+        changed = submissions.fill(BASE, (1, 2, 3))
+        place = [cell.id for cell in changed.cells].index("parameter-counts")
+        answer = nbformat.v4.new_code_cell("parameter_counts = {'RNN': 1}")
+        changed.cells.insert(place + max(where, 0), answer)
+        defined, checked = order_of(cells := merge.merge(changed).cells)
+        assert cells[defined["parameter_counts"]][1] == answer.source
+        assert defined["parameter_counts"] < checked["parameters"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "verdict"),
+    [
+        (notebook("print('hello')", "x = 1"), "not this exercise"),
+        (notebook(), "not this exercise"),
+        (notebook(ids=["setup", "data", "check-char-rnn"]), "answers not recognised"),
+    ],
+)
+def test_a_notebook_without_an_answer_has_a_verdict_of_its_own(changed, verdict):
+    with pytest.raises(merge.Unknown, match=verdict):
+        merge.merge(changed)
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("class CharRNN(nn.Module):\n    samples = 1", {"CharRNN"}),
+        ("%matplotlib inline\nspans = {}", {"spans"}),
+        ("recommendation, evidence = 'RNN', {}", {"recommendation", "evidence"}),
+        ("if True:\n    samples: dict = {}", {"samples"}),
+        ("for spans in []: pass\ndef f():\n    samples = 1", {"spans"}),
+        ("def train_and_compare_models(\n    x = = 1", {"train_and_compare_models"}),
+        ("class CharLSTM(nn.Module):\n  def f():\n pass", {"CharLSTM"}),
+        ("print(samples)", set()),
+    ],
+)
+def test_what_a_cell_defines(source, names):
+    assert merge.defined(source) == names
