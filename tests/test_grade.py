@@ -240,13 +240,14 @@ def test_points_are_those_of_our_own_table(tmp_path):
 
 
 def test_who_was_stopped_by_the_clock_is_graded_again(tmp_path, capsys):
-    (tmp_path / "one.ipynb").write_text(nbformat.writes(BASE), encoding="utf-8")
+    (tmp_path / "class").mkdir()
+    (tmp_path / "class" / "one.ipynb").write_text(nbformat.writes(BASE), encoding="utf-8")
     for ended, times in (("was not done after 240 s", 2), ("took more than 60 s of", 1)):
         facts = [{"cell": "samples"}]
         says = functools.partial(submission.grade, run=lambda *_: (facts, ended, 1.0, 1.0))  # noqa: B023
         with joblib.parallel_config("sequential"):
             for _ in range(2):
-                (row,) = grade.grade_all(tmp_path, tmp_path / str(times), grade=says)
+                (row,) = grade.grade_all(tmp_path / "class", tmp_path / str(times), grade=says)
         assert row["verdict"] == "stopped"
         assert capsys.readouterr().out.count("one: stopped") == times
 
@@ -278,7 +279,7 @@ def test_a_broken_model_costs_its_own_points_only(tmp_path):
 def test_a_folder_without_notebooks_is_named(tmp_path):
     command = [sys.executable, "-m", "course.grade", str(tmp_path), str(tmp_path / "grades")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 1 and f"{tmp_path} holds no notebook" in done.stderr
+    assert done.returncode == 1 and f"{tmp_path} holds no submission" in done.stderr
 
 
 # --- a class on a cluster, one of whose workers is killed -------------------------------------
@@ -334,7 +335,7 @@ def test_thirty_submissions_are_graded_once_although_a_worker_is_killed(cluster,
     print(*lines)
     with (grades / "grades.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert {r["submission"]: (r["verdict"], int(r["points"])) for r in rows} == expected
+    assert {r["submission"]: (r["verdict"], int(r["total"])) for r in rows} == expected
     assert len(rows) == 30 and len([line for line in lines if "/exercise:" in line]) == 30
     assert len(list(grades.rglob("*.html"))) == 30
     for name, (*_, broken) in submissions.WRONG.items():

@@ -2,11 +2,10 @@
 
 import nbformat
 
-from course.grade import page, run_cells, sandbox
+from course.grade import handed_in, page, run_cells, sandbox
 from course.grade.merge import Unknown, exercise, merge, questions, title
 from lab import checks
 
-LARGEST_NOTEBOOK = 50  # MB
 OTHERS = ("requirements-met", "check-recommendation")  # what they show helps to mark the paragraph
 
 
@@ -35,36 +34,32 @@ def read(path):
     Why not is a pair: the verdict, and what was found.
     """
     try:
-        if path.exists() and not path.is_file():  # a device never ends
-            return None, None, ("not graded", "no ordinary file")
-        if path.stat().st_size > LARGEST_NOTEBOOK * 1e6:
-            return None, None, ("not graded", f"larger than {LARGEST_NOTEBOOK} MB")
-        notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
+        notebook = nbformat.reads(handed_in.text_of(path), as_version=4)
         merged = merge(notebook)
         return merged.cells, _handed_in(notebook, merged.handed_in), None
     except Unknown as unknown:
         return None, None, (str(unknown), unknown.seen)
-    except OSError as error:
-        return None, None, ("not graded", f"cannot be read: {error.strerror}")
+    except handed_in.Unreadable as unreadable:
+        return None, None, ("not graded", str(unreadable))
     except Exception as error:  # nbformat raises whatever the file makes it stumble over
         said = str(error).strip().split("\n")[0][:200]
         return None, None, ("not graded", f"not a notebook: {said or type(error).__name__}")
 
 
-def grade(name, cells, handed_in, unreadable, seconds, megabytes, run=sandbox.run):
+def grade(name, cells, answers, unreadable, seconds, megabytes, run=sandbox.run):
     """Return its row of grades.csv, a dict, and its page of feedback; ``read`` gives the rest."""
     facts, verdict, usage = [], unreadable, (0.0, 0.0)
     try:
         if not unreadable:
             facts, ended, *usage = run(cells, seconds, megabytes)
             verdict = _verdict(facts, ended)
-        return _result(name, verdict, facts, handed_in or [], *usage)
+        return _result(name, verdict, facts, answers or [], *usage)
     except Exception as error:  # one submission never stops the others
         failed = ("grader failed", f"{type(error).__name__}: {error}")
-        return _result(name, failed, [], handed_in or [], 0.0, 0.0)
+        return _result(name, failed, [], answers or [], 0.0, 0.0)
 
 
-def _result(name, verdict, facts, handed_in, core_seconds, peak_mb):
+def _result(name, verdict, facts, answers, core_seconds, peak_mb):
     found = {fact["check"]: fact for fact in facts if fact.get("check") in checks.POINTS}
     points = {
         check: most * (found.get(check, {}).get("status") == "passed")
@@ -73,7 +68,7 @@ def _result(name, verdict, facts, handed_in, core_seconds, peak_mb):
     row = {"submission": name, "verdict": verdict[0], "points": sum(points.values())}
     row |= points | {"detail": verdict[1]}
     row |= {"core_seconds": round(core_seconds, 1), "peak_mb": round(peak_mb)}
-    return row, page.page(row, facts, found, handed_in)
+    return row, page.page(row, facts, found, answers)
 
 
 def _verdict(facts, ended):

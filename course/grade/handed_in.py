@@ -1,0 +1,118 @@
+"""What was handed in: nothing that lies below a folder of submissions is lost without a word."""
+
+import io
+import re
+import zipfile
+from pathlib import Path, PurePosixPath
+
+from course.bundle import supplies
+
+LARGEST = 50_000_000  # bytes of a notebook
+# What systems and tools put beside a submission, and what the exercise itself brings.
+IGNORED = {"__MACOSX", "__pycache__", "venv", "env", "node_modules", "Thumbs.db", "desktop.ini"}
+OURS = {name.name for name in supplies() if len(name.parts) == 1} | {"README.md"}
+NOTEBOOK = re.compile(r"\.ipynb(\.txt|\.json)?$", re.IGNORECASE)
+
+
+class Unreadable(Exception):
+    """A file is no notebook that can be read: the message says why."""
+
+
+def find(folder, leave_out=None):
+    """Return what was handed in: paths by their names, for a folder or for a single file.
+
+    Every notebook and every archive is one; so is any other file that lies where there is not just
+    one notebook that it could belong to, and each folder that holds none.
+    """
+    if folder.is_file():
+        return {name_of(folder, folder.parent): folder}
+    return {name_of(path, folder): path for path in sorted(_below(folder, folder, leave_out))}
+
+
+def name_of(path, folder):
+    """Return the name of a submission: its path in the folder, without the end of a notebook's."""
+    name = NOTEBOOK.sub("", path.relative_to(folder).as_posix())
+    return name.encode(errors="backslashreplace").decode()
+
+
+def _below(folder, top, leave_out):
+    entries = [
+        path
+        for path in folder.iterdir()
+        if not path.name.startswith(".") and path.name not in IGNORED and path != leave_out
+    ]
+    folders = [path for path in entries if path.is_dir() and not path.is_symlink()]
+    files = [path for path in entries if path not in folders]
+    notebooks = [path for path in files if _may_hold_one(path)]
+    found = [path for each in folders for path in _below(each, top, leave_out)]
+    if len(notebooks) == 1 and folder != top:  # all else here belongs to it
+        return notebooks + [path for path in found if _may_hold_one(path)]
+    found += notebooks + [path for path in files if path not in notebooks and path.name not in OURS]
+    if folder != top and not any(map(_may_hold_one, found)):
+        return [folder] if found else []
+    return found
+
+
+def _may_hold_one(path):
+    return bool(NOTEBOOK.search(path.name)) or path.suffix.lower() == ".zip"
+
+
+def text_of(path):
+    """Return the text of the notebook that a path leads to, an archive's if it holds just one.
+
+    Raises Unreadable, which says why, for all else.
+    """
+    if path.is_dir():
+        raise Unreadable("a folder without a notebook")
+    if path.exists() and not path.is_file():  # a device never ends
+        raise Unreadable("no ordinary file")
+    try:
+        if path.stat().st_size > LARGEST:
+            raise Unreadable(f"larger than {LARGEST / 1e6:.0f} MB")
+        content = path.read_bytes()
+    except OSError as error:
+        raise Unreadable(f"cannot be read: {error.strerror}") from error
+    if path.suffix.lower() == ".zip":
+        content = _only_notebook_in(content)
+    elif not NOTEBOOK.search(path.name):
+        raise Unreadable(f"a {path.suffix or 'file without an ending'}, not a notebook (.ipynb)")
+    return _decoded(content)
+
+
+def _only_notebook_in(content):
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            inside = [
+                entry
+                for entry in archive.infolist()
+                if NOTEBOOK.search(entry.filename)
+                and not any(
+                    part in IGNORED or part.startswith(".")
+                    for part in PurePosixPath(entry.filename).parts
+                )
+            ]
+            if len(inside) != 1:
+                names = ", ".join(Path(entry.filename).name for entry in inside)
+                raise Unreadable(f"a zip with {len(inside)} notebooks{': ' * bool(names)}{names}")
+            if inside[0].file_size > LARGEST:
+                raise Unreadable(f"larger than {LARGEST / 1e6:.0f} MB")
+            return archive.read(inside[0])
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        raise Unreadable(f"a zip that cannot be opened: {error}") from error
+
+
+def _decoded(content):
+    """Return bytes as text: UTF-8 with or without its mark, UTF-16 with it, else cp1252."""
+    if not content.strip():
+        raise Unreadable("empty")
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        text = content.decode("utf-16", errors="replace")
+    else:
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = content.decode("cp1252", errors="replace")
+    if conflict := re.search(r"^(<{7} |>{7} |={7}$)", text, re.MULTILINE):
+        line = text.count("\n", 0, conflict.start()) + 1
+        raise Unreadable(f"git left a conflict in line {line}: {conflict[0].strip()}")
+    return text

@@ -1,0 +1,95 @@
+"""What was handed in, in whatever form: a row each."""
+
+import json
+import zipfile
+
+import pytest
+
+from course.grade import handed_in
+
+TEXT = json.dumps({"cells": [], "é": "ü"}, ensure_ascii=False)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        TEXT.encode(),
+        TEXT.encode("utf-8-sig"),
+        TEXT.encode("utf-16"),
+        TEXT.encode("cp1252"),
+    ],
+    ids=["UTF-8", "UTF-8 with BOM", "UTF-16", "cp1252"],
+)
+@pytest.mark.parametrize("name", ["a.ipynb", "a.IPYNB", "a.ipynb.txt", "a.ipynb.json"])
+def test_a_notebook_is_read(name, content, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    ((found, path),) = handed_in.find(tmp_path).items()
+    assert found == "a" and handed_in.text_of(path) == TEXT
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.ipynb", b"", "empty"),
+        ("a.ipynb", b" \n", "empty"),
+        ("a.py", b"x = 1", "a .py, not a notebook"),
+        ("a.pdf", b"%PDF", "a .pdf, not a notebook"),
+        ("a", b"x", "a file without an ending, not a notebook"),
+        ("a.zip", b"no zip", "a zip that cannot be opened"),
+        ("a.ipynb", b'{\n<<<<<<< HEAD\n"cells": []\n', "git left a conflict in line 2"),
+        ("a.ipynb", b"{" + b" " * handed_in.LARGEST, "larger than 50 MB"),
+    ],
+)
+def test_what_cannot_be_read_has_a_row_that_says_why(name, content, said, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    ((_, path),) = handed_in.find(tmp_path).items()
+    with pytest.raises(handed_in.Unreadable, match=said):
+        handed_in.text_of(path)
+
+
+def zipped(path, *names):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(name, TEXT)
+
+
+def test_an_archive_with_one_notebook_is_opened(tmp_path):
+    beside = "__MACOSX/._a.ipynb", "x/.ipynb_checkpoints/a-checkpoint.ipynb", "x/helpers.py"
+    zipped(tmp_path / "anna.zip", "x/a.ipynb", *beside)
+    assert handed_in.text_of(handed_in.find(tmp_path)["anna.zip"]) == TEXT
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [((), "a zip with 0 notebooks$"), (("a.ipynb", "x/b.ipynb"), "with 2 notebooks: a.ipynb, b")],
+)
+def test_an_archive_without_one_or_with_several_is_named(names, said, tmp_path):
+    zipped(tmp_path / "anna.zip", "helpers.py", *names)
+    with pytest.raises(handed_in.Unreadable, match=said):
+        handed_in.text_of(tmp_path / "anna.zip")
+
+
+def test_nobody_is_lost_and_nothing_counts_twice(tmp_path):
+    files = (
+        "anna/exercise.ipynb", "anna/helpers.py", "anna/lab/checks/rule.py", "anna/notes.txt",
+        "anna/.ipynb_checkpoints/exercise-checkpoint.ipynb", "anna/.venv/lib/a.ipynb",
+        "anna/__MACOSX/exercise.ipynb", "ben/exercise.py", "chris/deep/down/exercise.ipynb",
+        "dora/essay.pdf", "dora/more/essay.txt", "eve/one.ipynb", "eve/two.ipynb", "eve/essay.md",
+        "finn.ipynb", "gina.py", "helpers.py", "section/hugo/a.ipynb", "section/ida/a.py",
+        "grades/finn.html", "jon/jon.zip",
+    )  # fmt: skip
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(TEXT, encoding="utf-8")
+    (tmp_path / "nothing").mkdir()
+    assert list(handed_in.find(tmp_path, tmp_path / "grades")) == [
+        "anna/exercise", "ben", "chris/deep/down/exercise", "dora", "eve/essay.md", "eve/one",
+        "eve/two", "finn", "gina.py", "jon/jon.zip", "section/hugo/a", "section/ida",
+    ]  # fmt: skip
+    with pytest.raises(handed_in.Unreadable, match="a folder without a notebook"):
+        handed_in.text_of(tmp_path / "ben")
+
+
+def test_a_single_notebook_is_a_submission(tmp_path):
+    (tmp_path / "a.ipynb").write_text(TEXT, encoding="utf-8")
+    assert handed_in.find(tmp_path / "a.ipynb") == {"a": tmp_path / "a.ipynb"}
