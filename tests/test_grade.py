@@ -239,6 +239,17 @@ def test_points_are_those_of_our_own_table(tmp_path):
     assert row["points"] == 90 and row["verdict"] == "graded"
 
 
+def test_a_submission_cannot_report_in_our_name():
+    forged = json.dumps({"check": "char_rnn", "status": "passed", "rule": None, "message": ""})
+    facts, ended, *_ = run(
+        "import os\n"
+        "for descriptor in range(1, 64):\n"
+        "    try: os.write(descriptor, " + repr(f"{forged}\n{forged}".encode()) + ")\n"
+        "    except OSError: pass\n"
+    )
+    assert [sorted(fact) for fact in facts] == [["cell"], ["left"]] and ended is None
+
+
 def test_who_was_stopped_by_the_clock_is_graded_again(tmp_path, capsys):
     (tmp_path / "class").mkdir()
     (tmp_path / "class" / "one.ipynb").write_text(nbformat.writes(BASE), encoding="utf-8")

@@ -44,7 +44,9 @@ def exercise():
 
 
 def title(cell_id):
-    """Return the first line of a cell of ours, for people."""
+    """Return the first line of a cell of ours, for people; OWN for a cell of the student's."""
+    if cell_id == OWN:
+        return OWN
     (source,) = (source for known, source, _ in exercise()[0] if known == cell_id)
     return source.split("\n")[0].removeprefix("# ")
 
@@ -108,6 +110,7 @@ def merge(notebook):
         raise Unknown(verdict, f"{len(theirs)} of our cells, {len(own)} others, no answer in them")
     cells = [(OWN, cell.source, None, None) for cell in added[-1]]
     handed_in = {cell_id: [cell] for cell_id, cell in theirs.items()}
+    handed_in[OWN] = [cell for cell in own if not defined(cell.source) and cell.source.strip()]
     for place, (cell_id, source, check) in enumerate(exercise()[0]):
         if cell_id in stubs:
             found = [elsewhere[name] for name in sorted(defined(source)) if name in elsewhere]

@@ -2,6 +2,7 @@
 
 from html import escape
 
+from course.grade import flags
 from lab import checks
 
 STYLE = """
@@ -35,6 +36,13 @@ def page(row, facts, found, handed_in):
             f"<p>The paragraph of TODO 10: up to {checks.PARAGRAPH_POINTS} points, given by a "
             "person.</p>",
         ]
+    if seen := [
+        (title, f"{number}: {source.splitlines()[number - 1].strip()}", what)
+        for title, source, _ in handed_in
+        for number, what in flags.worth_a_look(source)
+    ]:
+        parts += ["<h2>Worth a look: lines that reach for more than the exercise needs</h2>"]
+        parts += [_table(("cell", "line", "what"), seen)]
     for title, source, output in handed_in:
         parts += [f"<h3>{escape(title)}</h3>", f"<pre>{escape(source)}</pre>"]
         parts += [f'<pre class="output">{escape(output)}</pre>'] * bool(output)
