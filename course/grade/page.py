@@ -30,12 +30,6 @@ def page(row, facts, found, handed_in):
         parts += [f"<p>After its own check, our {names} stood in for the one handed in.</p>"]
     if errors := _errors(facts):
         parts += ["<h2>Cells that ended in an error</h2>", _table(("cell", "error"), errors)]
-    if handed_in:
-        parts += [
-            "<h2>What was handed in: the answers, and what they showed then</h2>",
-            f"<p>The paragraph of TODO 10: up to {checks.PARAGRAPH_POINTS} points, given by a "
-            "person.</p>",
-        ]
     if seen := [
         (title, f"{number}: {source.splitlines()[number - 1].strip()}", what)
         for title, source, _ in handed_in
@@ -43,6 +37,12 @@ def page(row, facts, found, handed_in):
     ]:
         parts += ["<h2>Worth a look: lines that reach for more than the exercise needs</h2>"]
         parts += [_table(("cell", "line", "what"), seen)]
+    if handed_in:
+        parts += [
+            "<h2>What was handed in: the answers, and what they showed then</h2>",
+            f"<p>The paragraph of TODO 10: up to {checks.PARAGRAPH_POINTS} points, given by a "
+            "person.</p>",
+        ]
     for title, source, output in handed_in:
         parts += [f"<h3>{escape(title)}</h3>", f"<pre>{escape(source)}</pre>"]
         parts += [f'<pre class="output">{escape(output)}</pre>'] * bool(output)
