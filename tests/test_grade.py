@@ -276,6 +276,7 @@ def test_what_a_notebook_says_to_its_screen_keyboard_or_system_does_nothing():
     assert [fact["cell"] for fact in facts[:-1]] == list(harmless)
 
 
+@pytest.mark.slow
 def test_a_broken_model_costs_its_own_points_only(tmp_path):
     notebook = submissions.fill(BASE, range(11))
     submissions.change(notebook, "char-lstm", "        super()", "      super()")
