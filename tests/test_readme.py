@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -53,10 +54,11 @@ def in_this_environment(command):
 @pytest.mark.parametrize("browser", [True, False], ids=["with a browser", "without"])
 def test_the_first_command_opens_the_exercise_or_says_where(browser, tmp_path):
     opened, log, runtime = (tmp_path / name for name in ("opened", "log", "runtime"))
-    recorder = f"{sys.executable} -c 'import sys; open(sys.argv[1], \"w\").write(sys.argv[2])'"
+    record = "import sys; open(sys.argv[1], 'w').write(sys.argv[2])"
+    recorder = shlex.join([sys.executable, "-c", record, str(opened)])  # which may have blanks
     environment = os.environ | {
         "JUPYTER_RUNTIME_DIR": str(runtime),
-        "BROWSER": f"{recorder} {opened} %s" if browser else "/nowhere/to/be/found",
+        "BROWSER": f"{recorder} %s" if browser else "/nowhere/to/be/found",
     }
     environment.pop("DISPLAY", None)
     command = in_this_environment(re.search(r"^python3 .*exercise\.ipynb$", README, re.M)[0])
