@@ -81,7 +81,7 @@ def test_all_that_was_used_is_known_at_the_end(isolated):
 def test_a_system_without_limits_of_its_own_grades_too(tmp_path, monkeypatch):
     as_on_windows = "import sys, psutil; sys.modules['resource'] = None"
     (tmp_path / "sitecustomize.py").write_text(as_on_windows, encoding="utf-8")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.delattr(os, "wait4", raising=False)
     facts, ended, core_seconds, _ = run(
         "import time\nwhile time.process_time() < 3: pass\nimport resource", shut_off=False
