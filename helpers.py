@@ -21,7 +21,7 @@ import sys
 import textwrap
 import time
 import zlib
-from numbers import Number, Real
+from numbers import Real
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,7 +84,7 @@ def need_a_loss(loss):
             "the loss is a pair: train_epoch returns (loss, seconds). Unpack it, as in "
             "train_loss, seconds = train_epoch(...)."
         )
-    if not isinstance(loss, Number) and not (torch.is_tensor(loss) and loss.numel() == 1):
+    if not isinstance(loss, Real) and not (torch.is_tensor(loss) and loss.numel() == 1):
         raise TypeError(f"the loss is {_kind_of(loss)}: a number is wanted.")
 
 

@@ -17,8 +17,10 @@ def command():
     try:
         yield
     except OSError as error:
-        where = f"{error.filename2 or error.filename}: " if error.filename else ""
-        sys.exit(f"{where}{error.strerror or error}. Name a place that can be read and written.")
+        if not error.filename:
+            sys.exit(str(error))
+        place = error.filename2 or error.filename
+        sys.exit(f"{place}: {error.strerror}. Name a place that can be read and written.")
 
 
 def named_path(text):

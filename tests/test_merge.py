@@ -122,3 +122,8 @@ def test_a_notebook_without_an_answer_has_a_verdict_of_its_own(changed, verdict)
 )
 def test_what_a_cell_defines(source, names):
     assert merge.defined(source) == names
+
+
+def test_an_answer_that_defines_nothing_is_shown_too():
+    changed = submissions.change(submissions.fill(BASE, ()), "char-rnn", None, "1 / 0")
+    assert [cell.source for cell in merge.merge(changed).handed_in["char-rnn"]] == ["1 / 0"]

@@ -100,7 +100,7 @@ def run(arguments):
     try:
         with workers.workers(arguments.dask):
             rows = grade_all(folder, arguments.grades, arguments.seconds, arguments.megabytes)
-    except ValueError as error:  # of the tables, which people may have edited
+    except table.Unusable as error:
         sys.exit(str(error))
     counts = collections.Counter(row["verdict"] for row in rows)
     print(", ".join(f"{count} {verdict}" for verdict, count in counts.items()), end="; ")

@@ -36,11 +36,7 @@ def name_of(path, folder):
 
 
 def _below(folder, top, leave_out):
-    entries = [
-        path
-        for path in folder.iterdir()
-        if not path.name.startswith(".") and path.name not in IGNORED and path != leave_out
-    ]
+    entries = [path for path in folder.iterdir() if not _ignored(path.name) and path != leave_out]
     folders = [path for path in entries if path.is_dir() and not path.is_symlink()]
     files = [path for path in entries if path not in folders]
     notebooks = [path for path in files if _may_hold_one(path)]
@@ -51,6 +47,10 @@ def _below(folder, top, leave_out):
     if folder != top and not any(map(_may_hold_one, found)):
         return [folder] if found else []
     return found
+
+
+def _ignored(name):
+    return name.startswith(".") or name in IGNORED
 
 
 def _may_hold_one(path):
@@ -86,10 +86,7 @@ def _only_notebook_in(content):
                 entry
                 for entry in archive.infolist()
                 if NOTEBOOK.search(entry.filename)
-                and not any(
-                    part in IGNORED or part.startswith(".")
-                    for part in PurePosixPath(entry.filename).parts
-                )
+                and not any(map(_ignored, PurePosixPath(entry.filename).parts))
             ]
             if len(inside) != 1:
                 names = ", ".join(Path(entry.filename).name for entry in inside)

@@ -1,8 +1,8 @@
 """What of a submission is run: our exercise, with the student's answers and own cells in it.
 
-A student's cell is one of ours by its id or, where a tool dropped the ids, by its first line. All
-that is no answer, the checks above all, is ours. An answer may also stand in cells of the student's
-own, in one or in several: what they define says which.
+A student's cell is one of ours by its id or, where a tool dropped the ids, by its lines. All that
+is no answer, the checks above all, is ours. An answer may also stand in cells of the student's own,
+in one or in several: what they define says which.
 """
 
 import ast
@@ -79,12 +79,17 @@ def defined(source):
 
 
 @functools.cache
-def _slots():
-    """Return the place of each answer's name in our exercise, and the stub of each answer's id."""
+def _stubs():
+    """Return the stub of each answer, by its id."""
     ours, answers = exercise()
-    stubs = {cell_id: source.strip() for cell_id, source, _ in ours if cell_id in answers}
-    places = {cell_id: place for place, (cell_id, *_) in enumerate(ours)}
-    return {n: places[i] for i, stub in stubs.items() for n in defined(stub)}, stubs
+    return {cell_id: source.strip() for cell_id, source, _ in ours if cell_id in answers}
+
+
+@functools.cache
+def _slots():
+    """Return the place of each answer's name in our exercise."""
+    places = {cell_id: place for place, (cell_id, *_) in enumerate(exercise()[0])}
+    return {name: places[i] for i, stub in _stubs().items() for name in defined(stub)}
 
 
 class Merged(NamedTuple):
@@ -101,7 +106,7 @@ def merge(notebook):
     notebook of version 4.
     """
     theirs, added = _recognised(notebook)
-    _, stubs = _slots()
+    stubs = _stubs()
     own = [cell for cells in added.values() for cell in cells]
     filled = [cell for i, cell in theirs.items() if cell.source.strip() != stubs.get(i)]
     elsewhere = {name: cell for cell in own + filled for name in defined(cell.source)}
@@ -113,7 +118,8 @@ def merge(notebook):
     handed_in[OWN] = [cell for cell in own if not defined(cell.source) and cell.source.strip()]
     for place, (cell_id, source, check) in enumerate(exercise()[0]):
         if cell_id in stubs:
-            found = [elsewhere[name] for name in sorted(defined(source)) if name in elsewhere]
+            found = [cell for cell in filled if cell is theirs.get(cell_id)]
+            found += [elsewhere[name] for name in sorted(defined(source)) if name in elsewhere]
             handed_in[cell_id] = [c for n, c in enumerate(found) if c not in found[:n]]
             source = theirs[cell_id].source if cell_id in theirs else source
         # Our stub never overwrites what the student defined.
@@ -138,7 +144,7 @@ def _recognised(notebook):
         if known and known not in theirs:
             theirs[known], place = cell, places[known]
         else:
-            place = max([place, *sorted(_slots()[0][name] for name in defined(cell.source))[:1]])
+            place = max([place, *sorted(_slots()[name] for name in defined(cell.source))[:1]])
             added[place].append(cell)
     return theirs, added
 

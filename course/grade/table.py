@@ -14,10 +14,14 @@ COLUMNS = (
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would compute
 
 
+class Unusable(ValueError):
+    """A table that people have edited cannot be used: the message says why, and what to do."""
+
+
 def read(path):
     """Return the rows of a table by their submissions, and the columns that somebody added.
 
-    It may come back from a spreadsheet, with a byte order mark and semicolons. Raises ValueError
+    It may come back from a spreadsheet, with a byte order mark and semicolons. Raises Unusable
     for a file that is no such table.
     """
     if not path.exists():
@@ -33,7 +37,7 @@ def read(path):
         rows = [{key: _plain(v) for key, v in row.items() if key} for row in table]
         by_name = {row["submission"]: row for row in rows}
     except (csv.Error, KeyError) as error:
-        raise ValueError(
+        raise Unusable(
             f"{path} is no table of grades ({error}): move it away, or name another folder."
         ) from error
     return by_name, [name for name in table.fieldnames or () if name and name not in COLUMNS]
@@ -62,7 +66,7 @@ def paragraphs(path, names):
     """Return the points that a person gave for the paragraphs, by submission; none where empty.
 
     The file gets a line for each submission that has none yet; nothing else in it is changed.
-    Raises ValueError for points that are none, with their submission.
+    Raises Unusable for points that are none, with their submission.
     """
     rows, _ = read(path)
     given = {}
@@ -82,5 +86,5 @@ def _points(text, name, path):
     except ValueError:
         points = -1
     if not 0 <= points <= most:
-        raise ValueError(f"{path} has {text!r} for {name!r}: points from 0 to {most} belong there.")
+        raise Unusable(f"{path} has {text!r} for {name!r}: points from 0 to {most} belong there.")
     return int(points) if points == int(points) else points

@@ -18,6 +18,7 @@ from lab.phone.int8 import int8_copy, int8_rows
 from lab.phone.keystrokes import Eager, keystroke_times, keystrokes_of
 
 OPTIONAL = ("onnx", "onnxscript", "onnxruntime")
+INSTALL = "-r lab/phone/requirements.txt"
 
 
 class _Step(nn.Module):
@@ -165,19 +166,16 @@ def compare_runtimes(models, test_X, chars, folder="exported"):
 
 def _what_is_missing():
     """Return which optional package cannot be had, and what to do about it; None if all load."""
-    install = "-r lab/phone/requirements.txt"
     for package in OPTIONAL:
         try:
             importlib.import_module(package)
         except Exception as error:  # of a library that does not load, anything
             if isinstance(error, ModuleNotFoundError) and error.name == package:
-                return (
-                    "ONNX is optional. To run this part: pip install -r lab/phone/requirements.txt"
-                )
+                return f"ONNX is optional. To run this part: pip install {INSTALL}"
             cause = str(error).partition("\n")[0][:200]
             return (
                 f"This part is left out: {package} is installed but does not load ({cause}). Mend "
-                f"it: pip install --force-reinstall {install}"
+                f"it: pip install --force-reinstall {INSTALL}"
             )
     return None
 
