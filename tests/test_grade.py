@@ -9,6 +9,8 @@ import socket
 import subprocess
 import sys
 import time
+from html import escape
+from pathlib import Path
 
 import joblib
 import nbformat
@@ -39,7 +41,7 @@ def leftovers():
     found = []
     for process in psutil.process_iter():
         try:
-            marked = process.environ().get("TMPDIR") == os.environ["TMPDIR"]
+            marked = process.environ().get("TMPDIR", "").startswith(os.environ["TMPDIR"])
             ours = process.pid == os.getpid() or "dask" in process.cmdline()  # the cluster's
         except (psutil.Error, OSError):
             continue
@@ -114,7 +116,7 @@ def test_what_waits_for_ever_is_ended():
 @pytest.mark.skipif(os.name == "nt", reason="starts programs of Unix")
 @pytest.mark.parametrize("isolated", [True, False])
 def test_nothing_that_a_submission_starts_outlives_it(isolated):
-    if isolated and not sandbox.isolation():
+    if isolated and not sandbox.isolation()[0]:
         pytest.skip("this system does not let us shut a process off")
     source = (
         "import subprocess\n"
@@ -127,12 +129,60 @@ def test_nothing_that_a_submission_starts_outlives_it(isolated):
 
 
 def test_a_submission_has_no_network_where_the_system_allows_it():
-    if not sandbox.isolation():
+    if "the network" in sandbox.isolation()[1]:
         pytest.skip("this system does not let us shut a process off")
     with socket.create_server(("127.0.0.1", 0)) as server:
         source = f"import socket; socket.create_connection({server.getsockname()!r}, timeout=2)"
         facts, *_ = run(source)
     assert "Error" in facts[1]["error"], facts
+
+
+@pytest.fixture
+def others(tmp_path):
+    """Files that a submission looks for: the solution, the grader, another one handed in."""
+    other = tmp_path / "other.ipynb"
+    other.write_text("{}", encoding="utf-8")
+    found = [ROOT / "solution.ipynb", Path(grade.__file__), other]
+    assert all(map(os.path.exists, found))
+    return list(map(str, found))
+
+
+def test_a_submission_sees_no_files_but_its_own_where_the_system_allows_it(others):
+    if sandbox.isolation()[1]:
+        pytest.skip("this system does not let us hide files")
+    facts, *_ = run(
+        "import os, pathlib, sys, lab.checks\n"
+        "proc = [str(p) for p in pathlib.Path('/proc').glob('[0-9]*/root' + sys.base_prefix)]\n"
+        f"seen = [each for each in {others!r} for root in ['', *proc] if os.path.exists(each)]\n"
+        "own = sorted(os.listdir('.'))\n"
+        "pathlib.Path('mine.txt').write_text('written')\n"
+        "try: pathlib.Path(sys.prefix, 'mine.pth').write_text('import evil')\n"
+        "except OSError as error: refused = error.strerror\n"
+        "os.system('umount -l / /proc /usr; unshare -Urm umount -l /usr')\n"
+        f"seen += [each for each in {others!r} if os.path.exists(each)]\n"
+        'raise RuntimeError(f\'{seen} {refused} {"cells.json" in own} {"data" in own}\')'
+    )
+    assert facts[1]["error"] == "RuntimeError: [] Read-only file system False True"
+    assert not Path(sys.prefix, "mine.pth").exists()
+
+
+@pytest.mark.parametrize(
+    ("allowed", "reach"),
+    [("pivot_root", []), ("unshare", [sandbox.FILES]), ("", [sandbox.FILES, "the network"])],
+)
+def test_what_stays_within_reach_is_said(allowed, reach, tmp_path, monkeypatch):
+    def lets(command, **how):
+        refused = (sandbox.HIDE in command and allowed != "pivot_root") or not allowed
+        return subprocess.CompletedProcess(command, int(refused))
+
+    monkeypatch.setattr(subprocess, "run", lets)
+    sandbox.isolation.cache_clear()
+    _, page = submission.grade(
+        "one", [], [], None, 1, 1, run=lambda *_: ([{"left": 0}], None, 1, 1)
+    )
+    sandbox.isolation.cache_clear()
+    assert all(escape(what) in page for what in reach)
+    assert ("Within reach" in page) == bool(reach)
 
 
 def test_a_submission_sees_nothing_of_the_graders_environment(monkeypatch):

@@ -95,8 +95,8 @@ def run(arguments):
     folder = arguments.submissions
     if not folder.exists() or not handed_in.find(folder, arguments.grades):
         sys.exit(f"{folder} holds no submission: name the folder that they lie in, or a notebook.")
-    if not sandbox.isolation():
-        print("This system does not let submissions be shut off from the network.")
+    for what in sandbox.isolation()[1]:
+        print(f"This system does not let us keep from a submission: {what}.")
     try:
         with workers.workers(arguments.dask):
             rows = grade_all(folder, arguments.grades, arguments.seconds, arguments.megabytes)

@@ -126,7 +126,10 @@ def merge(notebook):
         if not (cell_id in stubs and handed_in[cell_id] and source.strip() == stubs[cell_id]):
             cells.append((cell_id, source, check, _references().get(check)))
         cells += [(OWN, cell.source, None, None) for cell in added[place]]
-    return Merged(_checks_after_answers(cells), handed_in)
+    cells = _checks_after_answers(cells)
+    while not cells[-1][2]:  # nothing judges what comes after the last check
+        cells.pop()
+    return Merged(cells, handed_in)
 
 
 def _recognised(notebook):

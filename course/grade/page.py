@@ -2,7 +2,7 @@
 
 from html import escape
 
-from course.grade import flags
+from course.grade import flags, sandbox
 from lab import checks
 
 STYLE = """
@@ -28,6 +28,8 @@ def page(row, facts, found, handed_in):
     if replaced := [fact["reference"] for fact in facts if "reference" in fact]:
         names = " and ".join(checks.CHECKS[check].what for check in replaced)
         parts += [f"<p>After its own check, our {names} stood in for the one handed in.</p>"]
+    if facts and (reach := " and ".join(sandbox.isolation()[1])):
+        parts += [f"<p>Within reach of the submission while it ran: {reach}.</p>"]
     if errors := _errors(facts):
         parts += ["<h2>Cells that ended in an error</h2>", _table(("cell", "error"), errors)]
     if seen := [

@@ -4,11 +4,11 @@
 
 CELLS is a JSON list of [id, source, the check that the cell runs or null, our source of what that
 check judges or null]. Where a check with such a source is not passed, ours is run after it, so that
-one fault costs one TODO. The file is deleted before the first cell runs. To stdout goes a JSON
-object per line, behind the token that stdin begins with, without which a line is not ours: each
-cell as it begins, the error that it ended in, what its check found; last how many processes are
-left. What the cells themselves print goes nowhere. This process runs a student's code: it may end
-at any line, and the lines so far count.
+one fault costs one TODO. That file and this one are deleted before the first cell runs. To stdout
+goes a JSON object per line, behind the token that stdin begins with, without which a line is not
+ours: each cell as it begins, the error that it ended in, what its check found; last how many
+processes are left. What the cells themselves print goes nowhere. This process runs a student's
+code: it may end at any line, and the lines so far count.
 """
 
 import builtins
@@ -27,6 +27,7 @@ LONGEST_TEXT = 4_000  # characters of a message or an answer
 def main(path):
     cells = json.loads(Path(path).read_text(encoding="utf-8"))
     os.remove(path)
+    os.remove(__file__)
     report, token = os.fdopen(os.dup(1), "w", encoding="utf-8"), sys.stdin.readline().strip()
 
     def tell(**facts):

@@ -1,13 +1,15 @@
 """Run the cells of one submission in a process of its own, with limits.
 
-Where Linux allows it, without a network and in a process namespace of its own, so that nothing it
-starts outlives it. It is no jail: the process may read and write what the user who runs it may.
+Where Linux allows it, it has no network, nothing it starts outlives it, and of all files it sees
+its own folder, the system's programs and this environment (shut_off.sh). Elsewhere it may read and
+write what the user who runs it may.
 """
 
 import contextlib
 import functools
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,31 +17,56 @@ import time
 import uuid
 from pathlib import Path
 
+import matplotlib
 import psutil
 
 from course.bundle import copy_supplies
 from course.grade import run_cells
+from course.make_exercise import ROOT
 
 WAITED = "was not done after"  # by the clock: another time the machine may be less busy
 POLL = 0.2  # seconds between two looks at what a submission uses
 # What a submission sees of the grader's environment: no tokens, which it could put into its page.
-ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "PYTHONPATH")
-ENVIRONMENT += ("LD_LIBRARY_PATH", "SYSTEMROOT", "USERPROFILE", "APPDATA", "LOCALAPPDATA")
+ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TEMP", "TMP", "PYTHONPATH", "LD_LIBRARY_PATH")
+ENVIRONMENT += ("SYSTEMROOT", "USERPROFILE", "APPDATA", "LOCALAPPDATA")
+HIDE = str(Path(__file__).with_name("shut_off.sh"))
+FILES = "the files of the user who graded it, the solution and other submissions too"
+# The places of programs and libraries on a Linux of any kind.
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/nix", "/gnu", "/etc")
+SYSTEM += ("/sys", "/dev", "/proc")
 
 
 @functools.cache
 def isolation():
-    """Return the command that shuts a process off, or [] where the system does not let us.
+    """Return (the command that shuts a process off, what stays within its reach, for people).
 
-    Without a network, in a process namespace that ends with it, and it ends with its parent.
+    The first is empty where the system does not let us. With a process namespace that ends with it,
+    and it ends with its parent.
     """
-    command = ["setpriv", "--pdeathsig", "KILL", "unshare", "--user", "--map-root-user", "--net"]
-    command += ["--pid", "--fork", "--kill-child=KILL", "--mount-proc"]
-    try:
-        works = subprocess.run([*command, "true"], capture_output=True, timeout=10).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        works = False
-    return command if works else []
+    unshare = ["setpriv", "--pdeathsig", "KILL", "unshare", "--user", "--map-root-user", "--net"]
+    unshare += ["--pid", "--fork", "--kill-child=KILL", "--mount-proc"]
+    hide = ["sh", HIDE, *_seen(), "--"]
+    for command, reach in ((unshare + hide, []), (unshare, [FILES])):
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            with tempfile.TemporaryDirectory() as folder:
+                trial = [*command, sys.executable, "-c", "import psutil"]
+                done = subprocess.run(trial, cwd=folder, capture_output=True, timeout=10)
+            if done.returncode == 0:
+                return command, reach
+    return [], [FILES, "the network"]
+
+
+def _seen():
+    """Return what a submission may read beside its folder: the system's programs, and Python's."""
+    python = [sys.prefix, sys.base_prefix, Path(sys.executable).resolve().parents[1]]
+    libraries = [
+        path
+        for name in ("PYTHONPATH", "LD_LIBRARY_PATH")
+        for path in os.environ.get(name, "").split(os.pathsep)
+        if path and ROOT not in (Path(path).resolve(), *Path(path).resolve().parents)
+    ]
+    paths = dict.fromkeys(map(os.path.abspath, [*SYSTEM, *python, *libraries]))
+    return [path for path in paths if os.path.isdir(path) and path != "/"]
 
 
 def run(cells, seconds, megabytes, shut_off=True, poll=POLL):
@@ -49,17 +76,21 @@ def run(cells, seconds, megabytes, shut_off=True, poll=POLL):
     for isolation, where the system has it; every ``poll`` seconds somebody looks at what it uses.
     Raises RuntimeError when the sandbox itself does not start.
     """
-    isolating = isolation() if shut_off else []
+    isolating = isolation()[0] if shut_off else []
     with (
-        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name,
         tempfile.TemporaryFile() as report,
         tempfile.TemporaryFile() as complaints,
     ):
-        copy_supplies(Path(folder))
-        path = Path(folder) / "cells.json"
+        folder = Path(name).resolve()
+        copy_supplies(folder)
+        script, path = folder / "run_cells.py", folder / "cells.json"
+        shutil.copyfile(run_cells.__file__, script)
         path.write_text(json.dumps(cells), encoding="utf-8")
+        for fonts in Path(matplotlib.get_cachedir()).glob("fontlist-*.json"):
+            shutil.copy(fonts, folder)  # or each looks for them again
         marker, token = str(uuid.uuid4()), str(uuid.uuid4())
-        command = [*isolating, sys.executable, run_cells.__file__, str(path)]
+        command = [*isolating, sys.executable, str(script), str(path)]
         process = _start(command, marker, report, complaints)
         try:
             with contextlib.suppress(OSError):  # it has ended already, and says why
@@ -82,11 +113,13 @@ def run(cells, seconds, megabytes, shut_off=True, poll=POLL):
 
 def _start(command, marker, report, complaints):
     """Start a command in the folder of its last argument, with little of our environment."""
+    folder = Path(command[-1]).parent
     environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+    environment |= dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), str(folder))
     environment |= {"EXERCISE_QUICK": "1", "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
     return subprocess.Popen(
         command,
-        cwd=Path(command[-1]).parent,
+        cwd=folder,
         env=environment | {"HF_HUB_OFFLINE": "1", "GRADED_BY": marker},
         stdin=subprocess.PIPE,
         stdout=report,
