@@ -10,32 +10,70 @@ there replaces whatever a submission brings of the same name when nbgrader grade
 - A check cell is an autograded test, locked; its last expression is the points.
 - The cell with the recommendation is graded by a person as well, for the paragraph.
 - All other code cells may be edited (``epochs=5``, another CORPUS), but grading puts ours back.
+- What an answer showed when it was handed in stands above what it shows when it is graded.
 """
 
 import argparse
 
 from course import command, named_path, read_solution
-from course.bundle import NAME, copy_supplies
+from course.bundle import NAME, copy_supplies, instructions
 from course.make_exercise import make_exercise, render
 from lab import checks
 
 ASSIGNMENT = NAME
-CONFIG = '''\
+CONFIG_FILE = "nbgrader_config.py"
+EXECUTION = '''\
 """nbgrader's settings for the exercise on RNN, LSTM and GRU."""
 
 c = get_config()  # noqa: F821: nbgrader defines it
-c.CourseDirectory.course_id = "recurrent-networks"
-c.ClearSolutions.enabled = False  # the notebook has stubs of its own
-c.OverwriteCells.add_missing_cells = True  # a check that a student deleted is run all the same
-c.LockCells.lock_readonly_cells = False  # students may change epochs or CORPUS; grading resets them
 c.Execute.timeout = 300  # seconds that a cell may take
 c.KernelManager.transport_encryption = "auto"  # or the kernel warns that there is none
-# Graded in quick mode, in seconds: a few windows and epochs, whatever the student trained.
+# In quick mode, in seconds: a few windows and epochs, whatever the student trained.
 c.Execute.extra_arguments = [
     "--HistoryManager.hist_file=:memory:",
     "--IPKernelApp.exec_lines=import os; os.environ['EXERCISE_QUICK'] = '1'",
 ]
 '''
+CONFIG = (
+    EXECUTION
+    + '''\
+c.CourseDirectory.course_id = "recurrent-networks"
+c.ClearSolutions.enabled = False  # the notebook has stubs of its own
+c.OverwriteCells.add_missing_cells = True  # a check that a student deleted is run all the same
+c.LockCells.lock_readonly_cells = False  # students may change epochs or CORPUS; grading resets them
+
+# What the students' own cells showed when they handed them in, kept for who marks the paragraph.
+from nbformat.v4 import new_output
+from nbgrader.converters import Autograde
+from nbgrader.preprocessors import NbGraderPreprocessor
+
+
+class KeepHandedIn(NbGraderPreprocessor):
+    """Put what a cell shows where clearing the outputs leaves it."""
+
+    def preprocess_cell(self, cell, resources, index):
+        if cell.get("outputs") and not cell.metadata.get("nbgrader", {}).get("locked"):
+            cell.metadata["handed_in"] = cell.outputs
+        return cell, resources
+
+
+class ShowHandedIn(NbGraderPreprocessor):
+    """Put it back, above what the cell shows now that it has been run again."""
+
+    def preprocess_cell(self, cell, resources, index):
+        if saved := cell.metadata.pop("handed_in", None):
+            then, now = "As it was handed in:\\n", "Run again, in quick mode:\\n"
+            then, now = (new_output("stream", text=text) for text in (then, now))
+            cell.outputs = [then, *saved, now, *cell.outputs]
+        return cell, resources
+
+
+usual = Autograde()
+execute, *others = usual.autograde_preprocessors
+c.Autograde.sanitize_preprocessors = [KeepHandedIn, *usual.sanitize_preprocessors]
+c.Autograde.autograde_preprocessors = [execute, ShowHandedIn, *others]
+'''
+)
 
 
 def nbgrader_notebook():
@@ -71,7 +109,10 @@ def write(folder):
     notebook = nbgrader_notebook()
     (source / "exercise.ipynb").write_text(render(notebook), encoding="utf-8", newline="\n")
     copy_supplies(source)
-    config = folder / "nbgrader_config.py"
+    # The second is for nbgrader validate, whose limit is 30 s and which would train at full length.
+    for name, text in (("README.md", instructions()), (CONFIG_FILE, EXECUTION)):
+        (source / name).write_text(text, encoding="utf-8", newline="\n")
+    config = folder / CONFIG_FILE
     if not config.exists():
         config.write_text(CONFIG, encoding="utf-8", newline="\n")
     elif config.read_bytes() != CONFIG.encode():

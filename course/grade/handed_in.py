@@ -76,7 +76,7 @@ def text_of(path):
         content = _only_notebook_in(content)
     elif not NOTEBOOK.search(path.name):
         raise Unreadable(f"a {path.suffix or 'file without an ending'}, not a notebook (.ipynb)")
-    return _decoded(content)
+    return _without_conflict(decoded(content))
 
 
 def _only_notebook_in(content):
@@ -98,17 +98,20 @@ def _only_notebook_in(content):
         raise Unreadable(f"a zip that cannot be opened: {error}") from error
 
 
-def _decoded(content):
+def decoded(content):
     """Return bytes as text: UTF-8 with or without its mark, UTF-16 with it, else cp1252."""
-    if not content.strip():
-        raise Unreadable("empty")
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        text = content.decode("utf-16", errors="replace")
-    else:
-        try:
-            text = content.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = content.decode("cp1252", errors="replace")
+        return content.decode("utf-16", errors="replace")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", errors="replace")
+
+
+def _without_conflict(text):
+    """Return a text; raises Unreadable for one that is empty or has a conflict of git in it."""
+    if not text.strip():
+        raise Unreadable("empty")
     if conflict := re.search(r"^(<{7} |>{7} |={7}$)", text, re.MULTILINE):
         line = text.count("\n", 0, conflict.start()) + 1
         raise Unreadable(f"git left a conflict in line {line}: {conflict[0].strip()}")

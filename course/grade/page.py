@@ -1,5 +1,6 @@
 """The page of feedback on one submission."""
 
+import re
 from html import escape
 
 from course.grade import flags, sandbox
@@ -19,7 +20,7 @@ pre.output { border-left-style: dotted }
 
 
 def page(row, facts, found, handed_in):
-    """Return the page of a row of grades.csv, as HTML.
+    """Return the page of a row of grades.csv, as HTML; ``renewed`` keeps it up to date.
 
     It has each check, ``found`` by its name, each error, and what was ``handed_in``: (title,
     source, saved output) of the answers, on which a person marks the paragraph.
@@ -48,16 +49,33 @@ def page(row, facts, found, handed_in):
     for title, source, output in handed_in:
         parts += [f"<h3>{escape(title)}</h3>", f"<pre>{escape(source)}</pre>"]
         parts += [f'<pre class="output">{escape(output)}</pre>'] * bool(output)
-    detail = f": {escape(row['detail'])}" if row["detail"] else ""
     return f"""<!DOCTYPE html>
 <html lang="en"><meta charset="utf-8"><title>{escape(row["submission"])}</title>
 <meta name="viewport" content="width=device-width">
 <style>{STYLE}</style>
-<h1>{escape(row["submission"])}: {row["points"]} of {sum(checks.POINTS.values())} points</h1>
-<p>{escape(row["verdict"])}{detail}</p>
+{_header(row)}
 {chr(10).join(parts)}
 </html>
 """
+
+
+def _header(row):
+    """Return what may change after grading: whose it is, and the points for the paragraph."""
+    row = {key: escape(str(value)) for key, value in row.items()}
+    person = ", ".join(filter(None, [row.get("name"), row.get("id")]))
+    points = f"{row['points']} of {sum(checks.POINTS.values())} points"
+    if row.get("paragraph"):
+        points += f", and {row['paragraph']} for the paragraph: {row['total']} of 100"
+    detail = f": {row['detail']}" if row["detail"] else ""
+    return (
+        f"<header>\n<h1>{person or row['submission']}: {points}</h1>\n"
+        f"<p>{row['submission']}, {row['verdict']}{detail}</p>\n</header>"
+    )
+
+
+def renewed(text, row):
+    """Return a page with the header of a row as it is now."""
+    return re.sub(r"<header>.*?</header>", lambda _: _header(row), text, count=1, flags=re.DOTALL)
 
 
 def _checks(row, found):

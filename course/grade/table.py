@@ -4,43 +4,54 @@ import csv
 import io
 
 from course import workers
+from course.grade.handed_in import decoded
 from lab import checks
 
 ENCODING = {"errors": "backslashreplace"}  # any text is written
 COLUMNS = (
-    ["submission", "verdict", "total", "points", "paragraph", *checks.POINTS]
+    ["submission", "id", "name", "e-mail", "verdict", "total", "points", "paragraph"]
+    + [*checks.POINTS]
     + ["detail", "core_seconds", "peak_mb", "fingerprint"]
 )  # fmt: skip
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would compute
+
+
+REMEDY = "move it away, or name another folder."
 
 
 class Unusable(ValueError):
     """A table that people have edited cannot be used: the message says why, and what to do."""
 
 
+def rows(content, path):
+    """Return the columns and the rows, as dicts, of a CSV's bytes; ``path`` is for the error.
+
+    It may come from a spreadsheet, with a byte order mark, semicolons, or in its system's encoding.
+    Raises Unusable for what is no CSV.
+    """
+    text = decoded(content).replace("\0", "")
+    first = text.partition("\n")[0]
+    table = csv.DictReader(io.StringIO(text), delimiter=max(",;\t", key=first.count))
+    try:
+        plain = [{key: _plain(v) for key, v in row.items() if key} for row in table]
+    except csv.Error as error:
+        raise Unusable(f"{path} is no table ({error}): {REMEDY}") from error
+    return table.fieldnames or (), plain
+
+
 def read(path):
     """Return the rows of a table by their submissions, and the columns that somebody added.
 
-    It may come back from a spreadsheet, with a byte order mark and semicolons. Raises Unusable
-    for a file that is no such table.
+    Raises Unusable for a file that is no such table.
     """
     if not path.exists():
         return {}, []
     content = path.read_bytes()
-    text = content.decode("utf-8-sig", errors="replace").replace("\0", "")
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
-    table = csv.DictReader(io.StringIO(text), delimiter=delimiter)
-    try:
-        if content and "submission" not in (table.fieldnames or ()):
-            raise KeyError("submission")
-        rows = [{key: _plain(v) for key, v in row.items() if key} for row in table]
-        by_name = {row["submission"]: row for row in rows}
-    except (csv.Error, KeyError) as error:
-        raise Unusable(
-            f"{path} is no table of grades ({error}): move it away, or name another folder."
-        ) from error
-    return by_name, [name for name in table.fieldnames or () if name and name not in COLUMNS]
+    names, plain = rows(content, path)
+    if content and "submission" not in names:
+        raise Unusable(f"{path} is no table of grades, without a column 'submission': {REMEDY}")
+    by_name = {row["submission"]: row for row in plain}
+    return by_name, [name for name in names if name and name not in COLUMNS]
 
 
 def _plain(value):

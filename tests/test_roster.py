@@ -1,0 +1,147 @@
+"""Whose submission is whose: the roster, the names of submissions, the gradebook."""
+
+import csv
+import io
+
+import joblib
+import nbformat
+import pytest
+
+from course.grade import __main__ as grade
+from course.grade import roster, table
+from course.make_exercise import EXERCISE
+
+ROSTER = """id,name,e-mail
+1001,Ada Lovelace,ada.l@example.org
+1002,José Ñandú,nandu@example.org
+1003,Li,
+07,Ann Lee,ann@example.org
+8,Lee Ann,lee@example.org
+"""
+
+
+@pytest.fixture
+def people(tmp_path):
+    path = tmp_path / "roster.csv"
+    path.write_text(ROSTER, encoding="utf-8")
+    return roster.read(path)
+
+
+@pytest.mark.parametrize(
+    ("submission", "ids"),
+    [
+        ("1001/exercise", ["1001"]),
+        ("ada.l@example.org/exercise", ["1001"]),
+        ("Ada.L/rnn-lstm-gru/exercise", ["1001"]),
+        ("lovelaceada_LATE_815_4711_exercise", ["1001"]),  # Canvas
+        ("Ada Lovelace_4711_assignsubmission_file/exercise", ["1001"]),  # Moodle
+        ("homework 1001 final/exercise", ["1001"]),
+        ("Jose Nandu_4711_assignsubmission_file/exercise", ["1002"]),
+        ("NANDU/exercise", ["1002"]),
+        ("li_exercise", ["1003"]),
+        ("olli_exercise", []),
+        ("10011/exercise", []),
+        ("exercise", []),
+        ("7/exercise", []),  # an id is no number: 07 is another
+        ("07/exercise", ["07"]),
+        ("Ann Lee_4711/exercise", ["07", "8"]),  # nobody is guessed
+        ("8/Ada Lovelace", ["8"]),  # a folder's whole name decides
+        ("Ada Lovelace 07/exercise", ["1001", "07"]),
+    ],
+)
+def test_a_submission_is_a_persons_by_its_name(submission, ids, people):
+    assert [person.id for person in roster.people_of(submission, people.values())] == ids
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        ROSTER.encode("utf-8-sig"),
+        ROSTER.replace(",", ";").replace("id;name;e-mail", "ID;Name;Email").encode("cp1252"),
+        ROSTER.encode("utf-16"),
+        ROSTER.replace("id,", "group,id,").replace("\n", "\nA,", 5).replace("A,g", "g").encode(),
+    ],
+)
+def test_a_roster_from_a_spreadsheet_is_read(content, people, tmp_path):
+    (tmp_path / "other.csv").write_bytes(content)
+    read = roster.read(tmp_path / "other.csv")
+    assert [person.name for person in read.values()] == [p.name for p in people.values()]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "no column"),
+        ("id,name\n1,Ada\n", "no column email"),
+        ("id,name,e-mail\n1,Ada,\n1,Li,\n", "'1' in line 3"),
+        ("id,name,e-mail\n,Ada,\n", "'' in line 2"),
+        ("id,name,e-mail\n" + "x" * 200_000, "no table"),
+    ],
+)
+def test_what_is_no_roster_is_named(content, said, tmp_path):
+    path = tmp_path / "roster.csv"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(table.Unusable, match=said):
+        roster.read(path)
+
+
+@pytest.fixture
+def graded(people, tmp_path, capsys):
+    """Grade submissions of these names; return the rows of gradebook.csv and what was said."""
+
+    def one(name, cells, answers, unreadable, seconds, megabytes):
+        verdict = ("not graded", "empty") if unreadable else ("graded", "")
+        row = {"submission": name, "verdict": verdict[0], "points": 83, "detail": verdict[1]}
+        return row | {"core_seconds": 1, "peak_mb": 1}, "<header>old</header>rest"
+
+    def run(*names):
+        for name in names:
+            (tmp_path / "class" / name).mkdir(parents=True, exist_ok=True)
+            text = "" if "empty" in name else nbformat.writes(nbformat.read(EXERCISE, 4))
+            (tmp_path / "class" / name / "a.ipynb").write_text(text, encoding="utf-8")
+        with joblib.parallel_config("sequential"):
+            grade.grade_all(tmp_path / "class", tmp_path / "grades", people, grade=one)
+        text = (tmp_path / "grades" / "gradebook.csv").read_text(encoding="utf-8")
+        return list(csv.DictReader(io.StringIO(text))), capsys.readouterr().out
+
+    return run
+
+
+def test_the_gradebook_has_the_columns_of_canvas_and_a_line_for_each_person(graded):
+    lines, said = graded("1001", "8")
+    assert list(lines[0]) == [
+        *["Student", "ID", "SIS User ID", "SIS Login ID", "Section"],
+        "rnn-lstm-gru",
+    ]
+    assert [line["rnn-lstm-gru"] for line in lines] == ["83", "", "", "", "83"]
+    assert [line["SIS User ID"] for line in lines] == ["1001", "1002", "1003", "07", "8"]
+    assert lines[0]["Student"] == "Ada Lovelace" and lines[0]["SIS Login ID"] == "ada.l@example.org"
+    assert "1002, José Ñandú: nothing was handed in." in said and "1001, Ada" not in said
+
+
+def test_who_has_no_grade_is_said_and_is_not_a_zero(graded):
+    lines, said = graded("1001 empty", "1002 a", "1002 b", "Ann Lee", "unknown")
+    assert [line["rnn-lstm-gru"] for line in lines] == [""] * 5
+    assert "1001, Ada Lovelace, has no grade: not graded, empty." in said
+    assert (
+        "1002, José Ñandú, has no grade: 2 were handed in, 1002 a/a, 1002 b/a: leave one." in said
+    )
+    assert "Ann Lee/a may be 07 or 8: put the id in its name." in said
+    assert "unknown/a is nobody's on the roster" in said
+
+
+def test_a_page_names_the_person_and_the_points_for_the_paragraph(graded, tmp_path):
+    graded("1001")
+    page = tmp_path / "grades" / "1001" / "a.html"
+    assert "<h1>Ada Lovelace, 1001: 83 of 90 points</h1>" in page.read_text(encoding="utf-8")
+    (tmp_path / "grades" / "paragraph.csv").write_text("submission,points\n1001/a,7\n")
+    lines, _ = graded()
+    text = page.read_text(encoding="utf-8")
+    assert lines[0]["rnn-lstm-gru"] == "90"
+    assert "83 of 90 points, and 7 for the paragraph: 90 of 100" in text
+    assert text.endswith("rest") and text.count("<header>") == 1
+
+
+def test_no_name_is_a_formula(tmp_path):
+    person = roster.Person("=1+1", "@Ada", "-")
+    assert roster.gradebook({}, {"=1+1": person}).split(b"\n")[1] == b"'@Ada,,'=1+1,'-,,"
