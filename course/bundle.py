@@ -65,14 +65,21 @@ def instructions():
 def write(path=BUNDLE):
     """Write the archive and return its path."""
     names = [EXERCISE.relative_to(ROOT), *supplies()]
-    contents = {name.as_posix(): (ROOT / name).read_bytes() for name in names}
-    contents["README.md"] = instructions().encode()
+    contents = {f"{NAME}/{name.as_posix()}": (ROOT / name).read_bytes() for name in names}
+    return pack(path, contents | {f"{NAME}/README.md": instructions().encode()})
+
+
+def pack(path, contents):
+    """Write an archive of bytes by their names, the same for the same, and return its path.
+
+    What begins with #! may be run.
+    """
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in contents.items():
-            entry = zipfile.ZipInfo(f"{NAME}/{name}")  # dated 1980, as all are
+            entry = zipfile.ZipInfo(name)  # dated 1980, as all are
             entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.external_attr = 0o644 << 16
+            entry.external_attr = (0o755 if content.startswith(b"#!") else 0o644) << 16
             archive.writestr(entry, content)
     workers.put(path, packed.getvalue())
     return path

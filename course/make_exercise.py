@@ -76,7 +76,7 @@ def strip_solutions(source, cell_id):
 def _preview(cells):
     """Return the Markdown cell that folds away what the cells of one TODO showed, or None."""
     parts, attachments = [], {}
-    shown = [cell for cell in cells if "no-preview" not in _tags(cell)]
+    shown = [cell for cell in cells if not has_tag(cell, "no-preview")]
     for metadata, output in ((c["metadata"], output) for c in shown for output in c["outputs"]):
         data = output.get("data", {})
         if "image/png" in data:
@@ -98,8 +98,9 @@ def _preview(cells):
     return preview | {"source": _lines(source)}
 
 
-def _tags(cell):
-    return cell["metadata"].get("tags", [])
+def has_tag(cell, tag):
+    """Return whether a cell has a tag."""
+    return tag in cell["metadata"].get("tags", [])
 
 
 def _lines(source):
@@ -123,9 +124,10 @@ def make_exercise(solution):
             close_todo()
         elif todo or todo_number(cell) is not None:
             todo.append(cell)
-        if "solution-only" in _tags(cell):
+        if has_tag(cell, "solution-only"):
             continue
-        metadata = {"tags": sorted(_tags(cell))} if _tags(cell) else {}
+        tags = sorted(cell["metadata"].get("tags", []))
+        metadata = {"tags": tags} if tags else {}
         if FOLDED in cell["metadata"]:
             metadata[FOLDED] = cell["metadata"][FOLDED]
         source = strip_solutions("".join(cell["source"]), cell["id"])

@@ -33,6 +33,13 @@ def test_what_reaches_for_more_is_flagged(source):
     assert line == 2 and what
 
 
+@pytest.mark.parametrize(
+    "source", ["checks.char_rnn(CharRNN)", "checks.char_rnn(CharRNN).points", "checks.hint('gru')"]
+)
+def test_calling_a_check_is_what_it_is_there_for(source):
+    assert flags.worth_a_look(source) == []
+
+
 @pytest.mark.parametrize("cell_id", sorted(submissions.ANSWERS))
 def test_the_solutions_answers_are_not(cell_id):
     assert flags.worth_a_look(submissions.SOURCES[cell_id]) == []

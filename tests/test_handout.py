@@ -40,7 +40,8 @@ def test_every_figure_is_described_in_words(page):
 
 def test_the_page_holds_the_solution_and_its_outputs(page):
     text = page.get_text()
-    assert "nn.LSTM(" in text and "Test Perplexity" in text and "10 of 10" in text
+    assert "nn.LSTM(" in text and "Test Perplexity" in text
+    assert "How to mark" not in text and "10 of 10" not in text  # for who marks
     assert "BEGIN SOLUTION" not in text and "STUB" not in text
 
 
@@ -104,6 +105,8 @@ def test_the_bundles_instructions_set_up_both_kinds_of_system(tmp_path):
     text = bundle.instructions()
     assert "python3 -m venv" in text and "py -m venv" in text and "EPOCHS = 5" in text
     assert "name 'models' is not defined" in text and "requirements-dev" not in text
+    assert "**Hand in** `exercise.ipynb`" in text
+    assert not re.search(r"clone|this repository|solution\.ipynb", text)  # where the key is
 
 
 def test_the_same_files_give_the_same_bundle(tmp_path):

@@ -24,7 +24,8 @@ def graded(tmp_path):
 
         def grade_one(name, *read):
             asked.append(name)
-            return submission._result(name, ("graded", ""), FACTS, [], 1.0, 1.0)
+            run = lambda *limits: (FACTS, None, 1.0, 1.0)  # noqa: E731
+            return submission.grade(name, [], [], None, 1, 1, run)
 
         with joblib.parallel_config("sequential"):
             rows = grade.grade_all(tmp_path / "class", tmp_path / "grades", grade=grade_one)

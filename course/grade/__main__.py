@@ -29,9 +29,6 @@ from course.bundle import supplies
 from course.grade import after_nbgrader, handed_in, merge, page, roster, sandbox, submission, table
 from course.make_exercise import ROOT
 
-SECONDS = 60  # of processor time for a submission; of the clock, four times as many
-MEGABYTES = 1_000
-
 
 @functools.cache
 def _ours():
@@ -50,35 +47,32 @@ def to_grade(folder, grades):
 
 
 def grade_all(
-    folder, grades, people=None, seconds=SECONDS, megabytes=MEGABYTES, grade=submission.grade
+    folder,
+    grades,
+    people=None,
+    seconds=sandbox.SECONDS,
+    megabytes=sandbox.MEGABYTES,
+    grade=submission.grade,
 ):
     """Grade what is new or changed in a folder, on joblib's current backend; return all rows.
 
     With ``people``, a roster's, gradebook.csv is written too, and what there is to say is printed.
     """
-    found, fingerprints = to_grade(folder, grades), {}
+    found, prints = to_grade(folder, grades), {}
     before, added = table.read(grades / "grades.csv")
     given = table.paragraphs(grades / "paragraph.csv", found)
     columns = table.COLUMNS + added
     rows = {name: _totalled(row, given) for name, row in before.items() if name in found}
     for name in before.keys() - found.keys():  # withdrawn
         (grades / f"{name}.html").unlink(missing_ok=True)
-
-    def new():
-        for name, path in found.items():
-            read = submission.read(path)
-            said = json.dumps([read, seconds, megabytes, _ours()])
-            fingerprints[name] = f"f{hashlib.sha256(said.encode()).hexdigest()[:16]}"  # no number
-            if rows.get(name, {}).get("fingerprint") != fingerprints[name]:
-                yield joblib.delayed(grade)(name, *read, seconds, megabytes)
-
     table.write(grades / "grades.csv", rows, columns)
     with (grades / "grades.csv").open("ab") as file:
-        for row, text in workers.as_completed(new()):
+        work = _new(found, rows, prints, (seconds, megabytes), grade)
+        for row, text in workers.as_completed(work):
             name = row["submission"]
             workers.put(grades / f"{name}.html", text.encode(**table.ENCODING))
             again = row["verdict"] == "grader failed" or sandbox.WAITED in row["detail"]
-            row |= {"fingerprint": "" if again else fingerprints[name]}
+            row |= {"fingerprint": "" if again else prints[name]}
             rows[name] = _totalled(rows.get(name, {}) | row, given)
             file.write(table.line(rows[name], columns))
             file.flush()  # who is stopped here has lost nothing
@@ -89,6 +83,16 @@ def grade_all(
     table.write(grades / "grades.csv", rows, columns)
     _renew_pages(grades, rows)
     return list(rows.values())
+
+
+def _new(found, rows, prints, limits, grade):
+    """Yield joblib's calls for what is new or changed; put the fingerprints of all into prints."""
+    for name, path in found.items():
+        read = submission.read(path)
+        said = json.dumps([read, *limits, _ours()])
+        prints[name] = f"f{hashlib.sha256(said.encode()).hexdigest()[:16]}"  # no number
+        if rows.get(name, {}).get("fingerprint") != prints[name]:
+            yield joblib.delayed(grade)(name, *read, *limits)
 
 
 def _renew_pages(grades, rows):
@@ -115,9 +119,11 @@ def main():
         "--roster", type=named_path, help="a CSV with id, name and e-mail of each person"
     )
     parser.add_argument(
-        "--seconds", type=positive, default=SECONDS, help="of processor time for each"
+        "--seconds", type=positive, default=sandbox.SECONDS, help="of processor time for each"
     )
-    parser.add_argument("--megabytes", type=positive, default=MEGABYTES, help="of memory for each")
+    parser.add_argument(
+        "--megabytes", type=positive, default=sandbox.MEGABYTES, help="of memory for each"
+    )
     workers.add_argument(parser)
     with command():
         run(parser.parse_args())

@@ -28,6 +28,15 @@ def worth_a_look(source):
     return sorted(found)
 
 
+def in_answers(handed_in):
+    """Return the same for answers (title, source, output): (title, line with its number, what)."""
+    return [
+        (title, f"{number}: {source.splitlines()[number - 1].strip()}", what)
+        for title, source, _ in handed_in
+        for number, what in worth_a_look(source)
+    ]
+
+
 def _reaches_for(node, called):
     """Return what a node of the syntax reaches for, or None."""
     if isinstance(node, ast.Import):
@@ -41,7 +50,8 @@ def _reaches_for(node, called):
         inner = node.attr == "_getframe" or (node.attr.startswith("__") and node.attr != "__init__")
         of_shell = owner == "get_ipython()" and node.attr not in MAGICS
         calls_a_check = owner in OF_CHECKS and id(node) in called
-        of_checks = owner.split(".")[0] in OF_CHECKS and not calls_a_check
+        of_result = isinstance(node.value, ast.Call)  # checks.char_rnn(CharRNN).points
+        of_checks = owner.split(".")[0] in OF_CHECKS and not calls_a_check and not of_result
         if inner or of_shell or of_checks:
             return f"{owner}.{node.attr}"[:80]
         return None

@@ -39,12 +39,12 @@ def _below(folder, top, leave_out):
     entries = [path for path in folder.iterdir() if not _ignored(path.name) and path != leave_out]
     folders = [path for path in entries if path.is_dir() and not path.is_symlink()]
     files = [path for path in entries if path not in folders]
-    notebooks = [path for path in files if _may_hold_one(path)]
+    notebooks = [path for path in files if may_hold_one(path)]
     found = [path for each in folders for path in _below(each, top, leave_out)]
     if len(notebooks) == 1 and folder != top:  # all else here belongs to it
-        return notebooks + [path for path in found if _may_hold_one(path)]
+        return notebooks + [path for path in found if may_hold_one(path)]
     found += notebooks + [path for path in files if path not in notebooks and path.name not in OURS]
-    if folder != top and not any(map(_may_hold_one, found)):
+    if folder != top and not any(map(may_hold_one, found)):
         return [folder] if found else []
     return found
 
@@ -53,7 +53,8 @@ def _ignored(name):
     return name.startswith(".") or name in IGNORED
 
 
-def _may_hold_one(path):
+def may_hold_one(path):
+    """Return whether a file is a notebook by its name, or an archive."""
     return bool(NOTEBOOK.search(path.name)) or path.suffix.lower() == ".zip"
 
 

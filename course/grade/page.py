@@ -33,11 +33,7 @@ def page(row, facts, found, handed_in):
         parts += [f"<p>Within reach of the submission while it ran: {reach}.</p>"]
     if errors := _errors(facts):
         parts += ["<h2>Cells that ended in an error</h2>", _table(("cell", "error"), errors)]
-    if seen := [
-        (title, f"{number}: {source.splitlines()[number - 1].strip()}", what)
-        for title, source, _ in handed_in
-        for number, what in flags.worth_a_look(source)
-    ]:
+    if seen := flags.in_answers(handed_in):
         parts += ["<h2>Worth a look: lines that reach for more than the exercise needs</h2>"]
         parts += [_table(("cell", "line", "what"), seen)]
     if handed_in:
@@ -81,11 +77,19 @@ def renewed(text, row):
 def _checks(row, found):
     for check, most in checks.POINTS.items():
         result = found.get(check, {"status": "not reached", "message": "", "rule": None})
-        status, rule = result["status"], result["rule"]
+        status = result["status"]
         sign = {"passed": "✔", "failed": "✘"}.get(status, "○")
-        line = f"{rule}: {checks.RULES.get(rule, 'no rule of ours')}" if status == "failed" else ""
+        line = rule_line(result)
         points = f"{row[check]} of {most}"
         yield f"{sign} {checks.title(check)}", status, points, line, result["message"]
+
+
+def rule_line(fact):
+    """Return the rule that a check found broken, and what it says; nothing if there is none."""
+    rule = fact["rule"]
+    if fact["status"] != "failed":
+        return ""
+    return f"{rule}: {checks.RULES.get(rule, 'no rule of ours')}"
 
 
 def _errors(facts):

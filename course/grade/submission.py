@@ -1,5 +1,7 @@
 """One submission: read, merged with our exercise, run, and what that is worth."""
 
+from typing import NamedTuple
+
 import nbformat
 
 from course.grade import handed_in, page, run_cells, sandbox
@@ -48,29 +50,49 @@ def read(path):
         return None, None, ("not graded", f"not a notebook: {said or type(error).__name__}")
 
 
+class Judged(NamedTuple):
+    """What running a submission showed."""
+
+    verdict: str
+    detail: str
+    facts: list  # what run_cells.py told
+    found: dict  # the fact on each check, by its name
+    core_seconds: float
+    peak_mb: float
+
+    def points(self):
+        """Return the points for each check, by its name."""
+        passed = {name for name, fact in self.found.items() if fact.get("status") == "passed"}
+        return {check: most * (check in passed) for check, most in checks.POINTS.items()}
+
+
+def judge(cells, unreadable, seconds, megabytes, run=sandbox.run):
+    """Return the Judged of a submission; ``read`` gives the first two.
+
+    Raises RuntimeError when the sandbox does not start.
+    """
+    if unreadable:
+        return Judged(*unreadable, [], {}, 0.0, 0.0)
+    facts, ended, *usage = run(cells, seconds, megabytes)
+    found = {fact["check"]: fact for fact in facts if fact.get("check") in checks.POINTS}
+    return Judged(*_verdict(facts, ended), facts, found, *usage)
+
+
 def grade(name, cells, answers, unreadable, seconds, megabytes, run=sandbox.run):
     """Return its row of grades.csv, a dict, and its page of feedback; ``read`` gives the rest."""
-    facts, verdict, usage = [], unreadable, (0.0, 0.0)
     try:
-        if not unreadable:
-            facts, ended, *usage = run(cells, seconds, megabytes)
-            verdict = _verdict(facts, ended)
-        return _result(name, verdict, facts, answers or [], *usage)
+        return _result(name, judge(cells, unreadable, seconds, megabytes, run), answers or [])
     except Exception as error:  # one submission never stops the others
-        failed = ("grader failed", f"{type(error).__name__}: {error}")
-        return _result(name, failed, [], answers or [], 0.0, 0.0)
+        failed = Judged("grader failed", f"{type(error).__name__}: {error}", [], {}, 0.0, 0.0)
+        return _result(name, failed, answers or [])
 
 
-def _result(name, verdict, facts, answers, core_seconds, peak_mb):
-    found = {fact["check"]: fact for fact in facts if fact.get("check") in checks.POINTS}
-    points = {
-        check: most * (found.get(check, {}).get("status") == "passed")
-        for check, most in checks.POINTS.items()
-    }
-    row = {"submission": name, "verdict": verdict[0], "points": sum(points.values())}
-    row |= points | {"detail": verdict[1]}
-    row |= {"core_seconds": round(core_seconds, 1), "peak_mb": round(peak_mb)}
-    return row, page.page(row, facts, found, answers)
+def _result(name, judged, answers):
+    points = judged.points()
+    row = {"submission": name, "verdict": judged.verdict, "points": sum(points.values())}
+    row |= points | {"detail": judged.detail}
+    row |= {"core_seconds": round(judged.core_seconds, 1), "peak_mb": round(judged.peak_mb)}
+    return row, page.page(row, judged.facts, judged.found, answers)
 
 
 def _verdict(facts, ended):

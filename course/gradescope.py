@@ -1,0 +1,121 @@
+"""Grade one submission as an autograder of Gradescope does.
+
+    python -m course.gradescope                            write exported/autograder.zip, to upload
+    python -m course.gradescope SUBMISSION results.json    grade the notebook in a folder
+
+The archive has what grading needs, and the two files that Gradescope asks for: setup.sh, which it
+runs once, and run_autograder, which runs the second command above for each submission. The format
+of results.json is that of gradescope-autograders.readthedocs.io, "Autograder Specifications": a
+test for each check, which the student sees, and one without points, hidden from the student, with
+what is worth a look. The paragraph is marked on Gradescope itself.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+from course import command, named_path, workers
+from course.bundle import pack, supplies
+from course.grade import flags, handed_in, page, sandbox, submission
+from course.make_exercise import EXERCISE, ROOT, SOLUTION
+from lab import checks
+
+ARCHIVE = ROOT / "exported" / "autograder.zip"
+SETUP = """\
+#!/usr/bin/env bash
+# Gradescope runs this once, as root, on Ubuntu 22.04 or later. The CUDA build of PyTorch, which is
+# large, does no harm; pytorch.org/get-started/locally says how to install the CPU build before it.
+set -e
+cd "$(dirname "$0")"
+apt-get update
+for version in 3.13 3.12 3.11; do
+  apt-get install -y "python$version-venv" && break
+done
+"/usr/bin/python$version" -m venv .venv
+.venv/bin/python -m pip install -r tests/requirements.txt
+"""
+RUN = """\
+#!/usr/bin/env bash
+# Gradescope copies this file to /autograder and runs it there for each submission.
+set -e
+cd "$(dirname "$0")"
+here=$PWD
+cd source
+.venv/bin/python -m course.gradescope "$here/submission" "$here/results/results.json"
+"""
+
+
+def archive(path=ARCHIVE):
+    """Write the archive and return its path."""
+    ours = [path for path in (ROOT / "course").rglob("*.*") if path.suffix in (".py", ".sh")]
+    names = [path.relative_to(ROOT) for path in (SOLUTION, *sorted(ours))]
+    names += [*supplies(), Path("tests", "requirements.txt")]
+    contents = {name.as_posix(): (ROOT / name).read_bytes() for name in names}
+    return pack(path, contents | {"setup.sh": SETUP.encode(), "run_autograder": RUN.encode()})
+
+
+def results(folder, seconds=sandbox.SECONDS, megabytes=sandbox.MEGABYTES):
+    """Return what Gradescope is told of a folder with one submission, as a dict."""
+    start = time.monotonic()
+    found = handed_in.find(folder)
+    notebooks = [path for path in found.values() if handed_in.may_hold_one(path)]
+    if len(notebooks) != 1:
+        names = ", ".join(found) or "nothing"
+        return {"score": 0, "output": f"Hand in one notebook, {EXERCISE.name}. There is: {names}."}
+    (path,) = notebooks
+    cells, answers, unreadable = submission.read(path)
+    judged = submission.judge(cells, unreadable, seconds, megabytes)
+    points = judged.points()
+    return {
+        "score": sum(points.values()),
+        "output": f"{judged.verdict}: {judged.detail}".removesuffix(": "),
+        "execution_time": round(time.monotonic() - start),
+        "tests": [
+            *(_test(check, points[check], judged.found.get(check)) for check in points),
+            _for_the_marker(answers or [], judged.facts),
+        ],
+    }
+
+
+def _test(check, points, fact):
+    """Return the result of a check as a test of Gradescope's."""
+    lines = [page.rule_line(fact), fact["message"]] if fact else ["The cell was not reached."]
+    return {
+        "name": checks.title(check),
+        "score": points,
+        "max_score": checks.POINTS[check],
+        "status": "passed" if points else "failed",
+        "output": "\n".join(filter(None, lines)),
+    }
+
+
+def _for_the_marker(answers, facts):
+    """Return what only who marks is to see, as a test without points."""
+    reach = [f"Within its reach while it ran: {what}." for what in sandbox.isolation()[1] if facts]
+    looks = [f"{title}, line {line} ({what})" for title, line, what in flags.in_answers(answers)]
+    return {
+        "name": "Worth a look",
+        "output": "\n".join([*reach, *looks]) or "nothing",
+        "visibility": "hidden",
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("submission", type=named_path, nargs="?")
+    parser.add_argument("results", type=named_path, nargs="?")
+    arguments = parser.parse_args()
+    with command():
+        if not arguments.submission:
+            print(archive())
+        elif not arguments.results or not arguments.submission.exists():
+            sys.exit(f"{arguments.submission}: name what was handed in, then results.json.")
+        else:
+            told = json.dumps(results(arguments.submission), indent=1)
+            workers.put(arguments.results, told.encode())
+
+
+if __name__ == "__main__":
+    main()
