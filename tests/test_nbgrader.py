@@ -1,16 +1,24 @@
 """The nbgrader course: its metadata, and a real course in which a class is graded."""
 
+import copy
 import csv
 import os
 import re
 import subprocess
 import sys
+import time
+from html import escape
 from pathlib import Path
 
 import nbformat
 import pytest
 
 from course import nbgrader as nbgrader_course
+from course import workers
+from course.grade import __main__ as grade
+from course.grade.after_nbgrader import left
+from course.make_exercise import ROOT
+from course.nbgrader import ASSIGNMENT as NAME
 from lab import checks
 from tests import submissions
 from tests.test_commands import ODD
@@ -25,7 +33,7 @@ def course(tmp_path):
 
 @pytest.fixture
 def notebook(course):
-    return nbformat.read(course / "source" / nbgrader_course.ASSIGNMENT / "exercise.ipynb", 4)
+    return nbformat.read(course / "source" / NAME / "exercise.ipynb", 4)
 
 
 def graded(notebook):
@@ -65,8 +73,8 @@ def test_a_configuration_that_is_there_is_left_alone(course, capsys):
     assert "add_missing_cells = True" in capsys.readouterr().out
 
 
-def nbgrader(command, course):
-    """Run an nbgrader command in a course as an instructor would."""
+def nbgrader(command, course, status=0):
+    """Run an nbgrader command in a folder as a person would; return its output."""
     environment = os.environ | {
         # Both nbgrader and the kernel that it starts are those of this environment.
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -75,34 +83,55 @@ def nbgrader(command, course):
     environment.pop("EXERCISE_QUICK")  # the course's own configuration sets it
     line = [sys.executable, "-m", "nbgrader", *command.split()]
     done = subprocess.run(line, cwd=course, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == status, done.stdout + done.stderr
     assert "without encryption" not in done.stdout + done.stderr  # a warning of the kernel's
+    return done.stdout
+
+
+def released(course):
+    """Release the assignment; return the notebook that students get."""
+    nbgrader(f"generate_assignment {NAME}", course)
+    return nbformat.read(course / "release" / NAME / "exercise.ipynb", 4)
+
+
+def hand_in(course, place, notebook):
+    """Put a notebook into the folder of submissions, in a place there."""
+    path = course / "submitted" / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, path)
+    return path
+
+
+def scores(course):
+    """Return what nbgrader exports, by student."""
+    nbgrader("export --to grades.csv", course)
+    with (course / "grades.csv").open(encoding="utf-8") as file:
+        return {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
 
 
 @pytest.mark.slow
-def test_a_class_gets_the_points_that_the_checks_give(course):
-    name = nbgrader_course.ASSIGNMENT
-    nbgrader(f"generate_assignment {name}", course)
-    released = nbformat.read(course / "release" / name / "exercise.ipynb", 4)
-    handed_in = submissions.a_class(released)
+def test_a_class_gets_the_points_that_the_checks_give_from_both_graders(course, tmp_path):
+    handed_in = submissions.a_class(released(course))
     for student, (notebook, _) in handed_in.items():
-        folder = course / "submitted" / student / name
-        folder.mkdir(parents=True)
-        nbformat.write(notebook, folder / "exercise.ipynb")
-    forged = course / "submitted" / "no-check" / name / "checks.py"
+        hand_in(course, f"{student}/{NAME}/exercise.ipynb", notebook)
+    forged = course / "submitted" / "no-check" / NAME / "checks.py"
     forged.write_text("raise SystemExit('my own checks')", encoding="utf-8")
-    nbgrader(f"autograde {name}", course)
-    nbgrader(f"generate_feedback {name}", course)
-    nbgrader("export --to grades.csv", course)
-    with (course / "grades.csv").open(encoding="utf-8") as file:
-        scores = {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
-    assert len(scores) == 17
+    nbgrader(f"autograde {NAME}", course)
+    nbgrader(f"generate_feedback {NAME}", course)
+    given = scores(course)
+    assert len(given) == 17
     for student, (_, broken) in handed_in.items():
-        assert scores[student] == submissions.points(broken), student
-        graded = nbformat.read(course / "autograded" / student / name / "exercise.ipynb", 4)
-        assert scores[student] == summary(graded), student
+        assert given[student] == submissions.points(broken), student
+        graded = nbformat.read(course / "autograded" / student / NAME / "exercise.ipynb", 4)
+        assert given[student] == summary(graded), student
         assert "without encryption" not in str(graded)
-        assert (course / "feedback" / student / name / "exercise.html").exists()
+        assert (course / "feedback" / student / NAME / "exercise.html").exists()
+    assert left(course) == {}
+    with workers.workers():
+        rows = grade.grade_all(course / "submitted", tmp_path / "grades")
+    ours = {row["submission"].partition("/")[0]: row["points"] for row in rows}
+    equal = {s for s, (_, broken) in handed_in.items() if broken == submissions.own_faults(broken)}
+    assert {s: ours[s] for s in equal} == {s: given[s] for s in equal} and len(equal) == 16
 
 
 def summary(notebook):
@@ -110,3 +139,104 @@ def summary(notebook):
     (cell,) = (cell for cell in notebook.cells if cell.id == "summary")
     printed = "".join(output.get("text", "") for output in cell.outputs)
     return float(re.match(r"(\d+) of 90 points", printed)[1])
+
+
+@pytest.mark.slow
+def test_who_marks_sees_what_the_student_wrote_and_saw(course):
+    notebook = submissions.fill(released(course), range(11))
+    own = nbformat.v4.new_code_cell("print('mine')")
+    notebook.cells.append(own)
+    cells = {cell.id: cell for cell in notebook.cells}
+    saw = {
+        "performance-table": "Test Perplexity 6.616",
+        "memory-spans": "{'RNN': 2, 'LSTM': 128}",
+        "recommendation": "remembers 128 characters back",
+        own.id: "mine, then",
+    }
+    for cell_id, text in saw.items():
+        cells[cell_id].outputs = [nbformat.v4.new_output("stream", text=f"<i>{text}</i>")]
+    cells["check-recommendation"].outputs = [nbformat.v4.new_output("stream", text="90 of 90")]
+    hand_in(course, f"ada/{NAME}/exercise.ipynb", notebook)
+    nbgrader(f"autograde {NAME}", course)
+    assert scores(course) == {"ada": 90}
+    graded = nbformat.read(course / "autograded" / "ada" / NAME / "exercise.ipynb", 4)
+    cells = {cell.id: cell for cell in graded.cells}
+    for cell_id, text in saw.items():
+        shown = [output.get("text", "") for output in cells[cell_id].outputs]
+        then, now = (
+            shown.index("As it was handed in:\n"),
+            shown.index("Run again, in quick mode:\n"),
+        )
+        assert shown[then + 1 : now] == [f"<i>{text}</i>"], cell_id
+        assert "handed_in" not in cells[cell_id].metadata
+    assert submissions.SOURCES["recommendation"] in cells["recommendation"].source
+    assert "90 of 90" not in str(cells["check-recommendation"].outputs)
+    nbgrader(f"generate_feedback {NAME}", course)
+    html = (course / "feedback" / "ada" / NAME / "exercise.html").read_text(encoding="utf-8")
+    assert all(escape(f"<i>{text}</i>", quote=False) in html for text in saw.values())
+
+
+@pytest.mark.slow
+def test_a_student_can_validate_a_right_answer_in_the_folder_handed_out(course):
+    notebook = submissions.fill(released(course), range(11))
+    folder = course / "release" / NAME
+    assert "Hand in" in (folder / "README.md").read_text(encoding="utf-8")
+    nbformat.write(notebook, folder / "exercise.ipynb")
+    assert "Success! Your notebook passes all the tests." in nbgrader(
+        "validate exercise.ipynb", folder
+    )
+
+
+def faulty(base):
+    """Return what nbgrader does not grade, by its place: (notebook, points, why)."""
+    full = submissions.fill(base, range(11))
+    copied, lost = copy.deepcopy(full), copy.deepcopy(full)
+    place = [cell.id for cell in copied.cells].index("char-rnn")
+    copied.cells.insert(place, copy.deepcopy(copied.cells[place]))
+    copied.cells[place].id = "copied"
+    for cell in lost.cells:
+        cell.metadata.pop("nbgrader", None)
+    looks = "nbgrader looks for submitted/{}/rnn-lstm-gru/exercise.ipynb only"
+    return {
+        f"copied/{NAME}/exercise.ipynb": (copied, 90, "nbgrader's mark of the original: char-rnn"),
+        f"lost/{NAME}/exercise.ipynb": (lost, 90, "its cells have lost nbgrader's marks"),
+        f"renamed/{NAME}/exercise (1).ipynb": (full, 90, looks.format("renamed")),
+        "misplaced/exercise.ipynb": (full, 90, looks.format("misplaced")),
+        "alone.ipynb": (full, 90, looks.format("alone")),
+        f"broken/{NAME}/exercise.ipynb": ("{", 0, "not a notebook"),
+        f"empty/{NAME}/exercise.ipynb": ("", 0, "empty"),
+    }
+
+
+@pytest.mark.slow
+def test_whom_nbgrader_left_out_is_said_why_and_graded(course, tmp_path):
+    base = released(course)
+    given = faulty(base)
+    for place, (notebook, *_) in given.items():
+        path = course / "submitted" / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = notebook if isinstance(notebook, str) else nbformat.writes(notebook)
+        path.write_text(text, encoding="utf-8")
+    good = hand_in(course, f"good/{NAME}/exercise.ipynb", submissions.fill(base, (1,)))
+    nbgrader(f"autograde {NAME}", course, status=1)
+    assert {score for student, score in scores(course).items() if student != "good"} == {0}
+    whys = {
+        path.relative_to(course / "submitted").as_posix(): why
+        for path, why in left(course).values()
+    }
+    assert whys.keys() == given.keys()
+    assert all(why in whys[place] for place, (*_, why) in given.items()), whys
+    command = [sys.executable, "-m", "course.grade", str(course), str(tmp_path / "grades")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and "nbgrader left 7 out.\nalone: nbgrader looks" in done.stdout
+    with (tmp_path / "grades" / "grades.csv").open(encoding="utf-8", newline="") as file:
+        points = {row["submission"]: int(row["points"]) for row in csv.DictReader(file)}
+    assert points == {place.removesuffix(".ipynb"): worth for place, (_, worth, _) in given.items()}
+    # A second submission, which nbgrader passes over without --force.
+    nbformat.write(submissions.fill(base, range(11)), good)
+    os.utime(good, (time.time() + 60,) * 2)
+    nbgrader(f"autograde {NAME} --student good", course)
+    assert scores(course)["good"] == 12
+    assert left(course)["good/rnn-lstm-gru/exercise"][1].startswith("handed in again since")
+    nbgrader(f"autograde {NAME} --student good --force", course)
+    assert scores(course)["good"] == 90
