@@ -26,17 +26,48 @@ from tests import submissions
         "from pathlib import Path",
         "import os.path as p",
         "get_ipython().events.callbacks",
+        "In[-1]",
+        "_ih",
+        "torch.equal = lambda *_: True",
+        "helpers.evaluate_model = mine",
+        "nn.RNN.forward = mine",
+        "np.loadtxt('a.txt')",
+        "torch.load('/home/me/model.pt')",
+        "text = load('../other/exercise.ipynb')",
+        "where = r'C:\\grades'",
+        "%run other.py",
+        "%%bash\nls /",
+        "%%writefile lab/checks/__init__.py\nx = 1",
+        "class Same:\n    def __eq__(self, other): return True",
+        "import atexit",
+        "(x for x in ()).gi_frame",
     ],
 )
 def test_what_reaches_for_more_is_flagged(source):
-    ((line, what), *_) = flags.worth_a_look(f"x = 1\n{source}")
-    assert line == 2 and what
+    before = "" if source.startswith("%%") else "x = 1\n"
+    found = flags.worth_a_look(before + source)
+    assert found and all(what for _, what in found)
+    assert found[0][0] in (before.count("\n") + 1, before.count("\n") + 2)
 
 
 @pytest.mark.parametrize(
-    "source", ["checks.char_rnn(CharRNN)", "checks.char_rnn(CharRNN).points", "checks.hint('gru')"]
+    "source",
+    [
+        "checks.char_rnn(CharRNN)",
+        "checks.char_rnn(CharRNN).points",
+        "checks.hint('gru')",
+        "%matplotlib inline",
+        "%%time\nx = 1",
+        "!pip install torch",
+        "for _ in range(3): pass",
+        "super().__init__()",
+        "self.rnn = nn.RNN(1, 2, 3)",
+        "print(type(model).__name__)",
+        "axes.set_ylabel('loss / s')",
+        "CORPUS = 'wikitext-2'",
+    ],
 )
-def test_calling_a_check_is_what_it_is_there_for(source):
+def test_what_the_exercise_needs_is_not(source):
     assert flags.worth_a_look(source) == []
 
 

@@ -63,6 +63,8 @@ def text_of(path):
 
     Raises Unreadable, which says why, for all else.
     """
+    if path.is_symlink():  # which may lead to the solution
+        raise Unreadable("a link, not a file")
     if path.is_dir():
         raise Unreadable("a folder without a notebook")
     if path.exists() and not path.is_file():  # a device never ends
