@@ -52,6 +52,7 @@ class Budget(NamedTuple):
     epochs: int = 20
     windows: int | None = None  # how many an epoch or an evaluation looks at; None: all
     span_batches: int = 2_000  # what memory_span spends on one lag before it gives up
+    timed_runs: int = 100  # how often a forward pass is timed
 
 
 def quick():
@@ -61,7 +62,9 @@ def quick():
 
 def budget():
     """Return the Budget: all of it, or in quick mode that of a few seconds."""
-    return Budget(epochs=2, windows=64, span_batches=50) if quick() else Budget()
+    if not quick():
+        return Budget()
+    return Budget(epochs=2, windows=64, span_batches=20, timed_runs=10)
 
 
 def within_budget(*splits):
@@ -602,11 +605,13 @@ def generate_text(model, prompt, char2idx, idx2char, length=200, temperature=0.8
 
 
 @torch.no_grad()
-def measure_inference_speed(model, X_sample, num_runs=100):
+def measure_inference_speed(model, X_sample, num_runs=None):
     """Return the median milliseconds of one forward pass on ``X_sample`` from a zero state.
 
-    Ten passes warm up first, and a GPU is waited for.
+    It is that of ``num_runs`` passes, by default the budget's. Ten warm up first, and a GPU is
+    waited for.
     """
+    num_runs = num_runs or budget().timed_runs
     device = _device_of(model)
     model.eval()
     X_sample = X_sample.to(device)

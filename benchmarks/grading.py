@@ -1,7 +1,8 @@
-"""What grading a class of submissions costs: python -m benchmarks.grading.
+"""What grading costs: python -m benchmarks.grading.
 
-Seventeen submissions (nothing filled in, everything, five half-filled, ten with a mistake) graded
-on this machine's cores by course/grade/. Writes benchmarks/grading.csv.
+Thirty submissions (a class of seventeen with its mistakes, one without cell ids, seven that
+misbehave, five that are no notebook) graded on this machine's cores by course/grade/. Writes
+benchmarks/grading.csv.
 """
 
 import tempfile
@@ -21,14 +22,13 @@ KEPT = ["submission", "verdict", "points", "core_seconds", "peak_mb"]
 
 
 def main():
-    made = submissions.a_class(nbformat.read(EXERCISE, as_version=4))
     with tempfile.TemporaryDirectory() as folder, workers.workers():
-        for name, (notebook, _) in made.items():
-            nbformat.write(notebook, Path(folder) / f"{name}.ipynb")
-        rows = grade.grade_all(Path(folder), Path(folder) / "grades")
-    table = pd.DataFrame(rows)[KEPT].to_csv(index=False, lineterminator="\n")
+        submissions.write_all(Path(folder) / "class", nbformat.read(EXERCISE, as_version=4))
+        rows = grade.grade_all(Path(folder) / "class", Path(folder) / "grades")
+    table = pd.DataFrame(rows)[KEPT].sort_values("submission")
+    csv = table.to_csv(index=False, lineterminator="\n")
     machine = helpers.describe_machine()
-    GRADING.write_text(f"# {machine}\n{table}", encoding="utf-8", newline="\n")
+    GRADING.write_text(f"# {machine}\n{csv}", encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -119,13 +119,17 @@ def grading():
     """Return one paragraph on what grading a submission costs."""
     machine, *lines = GRADING.read_text(encoding="utf-8").splitlines()
     rows = list(csv.DictReader(lines))
-    seconds = [float(row["core_seconds"]) for row in rows]
-    mean = sum(seconds) / len(seconds)
+    graded = [row for row in rows if row["verdict"] == "graded"]
+    seconds = [float(row["core_seconds"]) for row in graded]
+    stopped = sum(row["verdict"] == "stopped" for row in rows)
+    whole = sum(float(row["core_seconds"]) for row in rows)
     return (
-        f"A class of {len(rows)} took {mean:.1f} core-seconds a submission (the longest "
-        f"{max(seconds):.1f}) and at most {max(int(row['peak_mb']) for row in rows)} MB; at that "
-        f"rate 100,000 would take {mean * 100_000 / 3_600:,.0f} core-hours. "
-        f"`python -m benchmarks.grading`, machine: {machine.removeprefix('# ')}."
+        f"Of {len(rows)} submissions {len(graded)} ran to their end and took "
+        f"{sum(seconds) / len(seconds):.1f} core-seconds each (the longest {max(seconds):.1f}) and "
+        f"at most {max(int(row['peak_mb']) for row in graded)} MB; {stopped} were stopped at their "
+        f"limits, {len(rows) - len(graded) - stopped} could not be read. 300 such would take "
+        f"{whole * 300 / len(rows) / 60:,.0f} core-minutes. `python -m benchmarks.grading`, "
+        f"machine: {machine.removeprefix('# ')}."
     )
 
 
