@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import warnings
 
 import joblib
 
@@ -47,4 +48,6 @@ def workers(dask=None):
 
 def as_completed(work):
     """Yield the results of joblib's delayed calls, each as soon as it is there."""
+    # Said when who asked ended with an error, which is said too.
+    warnings.filterwarnings("ignore", r"\d+ tasks which were still being processed", UserWarning)
     yield from joblib.Parallel(return_as="generator_unordered")(work)

@@ -13,12 +13,15 @@ from course.grade import __main__ as grade
 from course.make_exercise import ROOT
 
 ODD = "课程 it's" if os.name == "nt" else '课程 "one" it\'s'  # Windows has no such quotation marks
-SUBMISSION = "提交/Zoë.ipynb"
+SUBMISSIONS = ["提交/Zoë.ipynb"]
+if sys.platform == "linux":  # where a name is bytes, whatever they mean
+    SUBMISSIONS += [os.fsdecode(b"caf\xe9.ipynb")]
 COMMANDS = {
     "course.bundle": "exercise.zip",
     "course.handout": "handout.html",
     "course.nbgrader ODD": "source",
-    "course.grade submissions ODD": "1 not graded",
+    "course.gradescope": "autograder.zip",
+    "course.grade submissions ODD": f"{len(SUBMISSIONS)} not graded",
     "course.clock": "TODO 5",
     "course.make_exercise --check": "",
     "course.make_docs --check": "",
@@ -30,8 +33,9 @@ def checkout(tmp_path_factory):
     """A copy of this checkout, in a folder with blanks, quotation marks and Chinese in its name."""
     folder = tmp_path_factory.mktemp("anywhere") / ODD
     shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".*", "exported", "__pycache__"))
-    (folder / "submissions" / SUBMISSION).parent.mkdir(parents=True)
-    (folder / "submissions" / SUBMISSION).write_text("no notebook", encoding="utf-8")
+    for name in SUBMISSIONS:
+        (folder / "submissions" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "submissions" / name).write_text("no notebook", encoding="utf-8")
     return folder
 
 
@@ -70,6 +74,7 @@ def test_a_name_that_a_console_cannot_encode_is_printed(encoding):
         ("course.nbgrader place/below", "place", "place"),
         ("course.grade submissions place", "place", "place"),
         ("course.grade submissions place/below", "place", "place"),
+        ("course.grade submissions place --roster nowhere.csv", "exported", "nowhere.csv: "),
         ("course.grade submissions place", "place/grades.csv/", "grades.csv: "),
         ("course.grade submissions place", "place/提交/Zoë.html/", "Zoë.html: "),
     ],
