@@ -4,8 +4,8 @@
     python -m course.make_docs --check   write nothing; exit 1 when one differs
 
 What stands between ``<!-- results -->`` and ``<!-- /results -->`` comes from the executed
-solution, and so does what is marked ``phone``, ``timings`` and ``marked``; ``speed`` and
-``grading`` come from the files of that name in benchmarks/; ``reliability`` counts tests.
+solution, and so does what is marked ``phone``, ``timings``, ``rubric`` and ``marked``; ``speed``
+and ``grading`` come from the files of that name in benchmarks/; ``reliability`` counts tests.
 docs/study.md is written by benchmarks/study/report.py.
 """
 
@@ -154,6 +154,12 @@ def timings():
     return markdown("TODO", rows)
 
 
+def rubric():
+    """Return the solution's rubric of the paragraph, without its heading."""
+    (cell,) = (cell for cell in read_solution.read()["cells"] if cell["id"] == "rubric")
+    return re.search(r"^\|.*?(?=\n\n|\Z)", "".join(cell["source"]), re.MULTILINE | re.DOTALL)[0]
+
+
 def marked():
     """Return the solution's marked examples of the paragraph, as quotations."""
     text = "".join(_outputs()["marked-examples"][0]["text"]).strip()
@@ -177,7 +183,12 @@ def main(arguments=None):
     check = parser.parse_args(arguments).check
     blocks = {
         README: {"results": results()},
-        DOCS / "instructors.md": {"timings": timings(), "marked": marked(), "grading": grading()},
+        DOCS / "instructors.md": {
+            "timings": timings(),
+            "rubric": rubric(),
+            "marked": marked(),
+            "grading": grading(),
+        },
         DOCS / "speed.md": {"speed": speed()},
         DOCS / "phone.md": {"phone": phone()},
         DOCS / "classroom.md": {"reliability": reliability()},

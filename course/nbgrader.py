@@ -10,7 +10,7 @@ there replaces whatever a submission brings of the same name when nbgrader grade
 - A check cell is an autograded test, locked; its last expression is the points.
 - The cell with the recommendation is graded by a person as well, for the paragraph.
 - All other code cells may be edited (``epochs=5``, another CORPUS), but grading puts ours back.
-- What an answer showed when it was handed in stands above what it shows when it is graded.
+- What a cell showed when it was handed in stands above what it shows when it is graded.
 """
 
 import argparse
@@ -42,7 +42,7 @@ c.ClearSolutions.enabled = False  # the notebook has stubs of its own
 c.OverwriteCells.add_missing_cells = True  # a check that a student deleted is run all the same
 c.LockCells.lock_readonly_cells = False  # students may change epochs or CORPUS; grading resets them
 
-# What the students' own cells showed when they handed them in, kept for who marks the paragraph.
+# What cells showed when they were handed in, kept for who marks the paragraph; not of the checks.
 from nbformat.v4 import new_output
 from nbgrader.converters import Autograde
 from nbgrader.preprocessors import NbGraderPreprocessor
@@ -52,7 +52,8 @@ class KeepHandedIn(NbGraderPreprocessor):
     """Put what a cell shows where clearing the outputs leaves it."""
 
     def preprocess_cell(self, cell, resources, index):
-        if cell.get("outputs") and not cell.metadata.get("nbgrader", {}).get("locked"):
+        ours = cell.metadata.get("nbgrader", {})
+        if cell.get("outputs") and not (ours.get("grade") and ours.get("locked")):
             cell.metadata["handed_in"] = cell.outputs
         return cell, resources
 
@@ -62,7 +63,8 @@ class ShowHandedIn(NbGraderPreprocessor):
 
     def preprocess_cell(self, cell, resources, index):
         if saved := cell.metadata.pop("handed_in", None):
-            then, now = "As it was handed in:\\n", "Run again, in quick mode:\\n"
+            then = "As it was handed in:\\n"
+            now = "Run again, in quick mode, which measures nothing:\\n"
             then, now = (new_output("stream", text=text) for text in (then, now))
             cell.outputs = [then, *saved, now, *cell.outputs]
         return cell, resources
@@ -116,7 +118,11 @@ def write(folder):
     if not config.exists():
         config.write_text(CONFIG, encoding="utf-8", newline="\n")
     elif config.read_bytes() != CONFIG.encode():
-        print(f"{config} exists and was left alone; this exercise needs:\n\n{CONFIG}")
+        print(
+            f"{config} exists and was left alone. This exercise needs what follows; it holds for "
+            "all assignments of a course: with c.ClearSolutions.enabled = False nbgrader releases "
+            f"the solutions of others. Better give it a course of its own.\n\n{CONFIG}"
+        )
     return source
 
 

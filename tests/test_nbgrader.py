@@ -70,7 +70,8 @@ def test_a_configuration_that_is_there_is_left_alone(course, capsys):
     config.write_text("c = get_config()\n", encoding="utf-8")
     nbgrader_course.write(course)
     assert config.read_text(encoding="utf-8") == "c = get_config()\n"
-    assert "add_missing_cells = True" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "add_missing_cells = True" in said and "Better give it a course of its own" in said
 
 
 def nbgrader(command, course, status=0):
@@ -149,6 +150,7 @@ def test_who_marks_sees_what_the_student_wrote_and_saw(course):
     cells = {cell.id: cell for cell in notebook.cells}
     saw = {
         "performance-table": "Test Perplexity 6.616",
+        "requirements-met": "GRU: meets both",
         "memory-spans": "{'RNN': 2, 'LSTM': 128}",
         "recommendation": "remembers 128 characters back",
         own.id: "mine, then",
@@ -165,7 +167,7 @@ def test_who_marks_sees_what_the_student_wrote_and_saw(course):
         shown = [output.get("text", "") for output in cells[cell_id].outputs]
         then, now = (
             shown.index("As it was handed in:\n"),
-            shown.index("Run again, in quick mode:\n"),
+            shown.index("Run again, in quick mode, which measures nothing:\n"),
         )
         assert shown[then + 1 : now] == [f"<i>{text}</i>"], cell_id
         assert "handed_in" not in cells[cell_id].metadata

@@ -126,18 +126,19 @@ def test_who_has_no_grade_is_said_and_is_not_a_zero(graded):
     assert (
         "1002, José Ñandú, has no grade: 2 were handed in, 1002 a/a, 1002 b/a: leave one." in said
     )
-    assert "Ann Lee/a may be 07 or 8: put the id in its name." in said
+    assert "Ann Lee/a may be 07 or 8: put the roster's id in its name." in said
+    assert "07, Ann Lee: nothing is surely theirs." in said
     assert "unknown/a is nobody's on the roster" in said
 
 
 def test_a_page_names_the_person_and_the_points_for_the_paragraph(graded, tmp_path):
-    graded("1001")
+    assert "Paragraphs without points: 1." in graded("1001")[1]
     page = tmp_path / "grades" / "1001" / "a.html"
     assert "<h1>Ada Lovelace, 1001: 83 of 90 points</h1>" in page.read_text(encoding="utf-8")
     (tmp_path / "grades" / "paragraph.csv").write_text("submission,points\n1001/a,7\n")
-    lines, _ = graded()
+    lines, said = graded()
     text = page.read_text(encoding="utf-8")
-    assert lines[0]["rnn-lstm-gru"] == "90"
+    assert lines[0]["rnn-lstm-gru"] == "90" and "without points" not in said
     assert "83 of 90 points, and 7 for the paragraph: 90 of 100" in text
     assert text.endswith("rest") and text.count("<header>") == 1
 

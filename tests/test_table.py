@@ -116,3 +116,22 @@ def test_what_is_no_table_of_grades_is_named(content, graded, tmp_path):
     (tmp_path / "grades" / "grades.csv").write_text(content, encoding="utf-8")
     with pytest.raises(ValueError, match=r"grades\.csv is no table.*: move it away"):
         graded()
+
+
+def test_with_other_limits_only_who_was_stopped_is_graded_again(tmp_path):
+    folder, asked = tmp_path / "class", []
+    folder.mkdir()
+    for name in ("ada", "zoë"):
+        (folder / f"{name}.ipynb").write_text("{", encoding="utf-8")
+
+    def grade_one(name, *read):
+        asked.append(name)
+        ended = "took more than 60 s of processor time" if name == "ada" else None
+        facts = [{"cell": "samples"}, *FACTS]
+        run = lambda *limits: (facts, ended, 1.0, 1.0)  # noqa: E731
+        return submission.grade(name, [], [], None, 1, 1, run)
+
+    with joblib.parallel_config("sequential"):
+        for seconds in (60, 60, 90, 90):
+            grade.grade_all(folder, tmp_path / "grades", seconds=seconds, grade=grade_one)
+    assert asked == ["ada", "zoë", "ada"]

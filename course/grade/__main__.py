@@ -72,7 +72,8 @@ def grade_all(
             name = row["submission"]
             workers.put(grades / f"{name}.html", text.encode(**table.ENCODING))
             again = row["verdict"] == "grader failed" or sandbox.WAITED in row["detail"]
-            row |= {"fingerprint": "" if again else prints[name]}
+            limits = f" {seconds} s {megabytes} MB" if row["verdict"] == "stopped" else ""
+            row |= {"fingerprint": "" if again else prints[name] + limits}
             rows[name] = _totalled(rows.get(name, {}) | row, given)
             file.write(table.line(rows[name], columns))
             file.flush()  # who is stopped here has lost nothing
@@ -89,9 +90,10 @@ def _new(found, rows, prints, limits, grade):
     """Yield joblib's calls for what is new or changed; put the fingerprints of all into prints."""
     for name, path in found.items():
         read = submission.read(path)
-        said = json.dumps([read, *limits, _ours()])
+        said = json.dumps([read, _ours()])
         prints[name] = f"f{hashlib.sha256(said.encode()).hexdigest()[:16]}"  # no number
-        if rows.get(name, {}).get("fingerprint") != prints[name]:
+        same = prints[name], "{} {} s {} MB".format(prints[name], *limits)  # limits stopped it
+        if rows.get(name, {}).get("fingerprint") not in same:
             yield joblib.delayed(grade)(name, *read, *limits)
 
 
@@ -152,9 +154,7 @@ def run(arguments):
     counts = collections.Counter(row["verdict"] for row in rows)
     print(", ".join(f"{count} {verdict}" for verdict, count in counts.items()), end="; ")
     cost = statistics.mean(float(str(row["core_seconds"]).replace(",", ".") or 0) for row in rows)
-    print(
-        f"{cost:.1f} core-seconds each; 100,000 would take {cost * 100_000 / 3600:,.0f} core-hours"
-    )
+    print(f"{cost:.1f} core-seconds each")
     if counts["grader failed"]:
         sys.exit("some could not be graded; grades.csv says why, and the same command tries again")
 

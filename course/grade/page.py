@@ -39,6 +39,8 @@ def page(row, facts, found, handed_in):
     if handed_in:
         parts += [
             "<h2>What was handed in: the answers, and what they showed then</h2>",
+            "<p>The checks above ran in quick mode, which measures nothing: numbers in their "
+            "messages are not those below.</p>",
             f"<p>The paragraph of TODO 10: up to {checks.PARAGRAPH_POINTS} points, given by a "
             "person.</p>",
         ]

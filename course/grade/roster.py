@@ -22,6 +22,7 @@ from course.grade import table
 
 HEADER = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", NAME]
 GRADED = ("graded", "stopped")  # the verdicts with points
+REMEDY = "put the roster's id in its name."
 
 
 class Person(NamedTuple):
@@ -100,28 +101,32 @@ def join(rows, people):
     That is a list of sentences: who has handed in nothing, or more than one thing, and what is
     nobody's, or may be somebody else's too.
     """
-    said, theirs = [], collections.defaultdict(list)
+    said, theirs, perhaps = [], collections.defaultdict(list), set()
     for name, row in rows.items():
         found = people_of(name, people.values())
         person = found[0] if len(found) == 1 else Person("", "", "")
         row |= {"id": person.id, "name": person.name, "e-mail": person.email}
         theirs[person.id].append(name)
         if len(found) > 1:
-            said.append(
-                f"{name} may be {' or '.join(p.id for p in found)}: put the id in its name."
-            )
+            ids = [person.id for person in found]
+            perhaps.update(ids)
+            said.append(f"{name} may be {' or '.join(ids)}: {REMEDY}")
         elif not found:
-            said.append(f"{name} is nobody's on the roster: put the id in its name.")
+            said.append(f"{name} is nobody's on the roster: {REMEDY}")
     for person in people.values():
         names = theirs[person.id]
         if not names:
-            said.append(f"{person.id}, {person.name}: nothing was handed in.")
+            surely = "nothing is surely theirs" if person.id in perhaps else "nothing was handed in"
+            said.append(f"{person.id}, {person.name}: {surely}.")
         elif len(names) > 1:
             said.append(f"{person.id}, {person.name}, has no grade: {len(names)} were handed in, "
                         f"{', '.join(names)}: leave one.")  # fmt: skip
         elif (row := rows[names[0]])["verdict"] not in GRADED:
             said.append(f"{person.id}, {person.name}, has no grade: {row['verdict']}, "
                         f"{row['detail']}.")  # fmt: skip
+    unmarked = [row for row in rows.values() if row["verdict"] in GRADED and row["paragraph"] == ""]
+    if unmarked:
+        said.append(f"Paragraphs without points: {len(unmarked)}. Enter them in paragraph.csv.")
     return said
 
 
