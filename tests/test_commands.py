@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from course import bundle, nbgrader
+from course import bundle, gradescope, nbgrader
 from course.grade import __main__ as grade
 from course.make_exercise import ROOT
 
@@ -99,6 +99,7 @@ def test_a_place_that_cannot_be_written_is_named(command, in_the_way, said, chec
     ("command", "arguments", "said"),
     [
         (grade.main, ["", "grades"], "argument submissions: invalid named_path value: ''"),
+        (gradescope.main, [str(ROOT)], f"{ROOT}: name what was handed in, then results.json."),
         (nbgrader.main, [""], "argument folder: invalid named_path value: ''"),
         (grade.main, [".", "grades", "--seconds", "0"], "invalid positive value: '0'"),
         (grade.main, [".", "grades", "--megabytes", "-5"], "invalid positive value: '-5'"),

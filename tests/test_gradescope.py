@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from course import gradescope
-from course.make_exercise import EXERCISE, ROOT
+from course.make_exercise import EXERCISE
 from lab import checks
 from tests import submissions
 from tests.test_commands import ODD
@@ -76,9 +76,3 @@ def test_what_cannot_be_read_is_said_and_has_no_points(tmp_path):
     *tests, look = told["tests"]
     assert {test["output"] for test in tests} == {"The cell was not reached."}
     assert look["output"] == "nothing"
-
-
-def test_a_name_alone_is_answered_in_a_sentence(tmp_path):
-    command = [sys.executable, "-m", "course.gradescope", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 1 and "then results.json" in done.stderr
