@@ -166,6 +166,22 @@ def test_a_submission_sees_no_files_but_its_own_where_the_system_allows_it(other
     assert not Path(sys.prefix, "mine.pth").exists()
 
 
+def test_the_solution_is_hidden_among_programs_too(tmp_path):
+    command = sandbox.isolation()[0]
+    if sandbox.HIDE not in command:
+        pytest.skip("this system does not let us hide files")
+    place = tmp_path / "programs" / "checkout"
+    (place / "venv").mkdir(parents=True)
+    (place / "solution.ipynb").write_text("{}", encoding="utf-8")
+    (tmp_path / "folder").mkdir()
+    paths = [place.parent, f"-{place}", place / "venv"]
+    look = ["find", str(tmp_path), "-mindepth", "1", "-not", "-name", ".root", "-printf", "%P "]
+    line = [*command[:-1], *map(str, paths), "--", *look]
+    done = subprocess.run(line, cwd=tmp_path / "folder", capture_output=True, text=True)
+    found = {"folder", "programs", "programs/checkout", "programs/checkout/venv"}
+    assert set(done.stdout.split()) == found, done.stderr
+
+
 @pytest.mark.parametrize(
     ("allowed", "reach"),
     [("pivot_root", []), ("unshare", [sandbox.FILES]), ("", [sandbox.FILES, "the network"])],

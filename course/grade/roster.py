@@ -7,9 +7,10 @@ Moodle a folder Ada Lovelace_12_assignsubmission_file.
 
 The columns of gradebook.csv are those of Canvas's own export, which it reads again: Student, ID,
 SIS User ID, SIS Login ID, Section, then the assignment (Canvas Instructor Guide, "How do I import
-grades in the Gradebook?"; it finds people by the first of these that is not empty, and asks which
-of its assignments is meant). Moodle lets one map columns (docs.moodle.org, "Grade import"): SIS
-User ID to "ID number" or SIS Login ID to "Email address", the assignment to the grade item.
+grades in the Gradebook?"; it finds people by ID, else by SIS User ID, SIS Login ID or name, and
+asks which of its assignments is meant). Moodle lets one map columns (docs.moodle.org, "Grade
+import"): SIS User ID to "ID number" or SIS Login ID to "Email address", the assignment to the grade
+item.
 """
 
 import collections

@@ -34,7 +34,7 @@ ENVIRONMENT += ("SYSTEMROOT", "USERPROFILE", "APPDATA", "LOCALAPPDATA")
 HIDE = str(Path(__file__).with_name("shut_off.sh"))
 FILES = "the files of the user who graded it, the solution and other submissions too"
 # The places of programs and libraries on a Linux of any kind.
-SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/nix", "/gnu", "/etc")
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix", "/gnu", "/etc")
 SYSTEM += ("/sys", "/dev", "/proc")
 
 
@@ -52,14 +52,17 @@ def isolation():
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             with tempfile.TemporaryDirectory() as folder:
                 trial = [*command, sys.executable, "-c", "import psutil"]
-                done = subprocess.run(trial, cwd=folder, capture_output=True, timeout=10)
+                done = subprocess.run(trial, cwd=folder, capture_output=True, timeout=60)
             if done.returncode == 0:
                 return command, reach
     return [], [FILES, "the network"]
 
 
 def _seen():
-    """Return what a submission may read beside its folder: the system's programs, and Python's."""
+    """Return what a submission may read beside its folder: the system's programs, and Python's.
+
+    The solution is hidden, behind a minus, also where this checkout lies among programs.
+    """
     python = [sys.prefix, sys.base_prefix, Path(sys.executable).resolve().parents[1]]
     python += [os.path.realpath(path) for path in python]
     libraries = [
@@ -68,8 +71,9 @@ def _seen():
         for path in os.environ.get(name, "").split(os.pathsep)
         if path and ROOT not in (Path(path).resolve(), *Path(path).resolve().parents)
     ]
-    paths = dict.fromkeys(map(os.path.abspath, [*SYSTEM, *python, *libraries]))
-    return [path for path in paths if os.path.isdir(path) and path != "/"]
+    own = dict.fromkeys(map(os.path.abspath, [*python, *libraries]))
+    system, own = ([p for p in paths if os.path.isdir(p) and p != "/"] for paths in (SYSTEM, own))
+    return [*system, f"-{ROOT}", *own]
 
 
 def run(cells, seconds, megabytes, shut_off=True, poll=POLL):

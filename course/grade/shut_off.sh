@@ -2,6 +2,7 @@
 #
 #     sh shut_off.sh PATH... -- COMMAND
 #
+# A path behind a minus is hidden again, but for those that come after it.
 # In user and mount namespaces of its own, as unshare(1) makes them. The command has no privileges
 # with which it could undo this.
 set -e
@@ -10,8 +11,11 @@ root=$folder/.root
 mkdir -p "$root"
 mount -t tmpfs -o mode=755 none "$root"
 while [ "$1" != -- ]; do
-  mkdir -p "$root$(dirname "$1")"
-  if [ -L "$1" ]; then
+  hidden=${1#-}
+  if [ "$hidden" != "$1" ]; then
+    [ ! -d "$root$hidden" ] || mount -t tmpfs -o mode=755 none "$root$hidden"
+  elif [ -L "$1" ]; then
+    mkdir -p "$root$(dirname "$1")"
     [ -e "$root$1" ] || cp -P "$1" "$root$1"
   else
     mkdir -p "$root$1"
