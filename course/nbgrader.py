@@ -17,11 +17,11 @@ import argparse
 
 from course import command, named_path, read_solution
 from course.bundle import NAME, copy_supplies, instructions
+from course.grade import handed_in
 from course.make_exercise import make_exercise, render
 from lab import checks
 
 ASSIGNMENT = NAME
-CONFIG_FILE = "nbgrader_config.py"
 EXECUTION = '''\
 """nbgrader's settings for the exercise on RNN, LSTM and GRU."""
 
@@ -112,9 +112,9 @@ def write(folder):
     (source / "exercise.ipynb").write_text(render(notebook), encoding="utf-8", newline="\n")
     copy_supplies(source)
     # The second is for nbgrader validate, whose limit is 30 s and which would train at full length.
-    for name, text in (("README.md", instructions()), (CONFIG_FILE, EXECUTION)):
+    for name, text in (("README.md", instructions()), (handed_in.CONFIG, EXECUTION)):
         (source / name).write_text(text, encoding="utf-8", newline="\n")
-    config = folder / CONFIG_FILE
+    config = folder / handed_in.CONFIG
     if not config.exists():
         config.write_text(CONFIG, encoding="utf-8", newline="\n")
     elif config.read_bytes() != CONFIG.encode():

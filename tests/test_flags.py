@@ -65,10 +65,19 @@ def test_what_reaches_for_more_is_flagged(source):
         "print(type(model).__name__)",
         "axes.set_ylabel('loss / s')",
         "CORPUS = 'wikitext-2'",
+        "checks.summary()",
+        "checks.hint('char_rnn')",
+        "%matplotlib inline\nimport numpy",
+        "x = = 1",
     ],
 )
 def test_what_the_exercise_needs_is_not(source):
     assert flags.worth_a_look(source) == []
+
+
+def test_the_line_that_is_shown_is_the_one_that_reaches():
+    (seen,) = flags.in_answers([("mine", "\n\n# why not\nimport os", "")])
+    assert seen == ("mine", "4: import os", "os")
 
 
 @pytest.mark.parametrize("cell_id", sorted(submissions.ANSWERS))
@@ -76,11 +85,3 @@ def test_the_solutions_answers_are_not(cell_id):
     assert flags.worth_a_look(submissions.SOURCES[cell_id]) == []
     (stub,) = (source for known, source, _ in exercise()[0] if known == cell_id)
     assert flags.worth_a_look(stub) == []
-
-
-@pytest.mark.parametrize(
-    "source",
-    ["checks.summary()", "checks.hint('char_rnn')", "%matplotlib inline\nimport numpy", "x = = 1"],
-)
-def test_what_a_student_may_do_is_not(source):
-    assert flags.worth_a_look(source) == []

@@ -295,6 +295,21 @@ def test_whatever_a_submission_reports_the_others_are_graded(fact, verdict, tmp_
     assert (tmp_path / "grades" / "one.html").exists()
 
 
+@pytest.mark.parametrize(
+    ("statuses", "detail"),
+    [
+        (["not attempted"] * 2, "no TODO is filled in"),
+        (["not attempted", "failed"], ""),
+        ([], ""),  # no check was run: the page has the errors
+    ],
+)
+def test_a_notebook_in_which_nothing_is_filled_in_is_said(statuses, detail):
+    found = zip(checks.POINTS, statuses, strict=False)
+    facts = [{"check": c, "status": s, "rule": None, "message": ""} for c, s in found]
+    judged = submission.judge([], None, 1, 1, lambda *_: ([*facts, {"left": 0}], None, 1.0, 1.0))
+    assert (judged.verdict, judged.detail) == ("graded", detail)
+
+
 def test_points_are_those_of_our_own_table(tmp_path):
     facts = [
         {"check": check, "status": "passed", "rule": None, "message": "", "points": 1_000}

@@ -16,7 +16,7 @@ import pytest
 from course import nbgrader as nbgrader_course
 from course import workers
 from course.grade import __main__ as grade
-from course.grade.after_nbgrader import left
+from course.grade.after_nbgrader import is_course, left
 from course.make_exercise import ROOT
 from course.nbgrader import ASSIGNMENT as NAME
 from lab import checks
@@ -72,6 +72,22 @@ def test_a_configuration_that_is_there_is_left_alone(course, capsys):
     assert config.read_text(encoding="utf-8") == "c = get_config()\n"
     said = capsys.readouterr().out
     assert "add_missing_cells = True" in said and "Better give it a course of its own" in said
+
+
+@pytest.mark.parametrize("student", ["ada", "ada.b@example.org", "ada b"])
+def test_who_was_graded_is_not_left_out_whatever_the_name(student, course):
+    for stage in ("submitted", "autograded"):
+        path = course / stage / student / NAME / "exercise.ipynb"
+        path.parent.mkdir(parents=True)
+        path.write_text("{}", encoding="utf-8")
+    assert is_course(course) and left(course) == {}
+    path.unlink()
+    assert list(left(course)) == [f"{student}/{NAME}/exercise"]
+
+
+def test_a_released_folder_is_no_course(course):
+    assert not is_course(course / "source" / NAME)
+    assert list(grade.to_grade(course / "source" / NAME, course)) == ["exercise"]
 
 
 def nbgrader(command, course, status=0):

@@ -10,12 +10,13 @@ import nbformat
 
 from course.bundle import NAME
 from course.grade import handed_in
+from course.grade.handed_in import CONFIG
 from course.make_exercise import EXERCISE
 
 
 def is_course(folder):
-    """Return whether a folder is a course of nbgrader."""
-    return (folder / "nbgrader_config.py").is_file()
+    """Return whether a folder is a course of nbgrader, not what was released or handed in."""
+    return (folder / CONFIG).is_file() and (folder / "source").is_dir()
 
 
 def left(course):
@@ -28,7 +29,8 @@ def left(course):
 def _why_not(path, course):
     """Return why nbgrader has not graded what a path leads to, or None."""
     inside = path.relative_to(course / "submitted")
-    place = f"{inside.parts[0].partition('.')[0]}/{NAME}/{EXERCISE.name}"
+    student = inside.parts[0] if len(inside.parts) > 1 else path.stem
+    place = f"{student}/{NAME}/{EXERCISE.name}"
     if inside.as_posix() != place:
         return f"nbgrader looks for submitted/{place} only"
     try:
@@ -36,7 +38,7 @@ def _why_not(path, course):
         if graded < handed:
             return "handed in again since: nbgrader autograde --force grades it"
     except OSError:
-        return _fault(path) or f"nbgrader autograde {NAME} --student {inside.parts[0]} says why"
+        return _fault(path) or f"nbgrader autograde {NAME} --student {student} says why"
     return None
 
 

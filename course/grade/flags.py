@@ -4,9 +4,7 @@ import ast
 import functools
 import re
 
-from IPython.core.inputtransformer2 import TransformerManager
-
-from course.grade.merge import exercise
+from course.grade.merge import exercise, parsed
 
 # Modules by which a cell can reach the interpreter, files, other processes or a network.
 REACHING = {
@@ -45,13 +43,11 @@ def in_answers(handed_in):
 
 def worth_a_look(source):
     """Return the lines of a cell that reach for more, as (line number, what), in their order."""
-    try:
-        tree = ast.parse(TransformerManager().transform_cell(source))
-    except (SyntaxError, ValueError, RecursionError):
-        return []
-    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    found = {(n.lineno, what) for n in ast.walk(tree) if (what := _reaches_for(n, called))}
-    return sorted(found)
+    body = source.lstrip("\n")  # IPython leaves such lines out
+    nodes = list(ast.walk(parsed(body) or ast.Module([], [])))
+    called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+    before = len(source) - len(body)
+    return sorted({(before + n.lineno, what) for n in nodes if (what := _reaches_for(n, called))})
 
 
 def _reaches_for(node, called):
@@ -106,10 +102,7 @@ def _special(name):
 @functools.cache
 def _modules():
     """Return the names of what our cells import, and of what students usually do."""
-    source = "\n".join(
-        TransformerManager().transform_cell(source) for _, source, _ in exercise()[0]
-    )
-    nodes = ast.walk(ast.parse(source))
+    nodes = [node for _, source, _ in exercise()[0] for node in ast.walk(parsed(source))]
     imports = [node for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom))]
     names = {alias.asname or alias.name for node in imports for alias in node.names}
     return names | {"torch", "np", "numpy", "pd", "pandas", "plt", "F", "math", "random", "time"}

@@ -10,7 +10,8 @@ from course.bundle import supplies
 LARGEST = 50_000_000  # bytes of a notebook
 # What systems and tools put beside a submission, and what the exercise itself brings.
 IGNORED = {"__MACOSX", "__pycache__", "venv", "env", "node_modules", "Thumbs.db", "desktop.ini"}
-OURS = {name.name for name in supplies() if len(name.parts) == 1} | {"README.md"}
+CONFIG = "nbgrader_config.py"  # in a course, and in what is released from it
+OURS = {name.parts[0] for name in supplies()} | {"README.md", CONFIG}
 NOTEBOOK = re.compile(r"\.ipynb(\.txt|\.json)?$", re.IGNORECASE)
 
 
@@ -45,7 +46,7 @@ def _below(folder, top, leave_out):
         return notebooks + [path for path in found if may_hold_one(path)]
     found += notebooks + [path for path in files if path not in notebooks and path.name not in OURS]
     if folder != top and not any(map(may_hold_one, found)):
-        return [folder] if found else []
+        return [folder] if found and folder.name not in OURS else []
     return found
 
 

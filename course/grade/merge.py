@@ -59,11 +59,18 @@ def questions():
     return [source.split("\n")[0] for source in sources if "BEGIN SOLUTION" in source]
 
 
+def parsed(source):
+    """Return the syntax tree of a cell, magics and all, or None for what is no Python."""
+    try:
+        return ast.parse(TransformerManager().transform_cell(source))
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+
+
 def defined(source):
     """Return which of the answers' names a cell defines, as far as it can be read."""
-    try:
-        tree = ast.parse(TransformerManager().transform_cell(source))
-    except (SyntaxError, ValueError, RecursionError):
+    tree = parsed(source)
+    if tree is None:
         found = re.findall(r"^(?:class |def )?(\w+)\b(?=[^\n=]*[:=(])", source, re.MULTILINE)
         return ANSWERS & set(found)
     found, within = set(), [tree]

@@ -101,6 +101,6 @@ def _verdict(facts, ended):
         return "stopped", f"it {ended} in the cell {cell!r}"
     if left := facts[-1]["left"]:
         return "graded", f"it left {left} process{'es' * (left > 1)} running, which were ended"
-    if all(fact["status"] == "not attempted" for fact in facts if "status" in fact):
+    if {fact["status"] for fact in facts if "status" in fact} == {"not attempted"}:
         return "graded", "no TODO is filled in"
     return "graded", ""
