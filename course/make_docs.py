@@ -25,6 +25,7 @@ from lab.memory import LONGEST_LAG
 
 README, DOCS = ROOT / "README.md", ROOT / "docs"
 GRADING = ROOT / "benchmarks" / "grading.csv"
+KEYBOARD = ROOT / "benchmarks" / "keyboard.csv"
 
 # What docs/classroom.md counts: inputs that are tried, by the file of tests that tries them.
 TRIED = {

@@ -6,6 +6,7 @@ as int8 and exported to ONNX, for all models alike. Counting stands beside them.
 """
 
 from lab.phone.int8 import compare_int8
+from lab.phone.keyboard import serve_keyboard, show_beside_laptop, write_keyboard
 from lab.phone.pareto import plot_pareto
 from lab.phone.runtimes import compare_runtimes, show_runtimes
 from lab.phone.table import phone_table
@@ -16,6 +17,9 @@ __all__ = [
     "compare_runtimes",
     "phone_table",
     "plot_pareto",
+    "serve_keyboard",
+    "show_beside_laptop",
     "show_runtimes",
     "text_quality",
+    "write_keyboard",
 ]

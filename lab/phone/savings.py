@@ -6,7 +6,6 @@ three. Taking one is a key too, and types the space behind the word.
 """
 
 import copy
-import re
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ import torch
 import helpers
 from lab.ngram import NGram
 
-LETTER = re.compile(r"[^\W\d_]|['’-]")  # what words are made of
+IN_WORDS = "'\u2019-"  # beside letters
 SHOWN, BEAM, LONGEST = 3, 3, 18  # words, hypotheses of a search, characters of a word's rest
 BLOCK = 150  # characters: for the interval, the text is drawn again in blocks of so many
 
@@ -81,7 +80,9 @@ def words_ahead(reader, log, state, inside):
             break
         width = len(state[0]) // n
         rows = (torch.arange(n)[:, None] * width + best // size).flatten()
-        after, moved = reader.step((best % size).flatten()[worth], tuple(s[rows[worth]] for s in state))
+        after, moved = reader.step(
+            (best % size).flatten()[worth], tuple(s[rows[worth]] for s in state)
+        )
         logs = torch.full((len(worth), size), never)
         logs[worth] = after
         logs = logs.view(n, -1, size)
@@ -106,7 +107,7 @@ def keys_saved(reader, text, begin, chars):
 
     ``text`` is a list of indices; what stands before ``begin`` is read only.
     """
-    inside = torch.tensor([bool(LETTER.match(c)) for c in chars])
+    inside = torch.tensor([c.isalpha() or c in IN_WORDS for c in chars])
     logs, states = _read(reader, text)
     words = _whole_words([bool(inside[i]) for i in text], begin)
     saved, typed = np.zeros(len(text) - begin), 0
@@ -160,5 +161,7 @@ def keystroke_savings(models, counting, test_X, test_y, chars, draws=2_000):
             saved = keys_saved(reader, text, begin, chars)
             blocks = saved[: len(saved) // BLOCK * BLOCK].reshape(-1, BLOCK).mean(1)
             drawn = generator.choice(blocks, (draws, len(blocks))).mean(1)
-            found[name] = tuple(100 * v for v in (saved.mean(), *np.quantile(drawn, [0.025, 0.975])))
+            found[name] = tuple(
+                100 * v for v in (saved.mean(), *np.quantile(drawn, [0.025, 0.975]))
+            )
     return found

@@ -1,0 +1,51 @@
+// Runs in the page of lab/phone/keyboard: the ms of a key, by model, of the page's engine, of the same in
+// plain JavaScript, and of ONNX Runtime Web. All take turns; a key is repeated until it lasts 20 ticks.
+async ({ runtime, folder }) => {
+  const ort = await import(`${runtime}/ort.wasm.bundle.min.mjs`);
+  ort.env.wasm.wasmPaths = { wasm: `${runtime}/ort-wasm-simd-threaded.wasm` };
+  ort.env.wasm.numThreads = 1;
+
+  async function onnx(name, { layers, hidden }) {
+    const session = await ort.InferenceSession.create(`${folder}/${name}-int8.onnx`, { executionProviders: ["wasm"] });
+    const states = session.inputNames.filter((input) => input !== "character");
+    const zeros = () => new ort.Tensor("float32", new Float32Array(layers * hidden), [layers, 1, hidden]);
+    return {
+      start: () => states.map(zeros),
+      async step(index, state) {
+        const character = new ort.Tensor("int64", BigInt64Array.of(BigInt(index)), [1, 1]);
+        const carried = Object.fromEntries(states.map((input, k) => [input, state[k]]));
+        const out = await session.run({ character, ...carried });
+        return { logits: out.logits.data, state: states.map((_, k) => out[`next_${k}`]) };
+      },
+    };
+  }
+
+  async function repeated(one, index, state) {
+    const begun = performance.now();
+    let after;
+    if (one.waits) for (let k = 0; k < one.repeats; k++) after = await one.model.step(index, state);
+    else for (let k = 0; k < one.repeats; k++) after = one.model.step(index, state);
+    return [(performance.now() - begun) / one.repeats, after];
+  }
+
+  const all = [], [plain] = networks(given.models, "");
+  for (const [name, sizes] of Object.entries(given.models)) {
+    all.push({ name, engine: "ONNX Runtime Web", model: await onnx(name, sizes), waits: true });
+    all.push({ name, engine, model: models[name] }, { name, engine: "JavaScript", model: plain[name] });
+  }
+  for (const one of all) {
+    Object.assign(one, { repeats: 1000, times: [], state: one.model.start() });
+    const [each] = await repeated(one, given.text[0], one.state);
+    one.repeats = Math.ceil(TICKS * tick / each);
+  }
+  for (let from = 0; from < given.text.length; from += TURN) {
+    for (const one of all) {
+      for (const index of given.text.slice(from, from + TURN)) {
+        const [ms, { logits, state }] = await repeated(one, index, one.state);
+        one.times.push(ms);
+        Object.assign(one, { logits, state });
+      }
+    }
+  }
+  return all.map(({ name, engine, times, logits }) => ({ model: name, engine, ms: quantile(times, 0.5), logits: [...logits] }));
+}

@@ -1,0 +1,104 @@
+"""What the keyboard in the browser takes, beside ONNX Runtime Web.
+
+    npm install --prefix FOLDER onnxruntime-web@1.30.0
+    python -m benchmarks.keyboard FOLDER
+
+With the models that the last run of the solution trained, in Chromium or Chrome, headless. Writes
+benchmarks/keyboard.csv. Nothing else should run meanwhile.
+"""
+
+import functools
+import statistics
+import sys
+import tempfile
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pandas as pd
+from playwright.sync_api import sync_playwright
+
+import helpers
+from course.make_docs import KEYBOARD
+from course.read_solution import run_todos
+from lab import phone
+from lab.ngram import NGram
+from lab.phone.runtimes import write_steps
+from lab.trained import Saved
+from tests.browsers import CHROMIUM
+
+SCRIPT = Path(__file__).with_suffix(".js")
+PACKAGE = Path("node_modules", "onnxruntime-web", "dist")
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    extensions_map = {".html": "text/html", ".mjs": "text/javascript", ".wasm": "application/wasm"}
+
+    def log_message(self, *_):
+        pass
+
+
+def write_all(folder):
+    """Write the page and each model's step in ONNX into a folder; return the page's path."""
+    text = helpers.load_text("sample")
+    chars, char2idx, _ = helpers.build_vocabulary(text)
+    splits = helpers.prepare_sequences(text, char2idx)
+    models, _ = Saved(text, helpers.budget().epochs).load(run_todos(1, 2, 3, 5)["MODEL_CLASSES"])
+    counting = NGram.of_windows(*splits[:4], len(chars))
+    write_steps(models, chars, folder)
+    return phone.write_keyboard(models, counting, *splits[:2], splits[4], chars, folder)
+
+
+def measure(address):
+    """Return the browser, the ms until the page is ready, and the rows of benchmarks/keyboard.js."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        context = browser.new_context(bypass_csp=True)  # by itself the page loads nothing
+        ready = []
+        for _ in range(5):
+            page = context.new_page()
+            page.goto(f"{address}/keyboard.html")
+            ready.append(
+                page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")
+            )
+        given = {"runtime": f"{address}/runtime", "folder": address}
+        rows = page.evaluate(SCRIPT.read_text(encoding="utf-8"), given)
+        version = f"headless Chromium {browser.version}"
+        browser.close()
+    return version, statistics.median(ready), rows
+
+
+def by_model(rows):
+    """Yield (measure, model, value): medians, ratios to ONNX Runtime Web, how far logits differ."""
+    for row in rows:
+        (other,) = (
+            r for r in rows if r["model"] == row["model"] and r["engine"] == "ONNX Runtime Web"
+        )
+        yield f"{row['engine']}: keystroke (ms)", row["model"], row["ms"]
+        if row is not other:
+            ratio = f"ratio: keystroke, {row['engine']} / ONNX Runtime Web"
+            yield ratio, row["model"], row["ms"] / other["ms"]
+            apart = max(abs(a - b) for a, b in zip(row["logits"], other["logits"], strict=True))
+            yield f"{row['engine']}: logits differ from ONNX Runtime Web's", row["model"], apart
+
+
+def main(package):
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "runtime").symlink_to(package.resolve())
+        megabytes = write_all(Path(folder)).stat().st_size / 1e6
+        handler = functools.partial(Quiet, directory=folder)
+        with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            version, ready, rows = measure(f"http://127.0.0.1:{server.server_port}")
+            server.shutdown()
+    rows = [("page (MB)", "all", megabytes), ("page ready (ms)", "all", ready), *by_model(rows)]
+    table = pd.DataFrame(rows, columns=["measure", "of", "value"])
+    csv = table.to_csv(index=False, lineterminator="\n", float_format="%.4g")
+    machine = f"{helpers.describe_machine()}, {version}"
+    KEYBOARD.write_text(f"# {machine}\n{csv}", encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or not (package := Path(sys.argv[1]) / PACKAGE).is_dir():
+        sys.exit(__doc__)
+    main(package)
