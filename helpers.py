@@ -755,13 +755,15 @@ def show_table(table):
         return None
     digits = {"Parameters": ",.0f", "Best Epoch": ".0f", "Avg Epoch Time (s)": ".2f"}
     digits |= {"MACs per Keystroke": ",.0f", "State (bytes)": ",.0f"}
-    digits |= {"Top-1 (%)": ".1f", "Top-3 (%)": ".1f"}
-    digits |= {"Logits Differ, fp32": ".0e", "Logits Differ, int8": ".0e"}
 
     def as_text(measure, value):
         if math.isnan(value):
             return ""
         usual = ".3f" if abs(value) < 1e6 else ".1e"  # of a training that has diverged
+        if "(%)" in measure:
+            usual = ".1f"
+        if "Logits Differ" in measure:
+            usual = ".0e"
         return format(value, digits.get(measure, usual))
 
     shown = by_model(table).T

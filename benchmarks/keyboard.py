@@ -16,7 +16,6 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pandas as pd
-from playwright.sync_api import sync_playwright
 
 import helpers
 from course.make_docs import KEYBOARD
@@ -25,15 +24,13 @@ from lab import phone
 from lab.ngram import NGram
 from lab.phone.runtimes import write_steps
 from lab.trained import Saved
-from tests.browsers import CHROMIUM
+from tests import browsers
 
 SCRIPT = Path(__file__).with_suffix(".js")
 PACKAGE = Path("node_modules", "onnxruntime-web", "dist")
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    extensions_map = {".html": "text/html", ".mjs": "text/javascript", ".wasm": "application/wasm"}
-
     def log_message(self, *_):
         pass
 
@@ -50,9 +47,8 @@ def write_all(folder):
 
 
 def measure(address):
-    """Return the browser, the ms until the page is ready, and the rows of benchmarks/keyboard.js."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    """Return the browser, the ms until the page is ready, and what keyboard.js returns there."""
+    with browsers.launched() as browser:
         context = browser.new_context(bypass_csp=True)  # by itself the page loads nothing
         ready = []
         for _ in range(5):
@@ -63,8 +59,7 @@ def measure(address):
             )
         given = {"runtime": f"{address}/runtime", "folder": address}
         rows = page.evaluate(SCRIPT.read_text(encoding="utf-8"), given)
-        version = f"headless Chromium {browser.version}"
-        browser.close()
+        version = f"headless {browser.browser_type.name} {browser.version}"
     return version, statistics.median(ready), rows
 
 

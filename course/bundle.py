@@ -27,8 +27,10 @@ SUPPLIES = {
     " series.py study.py takeaways.py trained.py",
     "lab/checks": "__init__.py hints.toml results.py rule.py todo_1_models.py todo_5_training.py"
     " todo_6_outputs.py todo_8_figures.py todo_9_decision.py",
-    "lab/phone": "__init__.py int8.py keystrokes.py pareto.py runtimes.py table.py text.py"
-    " requirements.txt",
+    "lab/phone": "__init__.py int8.py keystrokes.py pareto.py runtimes.py savings.py table.py"
+    " text.py requirements.txt",
+    "lab/phone/keyboard": "__init__.py __main__.py pack.py report.py serve.py write.py"
+    " engine.js page.html page.js product.wasm product.wat",
     "data": "__init__.py README.md sample.txt wikitext.py",
     "data/study": "comparisons.csv counted.csv differences.csv last_step.csv learned.csv"
     " settings.json spans.csv summary.csv",

@@ -24,6 +24,7 @@ for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "I
 
 import helpers  # noqa: E402
 from course.read_solution import run_todos  # noqa: E402
+from lab.ngram import NGram  # noqa: E402
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -156,6 +157,19 @@ def tiny(namespace):
     torch.manual_seed(0)
     model = namespace["CharGRU"](len(chars), 8, 16, 2, 0.3)
     return model, helpers.prepare_sequences(text, char2idx, seq_len=20), char2idx, idx2char
+
+
+@pytest.fixture(scope="session")
+def to_type(namespace):
+    """What write_keyboard takes: small models, counting, train_X, train_y, test_X, chars."""
+    text = "the quick brown fox jumps over the lazy dog. " * 20
+    chars, char2idx, _ = helpers.build_vocabulary(text)
+    splits = helpers.prepare_sequences(text, char2idx, seq_len=20)
+    torch.manual_seed(0)
+    classes = namespace["MODEL_CLASSES"].items()
+    models = {name: model_class(len(chars), 10, 20, 2, 0.3) for name, model_class in classes}
+    counting = NGram.of_windows(*splits[:4], len(chars))
+    return models, counting, *splits[:2], splits[4], chars
 
 
 @pytest.fixture

@@ -1,12 +1,10 @@
-"""The exercise in a real browser, as a student has it: JupyterLab and Notebook 7 in Chromium.
+"""The exercise in a real browser, as a student has it: JupyterLab and Notebook 7.
 
-Without a browser the tests are skipped, unless REQUIRE_BROWSER=1 (which .ci/run sets) asks for
-one. Screenshots go to exported/.
+Screenshots go to exported/.
 """
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -14,21 +12,15 @@ import zipfile
 
 import matplotlib.pyplot as plt
 import pytest
-from playwright.sync_api import sync_playwright
 
 from course import bundle
 from course.make_exercise import ROOT
-from tests import submissions
+from tests import browsers, submissions
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge")
-BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
 TOKEN = "of-a-test"
 NOTEBOOK = "window.jupyterapp.shell.currentWidget"
 
-pytestmark = pytest.mark.skipif(
-    BROWSER is None and os.environ.get("REQUIRE_BROWSER") != "1",
-    reason=f"no browser: none of {', '.join(NAMES)} is installed",
-)
+pytestmark = browsers.needed
 
 
 @pytest.fixture
@@ -67,14 +59,10 @@ def serve(tmp_path):
 
 @pytest.fixture
 def page():
-    """A page of headless Chromium."""
-    assert BROWSER, f"REQUIRE_BROWSER=1, but none of {', '.join(NAMES)} is installed"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+    with browsers.launched() as browser:
         page = browser.new_page(viewport={"width": 1100, "height": 700})
         page.set_default_timeout(60_000)
         yield page
-        browser.close()
 
 
 def opened(page, address):

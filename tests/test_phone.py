@@ -178,11 +178,13 @@ def test_a_folder_that_cannot_be_written_is_named_in_one_line(
 
 def test_the_table_has_a_row_for_each_model_and_for_counting(models, splits, sample):
     counting = NGram([*splits[0][0].tolist(), *splits[1].tolist()], len(sample[1]), order=5)
-    table = phone.phone_table(models, counting, *splits[2:]).set_index("Model")
+    table = phone.phone_table(models, counting, *splits[2:], sample[1]).set_index("Model")
     assert list(table.index) == ["RNN", "LSTM", "GRU", "5-gram"]
     assert (table["Keystroke (ms)"] <= table["p95 (ms)"]).all()
     assert (table["p95 (ms)"] <= table["p99 (ms)"]).all()
     assert (table["Top-1 (%)"] <= table["Top-3 (%)"]).all()
+    assert (table["Savings, from (%)"] <= table["Keystroke Savings (%)"]).all()
+    assert (table["Keystroke Savings (%)"] <= table["Savings, to (%)"]).all()
     assert list(table["State (bytes)"]) == [2048, 4096, 2048, 4]
     perplexity = counting.perplexity(*splits[2:])
     assert table.loc["5-gram", "Perplexity Typing"] == pytest.approx(perplexity, rel=1e-4)
@@ -204,7 +206,7 @@ def test_a_prediction_while_typing_is_that_of_a_stream(models, splits):
 def test_accuracy_counts_the_right_character_among_the_first():
     y = torch.tensor([0, 2, 3] * 100)  # counted was 0 1 2 3: of these, 2 after 0 is a surprise
     X = torch.cat([torch.tensor([0, 1, 2, 3]), y[:-1]]).unfold(0, 4, 1)
-    table = phone.phone_table({}, NGram([0, 1, 2, 3] * 10, 4, order=3), X, y)
+    table = phone.phone_table({}, NGram([0, 1, 2, 3] * 10, 4, order=3), X, y, "abc ")
     assert table.loc[0, "Top-1 (%)"] == pytest.approx(200 / 3)
     assert table.loc[0, "Top-3 (%)"] >= table.loc[0, "Top-1 (%)"]
 
@@ -290,7 +292,7 @@ def test_sampling_is_the_same_again_and_plays_safe_at_a_low_temperature():
 
 
 def test_everything_waits_for_the_todos(capsys):
-    assert phone.phone_table(None, None, None, None) is None
+    assert phone.phone_table(*[None] * 5) is None
     assert phone.compare_int8(None, None, None) is None
     assert phone.compare_runtimes(None, None, None) is None
     assert phone.plot_pareto(None, None, None, 64) is None

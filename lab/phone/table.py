@@ -19,10 +19,12 @@ from lab.phone.keystrokes import (
     predict_while_typing,
     say_what_onednn_costs,
 )
+from lab.phone.savings import keystroke_savings
 
 COLUMNS = ["Model", "Keystroke (ms)", "p95 (ms)", "p99 (ms)", "50 Characters (ms)"]
 COLUMNS += ["MACs per Keystroke", "State (bytes)", "Size, fp32 (MB)", "Size, int8 (MB)"]
 COLUMNS += ["Top-1 (%)", "Top-3 (%)", "Perplexity Typing"]
+SAVINGS = ["Keystroke Savings (%)", "Savings, from (%)", "Savings, to (%)"]
 
 
 def macs_per_keystroke(model):
@@ -40,7 +42,7 @@ def macs_per_keystroke(model):
     )
 
 
-def phone_table(models, counting, test_X, test_y):
+def phone_table(models, counting, test_X, test_y, chars):
     """Return a DataFrame with a row per model and one for counting; all but the name are numbers.
 
     "Keystroke (ms)" is the median, beside p95 and p99, of 1,000 steps of one character with the
@@ -49,6 +51,7 @@ def phone_table(models, counting, test_X, test_y):
     weights in MB (10^6 bytes); that of counting is of a table of its counts: the context and the
     character, a byte each, and 4 for the number. Top-1 and top-3 are in per cent of the test text's
     characters, which are predicted, as is "Perplexity Typing", with the state carried through it.
+    Keystroke savings, with their 95 %, are those of keystroke_savings.
     """
     if helpers.waits_for("5: train the models", models):
         return None
@@ -59,15 +62,15 @@ def phone_table(models, counting, test_X, test_y):
     if "LSTM" in models and torch.backends.mkldnn.is_available():
         say_what_onednn_costs(models["LSTM"], keystrokes_of(test_X))
     (y,) = helpers.within_budget(test_y)
-    rows = []
+    rows, savings = [], keystroke_savings(models, counting, test_X, test_y, chars)
     for name, model in everyone.items():
         p95, p99 = np.percentile(times[name], [95, 99])
         row = {"Model": name, "Keystroke (ms)": float(np.median(times[name]))}
         row |= {"p95 (ms)": float(p95), "p99 (ms)": float(p99)}
         row |= {"State (bytes)": streams[name].state_bytes()}
         row |= _quality(model, test_X, y) | _cost(model, test_X)
-        rows.append(row)
-    return pd.DataFrame(rows, columns=COLUMNS)
+        rows.append(row | dict(zip(SAVINGS, savings[name], strict=True)))
+    return pd.DataFrame(rows, columns=COLUMNS + SAVINGS)
 
 
 def _quality(model, X, y):

@@ -72,7 +72,7 @@ def show_beside_laptop(text, keyboard, on_phone, runtimes):
     if not text.strip() and received.exists():
         *_, text = received.read_text(encoding="utf-8").rstrip("\n").split("\n\n")
     if not text.strip():
-        print("No device's table was read back: a recommendation has no phone measured.")
+        print("No device's table was read back: so far, no phone was measured.")
         return
     try:
         table, device = read_table(text, keyboard)
@@ -95,9 +95,7 @@ def what_it_shows(table, device):
     off = (table["Perplexity"] / table["Perplexity in PyTorch"] - 1).abs() > OFF
     wrong = list(table.index[off | (table["Logits Differ"] > APART)])
     if wrong:
-        return (
-            f"It did not compute the models that were trained ({', '.join(wrong)}): claim nothing."
-        )
+        return f"It did not compute what PyTorch did ({', '.join(wrong)}): claim nothing from it."
     if "Mobi" not in device:  # as MDN, "Browser detection using the user agent", recommends
         return "The models were measured in this browser, which does not call itself a phone's."
     return "The models were measured on a phone: by this engine, in this browser, on this device."

@@ -26,14 +26,12 @@ def serve_keyboard(keyboard="exported/keyboard.html"):
     """
     keyboard = Path(keyboard or "exported/keyboard.html")
     try:
-        page = keyboard.read_bytes()
-        server = Server(("", 0), Handler)
+        server = Server(("", 0), keyboard)
     except OSError as error:
         print(
-            f"{keyboard.as_posix()} cannot be served ({error.strerror}): let write_keyboard write it."
+            f"{keyboard.as_posix()} cannot be served ({error.strerror}): write_keyboard writes it."
         )
         return
-    server.page, server.keyboard, server.received = page, keyboard, 0
     with server:
         address = f"http://{own_address()}:{server.server_port}/"
         print(f"Open {address} on the phone. Stop this cell, or press Ctrl+C, to end.")
@@ -83,10 +81,14 @@ class Code:
 
 
 class Server(ThreadingHTTPServer):
-    """A server that says nothing of a phone that hangs up."""
+    """Serves the page at a path, and counts the tables that it received."""
+
+    def __init__(self, address, keyboard):
+        self.keyboard, self.page, self.received = keyboard, keyboard.read_bytes(), 0
+        super().__init__(address, Handler)
 
     def handle_error(self, request, client_address):
-        if not isinstance(sys.exception(), ConnectionError):
+        if not isinstance(sys.exception(), ConnectionError):  # a phone may hang up
             super().handle_error(request, client_address)
 
 
@@ -128,8 +130,8 @@ class Handler(BaseHTTPRequestHandler):
         self.server.received += 1
         with received_tables(self.server.keyboard).open("a", encoding="utf-8") as file:
             file.write(f"{text.strip()}\n\n")
-        self._answer(200, "Received.")
         print(f"A table came from {self.client_address[0]}: {device}", flush=True)
+        self._answer(200, "Received.")
 
     def _answer(self, status, text, kind="text/plain"):
         content = text if isinstance(text, bytes) else text.encode()

@@ -1,0 +1,269 @@
+"""The keyboard's page in a real browser: what it computes, types, suggests, measures and sends.
+
+No test looks at a latency. Screenshots go to exported/.
+"""
+
+import base64
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+
+from course.make_exercise import ROOT
+from lab import phone
+from lab.phone import int8, keystrokes, savings
+from lab.phone.keyboard import report, write
+from tests import browsers
+from tests.test_keyboard import serving
+
+pytestmark = browsers.needed
+NONE = "\u2013"  # on a button without a suggestion
+# What an on-screen keyboard leaves of the smallest phones, in CSS pixels.
+SMALLEST = {"width": 320, "height": 240}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with browsers.launched() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def keyboard(to_type, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EXERCISE_QUICK", "1")  # 100 characters to measure on
+        return phone.write_keyboard(*to_type, tmp_path_factory.mktemp("keyboard"))
+
+
+@pytest.fixture
+def opened(browser, keyboard):
+    """Return a function that opens a page and returns it; in the end, none had an error."""
+    context, errors = browser.new_context(viewport=SMALLEST), []
+
+    def open_it(address=None, before="", scheme="light"):
+        page = context.new_page()
+        page.emulate_media(color_scheme=scheme)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.add_init_script(before)
+        page.goto(address or keyboard.as_uri())
+        return page
+
+    yield open_it
+    context.close()
+    assert not errors
+
+
+def changed_page(keyboard, folder, change):
+    """Write a page whose given was changed, and return its address."""
+    page = write.given_to(keyboard)
+    change(page)
+    (folder / "changed.html").write_text(write.page(page), encoding="utf-8")
+    return (folder / "changed.html").as_uri()
+
+
+def suggested(page):
+    """Return {model: (three characters, three words)} as the page shows them."""
+    return page.evaluate(
+        """() => Object.fromEntries([...document.querySelectorAll(".card")].map((card) => [
+            card.querySelector("h2").textContent,
+            [".characters", ".words"].map((part) => [...card.querySelectorAll(`${part} button`)]
+                .map((button) => button.textContent))]))"""
+    )
+
+
+def expected(to_type, text):
+    """Return what suggested() should, from PyTorch and lab/ngram.py."""
+    models, counting, *_, chars = to_type
+    inside, found = savings.in_words(chars), {}
+    word = text[len(text.rstrip("".join(c for c, yes in zip(chars, inside, strict=True) if yes))) :]
+    for name, model in {**models, counting.name: counting}.items():
+        counts = model is counting
+        stream = keystrokes.Counting(model) if counts else keystrokes.Eager(int8.int8_copy(model))
+        reader = savings.CountingReader(model) if counts else savings.Reader(int8.int8_copy(model))
+        state = reader.start(1)
+        for character in text:
+            logits = stream.feed(chars.index(character))
+            log, state = reader.step(torch.tensor([chars.index(character)]), state)
+        three = [chars[k].replace(" ", "␣") for k in np.argsort(-logits, kind="stable")[:3]]
+        rests = [
+            "".join(chars[k] for k in rest if k >= 0)
+            for rest in savings.words_ahead(reader, log, state, inside)[0].tolist()
+        ]
+        found[name] = [three, [word + rest if rest else NONE for rest in rests]]
+    return found
+
+
+def suggests(page, to_type, text):
+    """Assert that a page suggests what it should after a text; of counting, whose counts are often
+    equal, the first of three."""
+    shown, right = suggested(page), expected(to_type, text)
+    name = to_type[1].name
+    for found in (shown, right):
+        found[name] = [three[0] for three in found[name]]
+    assert shown == right
+
+
+def test_the_page_is_one_file_and_asks_for_nothing(browser, keyboard):
+    page, asked = browser.new_page(), []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(keyboard.as_uri())
+    assert page.title() and asked == [keyboard.as_uri()]
+    page.close()
+
+
+def test_what_is_typed_is_read_by_each_model(opened, to_type):
+    page = opened()
+    for text in ("the", "the quick br", "the quick brown "):
+        page.fill("#text", text)
+        suggests(page, to_type, text)
+
+
+def test_deleting_pasting_and_a_change_in_the_middle(opened, to_type):
+    page = opened()
+    page.click("#text")
+    page.keyboard.type("the quick")
+    for _ in "ick":
+        page.keyboard.press("Backspace")
+    suggests(page, to_type, "the qu")
+    page.keyboard.insert_text("ick brown\nfo")  # as a paste does; a line's end is read as a space
+    suggests(page, to_type, "the quick brown fo")
+    page.fill("#text", "a quick brown fo")
+    suggests(page, to_type, "a quick brown fo")
+    page.fill("#text", "")
+    assert {str(found) for found in suggested(page).values()} == {str([[NONE] * 3] * 2)}
+
+
+def test_a_character_that_no_model_knows_is_left_out_and_named(opened, to_type):
+    page = opened()
+    page.fill("#text", "the 𝄞quÜi😀Ü")
+    assert page.inner_text("#said").endswith("no model reads: 𝄞 Ü 😀")
+    suggests(page, to_type, "the qui")
+    page.fill("#text", "the " * 250)
+    assert page.inner_text("#said") == "Only 1000 characters are read."
+
+
+def test_a_tap_on_a_suggestion_types_it(opened, to_type):
+    page = opened()
+    page.fill("#text", "the qu")
+    shown = suggested(page)["GRU"]
+    page.click("#card-GRU .characters button")
+    letter = shown[0][0].replace("␣", " ")
+    assert page.input_value("#text") == f"the qu{letter}"
+    assert page.evaluate("document.activeElement.id") == "text"  # an on-screen keyboard stays
+    word = suggested(page)["RNN"][1][1]
+    page.click("#card-RNN .words button >> nth=1")
+    assert page.input_value("#text").endswith(f"{word} ")
+    suggests(page, to_type, page.input_value("#text"))
+
+
+def test_a_screen_reader_hears_whose_suggestion_it_is(opened):
+    page = opened()
+    page.fill("#text", "the")
+    assert page.get_by_label("Type, or tap").get_attribute("id") == "text"
+    for name in ("RNN", "LSTM", "GRU"):
+        labels = page.locator(f"#card-{name} button").evaluate_all(
+            "all => all.map((button) => button.getAttribute('aria-label'))"
+        )
+        assert len(labels) == 6 and all(label.startswith(f"{name}: ") for label in labels)
+
+
+def test_all_of_it_stays_above_an_on_screen_keyboard(opened):
+    page = opened()
+    page.click("#text")
+    page.keyboard.type("the ")
+    page.wait_for_function(
+        "() => document.getElementById('typing').getBoundingClientRect().top < 5"
+    )
+    for selector in ("#text", *(f"#card-{name} button" for name in ("RNN", "LSTM", "GRU"))):
+        for box in map(lambda one: one.bounding_box(), page.locator(selector).all()):
+            assert box["x"] >= 0 and box["x"] + box["width"] <= SMALLEST["width"]
+            assert box["y"] >= 0 and box["y"] + box["height"] <= SMALLEST["height"]
+    assert page.evaluate("document.documentElement.scrollWidth") == SMALLEST["width"]
+
+
+def measured(page):
+    """Let a page measure, and return the table that it copies."""
+    page.click("#measure")
+    page.wait_for_selector("#copy:not([hidden])", timeout=120_000)
+    page.click("#copy")
+    return page.input_value("#result")
+
+
+@pytest.mark.parametrize("before", ["", "delete window.WebAssembly"], ids=["SIMD", "JavaScript"])
+def test_the_page_measures_the_models_that_were_trained(opened, keyboard, before):
+    page = opened(before=before)
+    page.fill("#text", "the")
+    table, device = report.read_table(measured(page), keyboard)
+    engine = "JavaScript" if before else "WebAssembly SIMD"
+    assert device.startswith(f"{engine}, clock ticks of ") and "Mozilla" in device
+    table = table.set_index("Model")
+    assert (table["Keystroke (ms)"] <= table["p95 (ms)"]).all()
+    assert (table["p95 (ms)"] <= table["p99 (ms)"]).all()
+    assert table["Perplexity"].to_numpy() == pytest.approx(table["Perplexity in PyTorch"], rel=1e-3)
+    assert (table["Logits Differ"].dropna() <= 1e-4).all() and table["Logits Differ"].count() == 3
+    assert page.inner_text("#verdict") == "The page computes what PyTorch did, for each model."
+    assert page.evaluate("document.documentElement.scrollWidth") == SMALLEST["width"]
+    assert page.is_hidden("#send")  # of a file: there is nobody to send it to
+
+
+def test_a_changed_weight_is_flagged(opened, keyboard, tmp_path):
+    def change(page):
+        model = page["models"]["LSTM"]
+        (laid,) = (laid for laid in model["tensors"] if laid["name"] == "hh1")
+        weights = bytearray(base64.b64decode(model["weights"]))
+        place = laid["from"] + 4 * laid["rows"] + 7  # one int8 of one row
+        weights[place] = (weights[place] + 64) % 256
+        model["weights"] = base64.b64encode(weights).decode()
+
+    page = opened(changed_page(keyboard, tmp_path, change))
+    text = measured(page)
+    assert page.inner_text("#verdict") == "The page does not compute what PyTorch did: LSTM."
+    table, device = report.read_table(text, keyboard)
+    assert "did not compute what PyTorch did (LSTM)" in report.what_it_shows(table, device)
+
+
+@pytest.mark.parametrize("before", ["", "delete window.WebAssembly"], ids=["SIMD", "JavaScript"])
+def test_any_hidden_size_and_number_of_layers(
+    opened,
+    namespace,
+    to_type,
+    tmp_path,
+    quick,
+    before,
+):
+    sizes = {"RNN": (10, 7, 1), "LSTM": (16, 33, 3), "GRU": (1, 1, 2)}
+    models = {
+        name: namespace[f"Char{name}"](len(to_type[-1]), *size, 0) for name, size in sizes.items()
+    }
+    path = phone.write_keyboard(models, *to_type[1:], tmp_path)
+    page = opened(path.as_uri(), before)
+    for name in models:
+        found = page.evaluate("async (name) => await compare(name)", name)
+        expected = write.given_to(path)["perplexities"][name]
+        assert found["perplexity"] == pytest.approx(expected, rel=1e-4) and found["apart"] <= 1e-4
+
+
+def test_a_served_page_sends_its_table_to_the_notebook(opened, keyboard, capsys):
+    with serving(keyboard) as server:
+        page = opened(f"http://127.0.0.1:{server.server_port}/")
+        measured(page)
+        page.click("#send")
+        page.wait_for_function("() => find('sent').textContent.includes('Sent')")
+        assert server.received == 1
+    text = report.received_tables(keyboard).read_text(encoding="utf-8")
+    assert report.read_table(text, keyboard)[0]["Model"].tolist()[:3] == ["RNN", "LSTM", "GRU"]
+    page.click("#send")
+    page.wait_for_function("() => find('sent').textContent.includes('no longer serves this page')")
+
+
+def test_it_is_light_or_dark_as_the_device_is(opened):
+    (ROOT / "exported").mkdir(exist_ok=True)
+    brightness = {}
+    for scheme in ("light", "dark"):
+        page = opened(scheme=scheme)
+        page.fill("#text", "the quick br")
+        picture = ROOT / "exported" / f"keyboard-{scheme}.png"
+        page.screenshot(path=picture)
+        brightness[scheme] = plt.imread(picture)[..., :3].mean()
+    assert brightness["dark"] < 0.4 < 0.7 < brightness["light"]
