@@ -4,7 +4,7 @@
     python -m benchmarks.keyboard FOLDER
 
 With the models that the last run of the solution trained, in Chromium or Chrome, headless. Writes
-benchmarks/keyboard.csv. Nothing else should run meanwhile.
+benchmarks/keyboard.csv and docs/keyboard.png. Nothing else should run meanwhile.
 """
 
 import functools
@@ -19,6 +19,7 @@ import pandas as pd
 
 import helpers
 from course.make_docs import KEYBOARD
+from course.make_exercise import ROOT
 from course.read_solution import run_todos
 from lab import phone
 from lab.ngram import NGram
@@ -26,6 +27,7 @@ from lab.phone.runtimes import write_steps
 from lab.trained import Saved
 from tests import browsers
 
+PICTURE = ROOT / "docs" / "keyboard.png"
 SCRIPT = Path(__file__).with_suffix(".js")
 PACKAGE = Path("node_modules", "onnxruntime-web", "dist")
 
@@ -49,7 +51,9 @@ def write_all(folder):
 def measure(address):
     """Return the browser, the ms until the page is ready, and what keyboard.js returns there."""
     with browsers.launched() as browser:
-        context = browser.new_context(bypass_csp=True)  # by itself the page loads nothing
+        context = browser.new_context(  # bypass_csp, since the page itself loads nothing
+            bypass_csp=True, device_scale_factor=2, viewport={"width": 400, "height": 800}
+        )
         ready = []
         for _ in range(5):
             page = context.new_page()
@@ -57,6 +61,8 @@ def measure(address):
             ready.append(
                 page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")
             )
+        page.fill("#text", "The motion of the pla")
+        page.locator("#typing").screenshot(path=PICTURE)
         given = {"runtime": f"{address}/runtime", "folder": address}
         rows = page.evaluate(SCRIPT.read_text(encoding="utf-8"), given)
         version = f"headless {browser.browser_type.name} {browser.version}"

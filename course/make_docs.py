@@ -4,9 +4,9 @@
     python -m course.make_docs --check   write nothing; exit 1 when one differs
 
 What stands between ``<!-- results -->`` and ``<!-- /results -->`` comes from the executed
-solution, and so does what is marked ``phone``, ``timings``, ``rubric`` and ``marked``; ``speed``
-and ``grading`` come from the files of that name in benchmarks/; ``reliability`` counts tests.
-docs/study.md is written by benchmarks/study/report.py.
+solution, and so does what is marked ``phone``, ``timings``, ``rubric`` and ``marked``; ``speed``,
+``grading`` and ``keyboard`` come from the files of that name in benchmarks/; ``reliability`` counts
+tests. docs/study.md is written by benchmarks/study/report.py.
 """
 
 import argparse
@@ -82,6 +82,25 @@ def phone():
     """Return the Markdown of what a keystroke takes: phone_table and compare_runtimes."""
     outputs = _outputs()
     return markdown("", _table(outputs["phone-table"]) | _table(outputs["runtimes"]))
+
+
+def keyboard():
+    """Return the Markdown of what the page takes in a browser, beside ONNX Runtime Web."""
+    machine, *lines = KEYBOARD.read_text(encoding="utf-8").splitlines()
+    rows, page = {}, {}
+    for row in csv.DictReader(lines):
+        of = page if row["of"] == "all" else rows.setdefault(row["measure"], {})
+        of[row["measure"] if row["of"] == "all" else row["of"]] = float(row["value"])
+    shown = {name: {of: f"{v:.2g}" for of, v in row.items()} for name, row in rows.items()}
+    return "\n\n".join(
+        [
+            markdown("", shown),
+            f"The page has {page['page (MB)']:.1f} MB and is ready after "
+            f"{page['page ready (ms)'] / 1000:.1f} s. Medians of 1,000 keys in one run, the "
+            f"engines in turns. `python -m benchmarks.keyboard`, machine: "
+            f"{machine.removeprefix('# ')}.",
+        ]
+    )
 
 
 def speed():
@@ -191,7 +210,7 @@ def main(arguments=None):
             "grading": grading(),
         },
         DOCS / "speed.md": {"speed": speed()},
-        DOCS / "phone.md": {"phone": phone()},
+        DOCS / "phone.md": {"phone": phone(), "keyboard": keyboard()},
         DOCS / "classroom.md": {"reliability": reliability()},
     }
     for path, of_page in blocks.items():

@@ -2,6 +2,7 @@
 ;;
 ;; product(w, x, bias, out, rows, cols): the first four are places in the memory, in bytes; cols is a
 ;; multiple of 16. A row is read 16 numbers at a time into four sums, none of which waits for another.
+;; product.wasm has its bytes: Path("product.wasm").write_bytes(wasmtime.wat2wasm(this text)).
 (module
   (import "engine" "memory" (memory 1))
   (func (export "product")

@@ -14,7 +14,7 @@ REMEDIES = """\
 Does it not open there? Both have to be in one network, and this computer's firewall has to let
 Python in. Many networks, those of schools among them, keep devices apart: then join the phone's own
 hotspot with this computer and run this again, or put the file on the course's site (https), or send
-it to the phone."""
+the file to the phone."""
 MOST = 100  # tables that are kept from one run
 
 
