@@ -312,6 +312,7 @@ def test_a_table_is_taken_and_read_by_the_notebook(server, keyboard, on_phone, c
         ("/table", b"x" * 100, {}, 400),
         ("/table", b"\xff\xfe", {}, 400),
         ("/table", None, {"Content-Length": "99999999999"}, 413),
+        ("/table", None, {"Content-Length": "9" * 5_000}, 413),
         ("/table", None, {"Content-Length": "-1"}, 411),
         ("/table", None, {"Content-Length": "many"}, 411),
         ("/table", None, {"Transfer-Encoding": "chunked"}, 411),
@@ -326,6 +327,12 @@ def test_a_table_of_another_page_is_refused_with_what_to_do(server, keyboard):
     text = table_of(keyboard, changed=("# page ", "# page other")).encode()
     status, said = answer(server, "POST", "/table", text)
     assert status == 400 and b"open that one on the device and measure again" in said
+
+
+def test_a_table_that_cannot_be_kept_is_not_lost_silently(server, keyboard):
+    report.received_tables(keyboard).mkdir()
+    status, said = answer(server, "POST", "/table", table_of(keyboard).encode())
+    assert status == 500 and b"cannot be kept" in said and server.received == 0
 
 
 def test_no_more_tables_are_taken_than_a_class_sends(server, keyboard, monkeypatch):

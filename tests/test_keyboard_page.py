@@ -32,7 +32,7 @@ def browser():
 @pytest.fixture(scope="module")
 def keyboard(to_type, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EXERCISE_QUICK", "1")  # 100 characters to measure on
+        patch.setenv("EXERCISE_QUICK", "1")  # 60 characters to measure on
         return phone.write_keyboard(*to_type, tmp_path_factory.mktemp("keyboard"))
 
 

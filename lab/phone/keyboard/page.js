@@ -60,7 +60,7 @@ function suggest(name) {
   card.querySelector("small").textContent = last ? `key ${shown(took[name])}\nwords ${shown(searched)}` : "";
 }
 
-const shown = (ms) => (ms < tick ? `< ${tick.toFixed(1)} ms` : `${ms.toFixed(ms < 10 ? 1 : 0)} ms`);
+const shown = (ms) => (ms < tick ? `< ${Number(tick.toFixed(1))} ms` : `${ms.toFixed(ms < 10 ? 1 : 0)} ms`);
 
 // A tap puts the text behind what is typed; the focus, and with it an on-screen keyboard, stays as it is.
 function offer(button, name, label, text, aloud) {

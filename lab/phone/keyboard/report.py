@@ -70,7 +70,7 @@ def show_beside_laptop(text, keyboard, on_phone, runtimes):
         return
     received = received_tables(keyboard)
     if not text.strip() and received.exists():
-        *_, text = received.read_text(encoding="utf-8").rstrip("\n").split("\n\n")
+        text = received.read_text(encoding="utf-8", errors="replace").strip().split("\n\n")[-1]
     if not text.strip():
         print("No device's table was read back: so far, no phone was measured.")
         return

@@ -87,6 +87,12 @@ class Server(ThreadingHTTPServer):
         self.keyboard, self.page, self.received = keyboard, keyboard.read_bytes(), 0
         super().__init__(address, Handler)
 
+    def keep(self, table):
+        """Add a table to those received."""
+        with received_tables(self.keyboard).open("a", encoding="utf-8", newline="\n") as file:
+            file.write(f"{table.strip()}\n\n")
+        self.received += 1
+
     def handle_error(self, request, client_address):
         if not isinstance(sys.exception(), ConnectionError):  # a phone may hang up
             super().handle_error(request, client_address)
@@ -112,7 +118,7 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(404, "Only a table is taken, at /table.")
         elif not (length.isascii() and length.isdigit()):
             self._answer(411, "The length of the table is missing.")
-        elif int(length) > LONGEST:
+        elif len(length) > 9 or int(length) > LONGEST:
             self._answer(413, f"A table has at most {LONGEST} bytes.")
         else:
             self._take(self.rfile.read(int(length)))
@@ -121,17 +127,17 @@ class Handler(BaseHTTPRequestHandler):
         try:
             text = body.decode()
             _, device = read_table(text, self.server.keyboard)
+            if self.server.received >= MOST:
+                self._answer(429, f"{MOST} tables have come, which is enough.")
+                return
+            self.server.keep(text)
         except (NotATable, UnicodeDecodeError) as error:
             self._answer(400, str(error))
-            return
-        if self.server.received == MOST:
-            self._answer(429, f"{MOST} tables have come, which is enough.")
-            return
-        self.server.received += 1
-        with received_tables(self.server.keyboard).open("a", encoding="utf-8") as file:
-            file.write(f"{text.strip()}\n\n")
-        print(f"A table came from {self.client_address[0]}: {device}", flush=True)
-        self._answer(200, "Received.")
+        except OSError as error:
+            self._answer(500, f"The table cannot be kept ({error}): copy it.")
+        else:
+            print(f"A table came from {self.client_address[0]}: {device}", flush=True)
+            self._answer(200, "Received.")
 
     def _answer(self, status, text, kind="text/plain"):
         content = text if isinstance(text, bytes) else text.encode()

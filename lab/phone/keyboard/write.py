@@ -23,7 +23,7 @@ def contents(models, counting, train_X, train_y, test_X, chars):
 
     Raises NotForThePage, with the model's name, for one that the page does not compute.
     """
-    measured = 100 if helpers.quick() else 1_000
+    measured = 60 if helpers.quick() else 1_000
     text = test_X[:, 0].repeat(1 + measured // len(test_X))[:measured].tolist()
     learned = [*train_X[0].tolist(), *train_y.tolist()]
     if len(learned) > COUNTED:
