@@ -358,7 +358,7 @@ def test_serving_ends_when_it_is_interrupted(keyboard, monkeypatch, capsys):
     phone.serve_keyboard(keyboard)
     printed = capsys.readouterr()
     assert "Open http://" in printed.out and "hotspot" in printed.out and not printed.err
-    assert printed.out.endswith("Ended; 0 tables came.\n")
+    assert printed.out.endswith("Ended. Tables that came: 0.\n")
 
 
 def test_what_is_missing_to_serve_is_said(keyboard, tmp_path, monkeypatch, capsys):

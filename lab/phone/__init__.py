@@ -2,7 +2,8 @@
 
 A keyboard reads one character at a time and carries the state along; reading the last 50 characters
 again at each keystroke would multiply 50 times as much. That single step is timed, counted, stored
-as int8 and exported to ONNX, for all models alike. Counting stands beside them.
+as int8 and exported to ONNX, for all models alike, and runs in a page that types with them.
+Counting stands beside them.
 """
 
 from lab.phone.int8 import compare_int8

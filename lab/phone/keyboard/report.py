@@ -98,4 +98,4 @@ def what_it_shows(table, device):
         return f"It did not compute what PyTorch did ({', '.join(wrong)}): claim nothing from it."
     if "Mobi" not in device:  # as MDN, "Browser detection using the user agent", recommends
         return "The models were measured in this browser, which does not call itself a phone's."
-    return "The models were measured on a phone: by this engine, in this browser, on this device."
+    return "The models were measured on a phone, as its browser says, by this engine."

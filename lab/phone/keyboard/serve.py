@@ -34,13 +34,13 @@ def serve_keyboard(keyboard="exported/keyboard.html"):
         return
     with server:
         address = f"http://{own_address()}:{server.server_port}/"
-        print(f"Open {address} on the phone. Stop this cell, or press Ctrl+C, to end.")
+        print(f"Open {address} on the phone. Once its table is here, stop this cell (Ctrl+C).")
         show_code(address)
         print(REMEDIES, flush=True)
         try:
             server.serve_forever()
         except KeyboardInterrupt:
-            print(f"Ended; {server.received} tables came.")
+            print(f"Ended. Tables that came: {server.received}.")
 
 
 def own_address():
