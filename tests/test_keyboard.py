@@ -162,8 +162,8 @@ def table_of(keyboard, device=ON_A_PHONE, **changed):
     """Return a table as the page at a path would copy it."""
     page = write.given_to(keyboard)
     names = [*page["models"], page["counting"]["name"]]
-    rows = [f"{name}, 0.1, 0.2, 0.3, 0.4, 1.0, 2.0, 9.01, 9.01, 1.0e-6" for name in names[:3]]
-    rows += [f"{names[3]}, 0.1, 0.2, 0.3, 0.4, 1.0, 2.0, 9.01, 9.01, "]
+    rows = [f"{name}, 0.1, 0.2, 0.3, 0.4, 0.0, 1.0, 2.0, 9.01, 9.01, 1.0e-6" for name in names[:3]]
+    rows += [f"{names[3]}, 0.1, 0.2, 0.3, 0.4, 0.0, 1.0, 2.0, 9.01, 9.01, "]
     lines = [", ".join(report.COLUMNS), *rows, f"# page {page['page']}, {device}"]
     text = "\n".join(lines)
     for old, new in changed.values():

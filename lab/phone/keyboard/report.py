@@ -10,7 +10,7 @@ import helpers
 from lab.phone.keyboard.write import given_to
 
 COLUMNS = ["Model", "Keystroke (ms)", "p95 (ms)", "p99 (ms)"]
-COLUMNS += ["At Typing Pace (ms)", "p95 at Pace (ms)", "p99 at Pace (ms)"]
+COLUMNS += ["Mean at Pace (ms)", "Median at Pace (ms)", "p95 at Pace (ms)", "p99 at Pace (ms)"]
 COLUMNS += ["Perplexity", "Perplexity in PyTorch", "Logits Differ"]
 LONGEST = 4_000  # characters of a table
 APART, OFF = 1e-4, 1e-3  # how far logits, and perplexities as a share, may be from PyTorch's
