@@ -34,7 +34,7 @@ async ({ runtime, folder }) => {
     all.push({ name, engine, model: models[name] }, { name, engine: "JavaScript", model: plain[name] });
   }
   for (const one of all) {
-    Object.assign(one, { repeats: 1000, times: [], state: one.model.start() });
+    Object.assign(one, { repeats: 1000, times: [], logits: [], state: one.model.start() });
     const [each] = await repeated(one, given.text[0], one.state);
     one.repeats = Math.ceil(TICKS * tick / each);
   }
@@ -43,9 +43,14 @@ async ({ runtime, folder }) => {
       for (const index of given.text.slice(from, from + TURN)) {
         const [ms, { logits, state }] = await repeated(one, index, one.state);
         one.times.push(ms);
-        Object.assign(one, { logits, state });
+        one.state = state;
+        one.logits.push(logits.slice());
       }
     }
   }
-  return all.map(({ name, engine, times, logits }) => ({ model: name, engine, ms: quantile(times, 0.5), logits: [...logits] }));
+  return all.map(({ name, engine, times, logits }) => {
+    const other = all.find((one) => one.name === name).logits; // ONNX Runtime Web's, which is the first
+    const apart = logits.map((row, k) => row.reduce((most, value, c) => Math.max(most, Math.abs(value - other[k][c])), 0));
+    return { model: name, engine, ms: quantile(times, 0.5), apart: Math.max(...apart) };
+  });
 }

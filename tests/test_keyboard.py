@@ -1,4 +1,4 @@
-"""lab/phone/keyboard/: the kernel, what the page is to_type, the table it sends, who serves it."""
+"""lab/phone/keyboard/: the kernel, what the page is given, the table it sends, who serves it."""
 
 import base64
 import contextlib
@@ -120,8 +120,8 @@ def test_a_model_that_does_more_with_its_layers_gets_a_sentence(
     models = to_type[0] | {"GRU": Doubled(len(to_type[-1]), 10, 20, 2, 0.3)}
     assert phone.write_keyboard(models, *to_type[1:], tmp_path) is None
     assert capsys.readouterr().out == (
-        "GRU is not an embedding, recurrent layers and one linear output: it computes something "
-        "else besides. The page computes only these.\n"
+        "GRU is not an embedding, recurrent layers and one linear output: its forward() does "
+        "more. The page computes only these.\n"
     )
     assert not list(tmp_path.iterdir())
 
@@ -131,7 +131,7 @@ def test_nothing_is_written_before_there_are_models_or_over_files(to_type, tmp_p
     assert "Waiting for TODO 5" in capsys.readouterr().out
     (tmp_path / "taken").write_text("a file, not a folder")
     assert phone.write_keyboard(*to_type, tmp_path / "taken") is None
-    assert "taken/keyboard.html cannot be written (" in capsys.readouterr().out.replace("\\", "/")
+    assert f"{tmp_path / 'taken'} cannot be written (" in capsys.readouterr().out
 
 
 def test_a_long_training_text_is_counted_at_its_end(to_type, monkeypatch, quick):
@@ -173,7 +173,7 @@ def table_of(keyboard, device=ON_A_PHONE, **changed):
 
 
 def test_a_table_is_read_back(keyboard):
-    table, device = report.read_table(f"\n{table_of(keyboard)}\n", keyboard)
+    table, device = report.read_table(f"\n\n  {table_of(keyboard)}\n", write.given_to(keyboard))
     assert list(table["Model"]) == ["RNN", "LSTM", "GRU", table["Model"][3]]
     assert table.loc[1, "p99 (ms)"] == 0.3 and np.isnan(table.loc[3, "Logits Differ"])
     assert device == ON_A_PHONE
@@ -183,28 +183,53 @@ def test_a_table_is_read_back(keyboard):
     ("old", "new", "said"),
     [
         ("# page", "page", "not the page's table"),
-        ("# page ", "# page 1234", "with other models"),
-        ("0.2", "fast", "could not convert"),
+        ("# page ", "# page 1234", "measured on the page 1234"),
+        ("0.2", "fast", "no number from 0 on"),
         ("9.01", "nan", "no number from 0 on"),
         ("9.01", "inf", "no number from 0 on"),
+        ("1.0e-6", "", "no number from 0 on"),
         ("0.1", "-0.1", "no number from 0 on"),
-        ("GRU", "GRUs", "column or a model is missing"),
+        ("GRU", "GRUs", "This is no table"),  # taken for a part of the line before
         ("p95 (ms)", "p95", "column or a model is missing"),
-        ("0.1, 0.2", "0.1, 0.2, 0.2, 0.2", "."),
+        ("GRU, 0.1", "GRU, 0.1, 0.2, 0.2, 0.2", "This is no table"),
         ("Model", "Model\n" * 900, "not the page's table"),
-        ("RNN", '"RNN', "."),
+        ("RNN", '"RNN"RNN', "column or a model is missing"),
     ],
 )
 def test_what_is_no_table_is_refused(keyboard, old, new, said):
     text = table_of(keyboard, changed=(old, new))
     with pytest.raises(report.NotATable, match=said):
-        report.read_table(text, keyboard)
+        report.read_table(text, write.given_to(keyboard))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Model", "Anna, look:\n\nModel"),
+        ("\n", "\n\n"),
+        ("\n", "\n> "),
+        ("\n", "  \n    "),
+        ("\n", "\r\n"),
+        (", ", ",\n"),  # wrapped
+        (", ", ",\u00a0"),
+        (", ", ",\t"),
+        ("1.0e-6", "1.0e\u22126"),
+        ("Model", "```\nModel"),
+        ("Mobile", "Mobile\n```\nbest wishes"),
+        ("Model", "Model, Key\nRNN, 1\nModel"),  # once more, from the beginning
+    ],
+)
+def test_what_a_message_does_to_a_table_does_no_harm(keyboard, old, new):
+    page = write.given_to(keyboard)
+    table, device = report.read_table(table_of(keyboard, changed=(old, new)), page)
+    expected, _ = report.read_table(table_of(keyboard), page)
+    assert table.equals(expected) and "WebAssembly SIMD" in device and "Mobile" in device
 
 
 @pytest.mark.parametrize("text", ["", "#", "# page ", "\x00", "Model", "a, b\n# page 1, 2"])
 def test_a_stray_text_is_refused(keyboard, text):
     with pytest.raises(report.NotATable):
-        report.read_table(text, keyboard)
+        report.read_table(text, write.given_to(keyboard))
 
 
 @pytest.fixture
@@ -222,7 +247,7 @@ def shown(capsys, *given):
 def test_without_a_table_nothing_may_be_claimed(keyboard, on_phone, capsys):
     for text, said in (("\n", "No device's table"), ("a, b", "This is not the page's table")):
         printed = shown(capsys, text, keyboard, on_phone, None)
-        assert said in printed and "read back" in printed and "were measured" not in printed
+        assert said in printed and printed.endswith("So far, no phone was measured.\n")
     assert not shown(capsys, "", None, None, None)  # whoever could not write the page said why
 
 
@@ -230,7 +255,7 @@ def test_a_phones_table_stands_beside_the_laptops_figures(keyboard, on_phone, ca
     runtimes = report.pd.DataFrame({"Model": on_phone["Model"][:3], "ONNX Runtime, int8 (ms)": 0.7})
     printed = shown(capsys, table_of(keyboard), keyboard, on_phone, runtimes)
     assert f"There: {ON_A_PHONE}\nThe models were measured on a phone" in printed
-    table, _ = report.read_table(table_of(keyboard), keyboard)
+    table, _ = report.read_table(table_of(keyboard), write.given_to(keyboard))
     beside = report.beside_laptop(table, on_phone, runtimes).set_index("Model")
     assert beside.loc["LSTM", "There: Keystroke (ms)"] == 0.1
     assert beside.loc["LSTM", "Here, PyTorch; counting: NumPy (ms)"] == 4
@@ -243,13 +268,13 @@ def test_a_phones_table_stands_beside_the_laptops_figures(keyboard, on_phone, ca
 def test_a_page_that_computes_something_else_proves_nothing(keyboard, on_phone, capsys, old, new):
     text = table_of(keyboard, changed=(old, new))
     printed = shown(capsys, text, keyboard, on_phone, None)
-    assert "did not compute what PyTorch did (RNN, LSTM, GRU" in printed
+    assert "did not compute what the notebook did (RNN, LSTM, GRU" in printed
     assert "were measured" not in printed
 
 
-def test_a_browser_that_does_not_call_itself_a_phones_is_none(keyboard, on_phone, capsys):
+def test_a_computers_browser_is_no_phones(keyboard, on_phone, capsys):
     text = table_of(keyboard, "WebAssembly SIMD, Mozilla/5.0 (X11; Linux x86_64)")
-    assert "does not call itself a phone's" in shown(capsys, text, keyboard, on_phone, None)
+    assert "not a phone's: claim no phone" in shown(capsys, text, keyboard, on_phone, None)
 
 
 # ----- On the network -----------------------------------------------------------------------------
@@ -296,12 +321,14 @@ def test_the_page_is_served_and_nothing_else(server, keyboard):
 
 def test_a_table_is_taken_and_read_by_the_notebook(server, keyboard, on_phone, capsys):
     for device in ("first", ON_A_PHONE):
-        text = table_of(keyboard, device).encode()
+        text = table_of(keyboard, device, changed=("\n", "\n\n")).encode()
         assert answer(server, "POST", "/table", text) == (200, b"Received.")
     assert f"A table came from 127.0.0.1: {ON_A_PHONE}" in capsys.readouterr().out
     assert server.received == 2
     assert "first" in report.received_tables(keyboard).read_text(encoding="utf-8")
-    assert f"There: {ON_A_PHONE}" in shown(capsys, "", keyboard, on_phone, None)  # the last one
+    with report.received_tables(keyboard).open("a", encoding="utf-8") as file:
+        file.write("Model\n# page 0123456789ab, of other models\n\n")
+    assert f"There: {ON_A_PHONE}" in shown(capsys, "", keyboard, on_phone, None)  # our last one
 
 
 @pytest.mark.parametrize(
@@ -324,9 +351,10 @@ def test_anything_but_a_table_is_refused(server, keyboard, path, body, headers, 
 
 
 def test_a_table_of_another_page_is_refused_with_what_to_do(server, keyboard):
-    text = table_of(keyboard, changed=("# page ", "# page other")).encode()
+    page = write.given_to(keyboard)["page"]
+    text = table_of(keyboard, changed=(page, "0123456789ab")).encode()
     status, said = answer(server, "POST", "/table", text)
-    assert status == 400 and b"open that one on the device and measure again" in said
+    assert status == 400 and b"open that one on the device, and measure again" in said
 
 
 def test_a_table_that_cannot_be_kept_is_not_lost_silently(server, keyboard):
@@ -340,6 +368,21 @@ def test_no_more_tables_are_taken_than_a_class_sends(server, keyboard, monkeypat
     text = table_of(keyboard).encode()
     assert [answer(server, "POST", "/table", text)[0] for _ in range(2)] == [200, 429]
     assert report.received_tables(keyboard).read_text(encoding="utf-8").count("# page") == 1
+
+
+def test_a_page_that_is_written_again_is_served_as_it_is_now(server, keyboard):
+    assert answer(server, "GET", "/")[0] == 200
+    keyboard.write_text("another", encoding="utf-8")
+    assert answer(server, "GET", "/") == (200, b"another")
+    keyboard.unlink()
+    assert answer(server, "GET", "/")[0] == 404
+
+
+def test_in_no_network_there_is_no_phone_to_open_it(keyboard, monkeypatch, capsys):
+    monkeypatch.setattr(serve, "own_address", lambda: serve.ALONE)
+    monkeypatch.setattr(serve.Server, "serve_forever", lambda _: None)
+    phone.serve_keyboard(keyboard)
+    assert "This computer is in no network" in capsys.readouterr().out
 
 
 def test_serving_ends_when_it_is_interrupted(keyboard, monkeypatch, capsys):
@@ -362,8 +405,12 @@ def test_serving_ends_when_it_is_interrupted(keyboard, monkeypatch, capsys):
 
 
 def test_what_is_missing_to_serve_is_said(keyboard, tmp_path, monkeypatch, capsys):
-    phone.serve_keyboard(tmp_path / "keyboard.html")
-    assert "cannot be served (No such file or directory): write_keyboard" in capsys.readouterr().out
+    (tmp_path / "other.html").write_text("<html>")
+    for path in (None, tmp_path / "keyboard.html", tmp_path / "other.html", tmp_path):
+        phone.serve_keyboard(path)
+        assert capsys.readouterr().out == (
+            f"There is no page to serve in {path}: first run the cell that writes it.\n"
+        )
     monkeypatch.setitem(sys.modules, "segno", None)
     serve.show_code("http://127.0.0.1:1/")
     assert capsys.readouterr().out == "As a QR code: pip install segno\n"

@@ -12,6 +12,7 @@ import torch
 
 from course.make_exercise import ROOT
 from lab import phone
+from lab.ngram import NGram
 from lab.phone import int8, keystrokes, savings
 from lab.phone.keyboard import report, write
 from tests import browsers
@@ -130,22 +131,35 @@ def test_deleting_pasting_and_a_change_in_the_middle(opened, to_type):
     suggests(page, to_type, "the quick brown fo")
     page.fill("#text", "a quick brown fo")
     suggests(page, to_type, "a quick brown fo")
+    for _ in "wn fo":
+        page.keyboard.press("ArrowLeft")
+    page.wait_for_function("() => read.length === 11")
+    suggests(page, to_type, "a quick bro")  # what stands before the cursor
+    letter = suggested(page)["LSTM"][0][0].replace("␣", " ")
+    page.click("#card-LSTM .characters button")
+    assert page.input_value("#text") == f"a quick bro{letter}wn fo"
     page.fill("#text", "")
     assert {str(found) for found in suggested(page).values()} == {str([[NONE] * 3] * 2)}
 
 
 def test_a_character_that_no_model_knows_is_left_out_and_named(opened, to_type):
     page = opened()
-    page.fill("#text", "the 𝄞quÜi😀Ü")
-    assert page.inner_text("#said").endswith("no model reads: 𝄞 Ü 😀")
-    suggests(page, to_type, "the qui")
+    page.fill("#text", "thÜe 𝄞😀Üqui")
+    assert page.inner_text("#said").endswith("has none: Ü 𝄞 😀")
+    assert [three for three, _ in suggested(page).values()] == [
+        three for three, _ in expected(to_type, "the qui").values()
+    ]
+    assert suggested(page)["RNN"][1][0].startswith("Üqui")  # the word as it was typed
     page.fill("#text", "the " * 250)
-    assert page.inner_text("#said") == "Only 1000 characters are read."
+    assert page.inner_text("#said") == "No more than 1000 characters."
+    page.click("#card-GRU .characters button")
+    assert len(page.input_value("#text")) == 1000
 
 
 def test_a_tap_on_a_suggestion_types_it(opened, to_type):
     page = opened()
-    page.fill("#text", "the qu")
+    page.click("#text")
+    page.keyboard.type("the qu")
     shown = suggested(page)["GRU"]
     page.click("#card-GRU .characters button")
     letter = shown[0][0].replace("␣", " ")
@@ -175,11 +189,48 @@ def test_all_of_it_stays_above_an_on_screen_keyboard(opened):
     page.wait_for_function(
         "() => document.getElementById('typing').getBoundingClientRect().top < 5"
     )
-    for selector in ("#text", *(f"#card-{name} button" for name in ("RNN", "LSTM", "GRU"))):
+    for selector in ("#text", "#cards button"):
         for box in map(lambda one: one.bounding_box(), page.locator(selector).all()):
             assert box["x"] >= 0 and box["x"] + box["width"] <= SMALLEST["width"]
             assert box["y"] >= 0 and box["y"] + box["height"] <= SMALLEST["height"]
     assert page.evaluate("document.documentElement.scrollWidth") == SMALLEST["width"]
+
+
+def test_a_long_word_shows_its_end(opened, to_type):
+    page = opened()
+    page.fill("#text", "thequickbrownfoxjumpsoverthela")
+    shown = page.locator(".words button >> nth=0").evaluate(
+        """button => {
+            const text = button.firstElementChild.firstChild, range = document.createRange();
+            range.setStart(text, text.length - 1);
+            range.setEnd(text, text.length);
+            const [last, all] = [range, button].map((one) => one.getBoundingClientRect());
+            return all.left <= last.left && last.right <= all.right;
+        }"""
+    )
+    assert shown and page.locator(".words button >> nth=0").evaluate(
+        "button => button.firstElementChild.getBoundingClientRect().left < "
+        "button.getBoundingClientRect().left"
+    )
+
+
+def test_counting_in_the_page_is_that_of_the_notebook(opened, sample):
+    text, chars, char2idx, _ = sample
+    indices = [char2idx[c] for c in text[:6_000]]
+    contexts = [indices[k : k + length] for k in range(0, 5_000, 50) for length in (0, 2, 5)]
+    contexts += [[*indices[7:9], 0, 0, 3]]  # hardly seen
+    for order in (1, 4, 6):
+        found = opened().evaluate(
+            """([text, vocab, order, contexts]) => {
+                const counting = new Counting(text, vocab, order);
+                const seen = contexts.map((one) => one.slice(1 - order || 99));
+                return seen.map((one) => [...counting.probabilities(one)]);
+            }""",
+            [indices, len(chars), order, contexts],
+        )
+        model = NGram(indices, len(chars), order)
+        expected = [model.probabilities(one[1 - order :] if order > 1 else []) for one in contexts]
+        assert np.array(found) == pytest.approx(np.array(expected), rel=1e-9, abs=1e-15)
 
 
 def measured(page):
@@ -194,15 +245,17 @@ def measured(page):
 def test_the_page_measures_the_models_that_were_trained(opened, keyboard, before):
     page = opened(before=before)
     page.fill("#text", "the")
-    table, device = report.read_table(measured(page), keyboard)
+    table, device = report.read_table(measured(page), write.given_to(keyboard))
     engine = "JavaScript" if before else "WebAssembly SIMD"
     assert device.startswith(f"{engine}, clock ticks of ") and "Mozilla" in device
     table = table.set_index("Model")
     assert (table["Keystroke (ms)"] <= table["p95 (ms)"]).all()
     assert (table["p95 (ms)"] <= table["p99 (ms)"]).all()
-    assert table["Perplexity"].to_numpy() == pytest.approx(table["Perplexity in PyTorch"], rel=1e-3)
+    assert table["Perplexity"].to_numpy() == pytest.approx(
+        table["Perplexity in Notebook"], rel=1e-3
+    )
     assert (table["Logits Differ"].dropna() <= 1e-4).all() and table["Logits Differ"].count() == 3
-    assert page.inner_text("#verdict") == "The page computes what PyTorch did, for each model."
+    assert page.inner_text("#verdict") == "The page computes what the notebook did, for each model."
     assert page.evaluate("document.documentElement.scrollWidth") == SMALLEST["width"]
     assert page.is_hidden("#send")  # of a file: there is nobody to send it to
 
@@ -218,9 +271,9 @@ def test_a_changed_weight_is_flagged(opened, keyboard, tmp_path):
 
     page = opened(changed_page(keyboard, tmp_path, change))
     text = measured(page)
-    assert page.inner_text("#verdict") == "The page does not compute what PyTorch did: LSTM."
-    table, device = report.read_table(text, keyboard)
-    assert "did not compute what PyTorch did (LSTM)" in report.what_it_shows(table, device)
+    assert page.inner_text("#verdict") == "The page does not compute what the notebook did: LSTM."
+    table, device = report.read_table(text, write.given_to(keyboard))
+    assert "did not compute what the notebook did (LSTM)" in report.what_it_shows(table, device)
 
 
 @pytest.mark.parametrize("before", ["", "delete window.WebAssembly"], ids=["SIMD", "JavaScript"])
@@ -252,7 +305,11 @@ def test_a_served_page_sends_its_table_to_the_notebook(opened, keyboard, capsys)
         page.wait_for_function("() => find('sent').textContent.includes('Sent')")
         assert server.received == 1
     text = report.received_tables(keyboard).read_text(encoding="utf-8")
-    assert report.read_table(text, keyboard)[0]["Model"].tolist()[:3] == ["RNN", "LSTM", "GRU"]
+    assert report.read_table(text, write.given_to(keyboard))[0]["Model"].tolist()[:3] == [
+        "RNN",
+        "LSTM",
+        "GRU",
+    ]
     page.click("#send")
     page.wait_for_function("() => find('sent').textContent.includes('no longer serves this page')")
 

@@ -2,7 +2,8 @@
 
 Trnka and McCoy, "Evaluating Word Prediction: Framing Keystroke Savings" (ACL 2008): the share of
 keys that need not be pressed by who takes the right word as soon as it is among those shown, here
-three. Taking one is a key too, and types the space behind the word.
+three. Taking one is a key too, and types the space behind the word, which costs no key to be rid
+of where something else follows: a phone's keyboard takes it back.
 """
 
 import copy

@@ -239,7 +239,7 @@ function words(model, { logits, state }, inWord, count = 3, beam = 3, longest = 
     found.sort((a, b) => b.score - a.score).splice(count);
     const least = found.length < count ? -Infinity : found[count - 1].score;
     live = grown.sort((a, b) => b.score - a.score).slice(0, beam).filter(({ score }) => score > least);
-    if (length < longest) live = live.map((one) => ({ ...one, ...model.step(one.text.at(-1), one.state) }));
+    if (length < longest) live = live.map((one) => ({ ...one, ...model.step(one.text[length], one.state) }));
   }
   return found.map(({ text }) => text);
 }

@@ -87,5 +87,5 @@ def logits_of(model, indices):
     stream = Eager(stored)
     logits = np.stack([stream.feed(index) for index in indices])
     if not np.abs(logits - _of_its_parts(stored, indices)).max() <= ALIKE:
-        raise NotForThePage("it computes something else besides")
+        raise NotForThePage("its forward() does more")
     return logits

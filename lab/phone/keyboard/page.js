@@ -22,10 +22,15 @@ function say(place, text, wrong = false) {
 const past = Object.fromEntries(names.map((name) => [name, []]));
 const took = {};
 let read = []; // indices
+const latest = (name) => past[name][past[name].length - 1];
 
+const PLAIN = { "\n": " ", "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"' }; // of smart punctuation
+
+// The models read what stands before the cursor.
 function readAlong() {
-  const area = find("text"), typed = [...area.value.normalize().replaceAll("\n", " ")];
-  const unknown = [...new Set(typed.filter((c) => !indexOf.has(c)))];
+  const area = find("text");
+  const typed = [...area.value.slice(0, area.selectionEnd).normalize()].map((c) => (indexOf.has(c) ? c : PLAIN[c] ?? c));
+  const unknown = [...new Set(typed.filter((c) => !indexOf.has(c)))].slice(0, 8);
   const now = typed.filter((c) => indexOf.has(c)).map((c) => indexOf.get(c));
   let same = 0;
   while (same < now.length && now[same] === read[same]) same++;
@@ -33,22 +38,22 @@ function readAlong() {
     past[name].length = same;
     for (const index of now.slice(same)) {
       const begun = performance.now();
-      past[name].push(models[name].step(index, past[name].at(-1)?.state ?? models[name].start()));
+      past[name].push(models[name].step(index, latest(name)?.state ?? models[name].start()));
       took[name] = performance.now() - begun;
     }
   }
   read = now;
-  const full = area.value.length >= area.maxLength ? `Only ${area.maxLength} characters are read. ` : "";
-  say("said", full + (unknown.length ? `Not in the training text, so no model reads: ${unknown.join(" ")}` : ""));
-  names.forEach(suggest);
+  const full = area.value.length >= area.maxLength ? `No more than ${area.maxLength} characters. ` : "";
+  say("said", full + (unknown.length ? `Ignored, since the training text has none: ${unknown.join(" ")}` : ""));
+  const [word] = /[\p{L}'’-]*$/u.exec(typed.join(""));
+  for (const name of names) suggest(name, word);
 }
 
-function suggest(name) {
-  const card = find(`card-${name}`), last = past[name].at(-1);
+function suggest(name, word) {
+  const card = find(`card-${name}`), last = latest(name);
   const next = last ? likeliest(last.logits, 3) : [];
   const begun = performance.now(), found = last ? words(models[name], last, inWord) : [];
   const searched = performance.now() - begun;
-  const word = /[\p{L}'’-]*$/u.exec(read.map((k) => chars[k]).join(""))[0];
   card.querySelectorAll(".characters button").forEach((button, k) => {
     const text = k in next ? chars[next[k]] : "";
     offer(button, name, text === " " ? "␣" : text, text, text === " " ? "space" : text);
@@ -64,13 +69,13 @@ const shown = (ms) => (ms < tick ? `< ${Number(tick.toFixed(1))} ms` : `${ms.toF
 
 // A tap puts the text behind what is typed; the focus, and with it an on-screen keyboard, stays as it is.
 function offer(button, name, label, text, aloud) {
-  button.textContent = label || "–";
+  button.firstElementChild.textContent = label || "–";
   button.disabled = !text;
   button.setAttribute("aria-label", `${name}: ${aloud || "nothing"}`);
   button.onmousedown = (event) => event.preventDefault();
   button.onclick = () => {
-    find("text").value += text;
-    find("text").scrollTop = find("text").scrollHeight;
+    const area = find("text"), room = area.maxLength - area.value.length;
+    area.setRangeText(text.slice(0, room), area.selectionStart, area.selectionEnd, "end");
     readAlong();
   };
 }
@@ -89,7 +94,7 @@ function addCard(name) {
 const pause = (ms = 0) => new Promise((done) => setTimeout(done, ms));
 const TURN = 50; // keys of one model before it is another's turn: what else the device does hits all alike
 const PACE = 150; // ms between two keys of a person who types quickly
-const TICKS = 20; // of the clock that a key of a burst lasts, repeated: no more than 5 per cent off
+const TICKS = 20; // of the clock that a key of a burst lasts, repeated: at most 5 per cent off
 
 function clockTick() {
   let least = Infinity;
@@ -122,20 +127,23 @@ async function compare(name) {
   return { perplexity: Math.exp(nats / (text.length - 1)), apart };
 }
 
-// The ms of a key that is repeated, and the state after it.
-function timed(model, index, state, repeats) {
+// The ms of a key that is repeated so many times at least, and until it has lasted so long; the state after it.
+function timed(model, index, state, times = 1, lasting = 0) {
   const begun = performance.now();
-  let after;
-  for (let k = 0; k < repeats; k++) after = model.step(index, state);
-  return [(performance.now() - begun) / repeats, after.state];
+  let after, done = 0, now;
+  do {
+    after = model.step(index, state);
+    if (++done >= times) now = performance.now();
+  } while (done < times || now - begun < lasting);
+  return [(now - begun) / done, after.state];
 }
 
 async function measure() {
   const { text } = given, result = {}, states = {}, paced = text.length / 10;
   for (const name of names) {
     result[name] = { ...await compare(name), burst: [], paced: [] };
-    const [each] = timed(models[name], text[0], models[name].start(), 300);
-    result[name].repeats = Math.ceil(TICKS * tick / Math.max(each, tick / 300));
+    const [each] = timed(models[name], text[0], models[name].start(), 300, TICKS * tick);
+    result[name].times = Math.ceil(TICKS * tick / each);
     states[name] = models[name].start();
   }
   for (let from = 0; from < text.length; from += TURN) {
@@ -144,7 +152,7 @@ async function measure() {
       await pause();
       for (const index of text.slice(from, from + TURN)) {
         let ms;
-        [ms, states[name]] = timed(models[name], index, states[name], result[name].repeats);
+        [ms, states[name]] = timed(models[name], index, states[name], result[name].times, TICKS * tick);
         result[name].burst.push(ms);
       }
     }
@@ -153,7 +161,7 @@ async function measure() {
     for (const name of names) {
       busy(`typing: ${k} of ${paced}`);
       await pause(PACE / names.length);
-      const [ms, state] = timed(models[name], text[k], states[name], 1);
+      const [ms, state] = timed(models[name], text[k], states[name]);
       result[name].paced.push(ms);
       states[name] = state;
     }
@@ -171,13 +179,14 @@ const ROWS = { // the columns of the copied table: lab/phone/keyboard/report.py 
   "p95 at Pace (ms)": (r) => quantile(r.paced, 0.95).toFixed(1),
   "p99 at Pace (ms)": (r) => quantile(r.paced, 0.99).toFixed(1),
   "Perplexity": (r) => r.perplexity.toFixed(4),
-  "Perplexity in PyTorch": (r, name) => given.perplexities[name].toFixed(4),
+  "Perplexity in Notebook": (r, name) => given.perplexities[name].toFixed(4),
   "Logits Differ": (r) => (r.apart === null ? "" : r.apart.toExponential(1)),
 };
 
 function show(result) {
   const grid = [["Model", ...Object.keys(ROWS)], ...names.map((name) => [name, ...Object.values(ROWS).map((row) => row(result[name], name))])];
-  find("table").replaceChildren();
+  find("table").textContent = "";
+  find("wide").hidden = false;
   for (let row = 0; row < grid[0].length; row++) {
     const line = find("table").insertRow();
     grid.forEach((column, k) => {
@@ -189,31 +198,35 @@ function show(result) {
   }
   const right = (name) => Math.abs(result[name].perplexity / given.perplexities[name] - 1) <= 1e-3 && (result[name].apart ?? 0) <= 1e-4;
   const wrong = names.filter((name) => !right(name));
-  say("verdict", wrong.length ? `The page does not compute what PyTorch did: ${wrong.join(", ")}.` : "The page computes what PyTorch did, for each model.", wrong.length > 0);
+  say("verdict", wrong.length ? `The page does not compute what the notebook did: ${wrong.join(", ")}.` : "The page computes what the notebook did, for each model.", wrong.length > 0);
   say("device", `${engine}, clock ticks of ${tick.toFixed(3)} ms, ${navigator.userAgent}`);
   return `${grid.map((row) => row.join(", ")).join("\n")}\n# page ${given.page}, ${find("device").textContent}\n`;
 }
 
 function busy(text) { find("measure").textContent = text; }
 
-let copied = "";
-find("measure").onclick = async () => {
-  find("measure").disabled = true;
+let copied = "", measuring = false;
+find("measure").onclick = async () => { // never disabled, which would take the focus away
+  if (measuring) return;
+  measuring = true;
+  for (const id of ["copy", "send", "result", "wide"]) find(id).hidden = true;
+  for (const id of ["sent", "verdict", "device"]) say(id, "");
   try {
     copied = show(await measure());
     find("result").value = copied;
     find("copy").hidden = false;
-    find("send").hidden = location.protocol === "file:";
+    find("send").hidden = location.protocol !== "http:"; // of a file, or a course's site
   } finally {
-    find("measure").disabled = false;
+    measuring = false;
     busy("Measure again");
   }
 };
 find("copy").onclick = async () => { // without https there is no clipboard: the text stays selected
   find("result").hidden = false;
   find("result").select();
-  try { await navigator.clipboard.writeText(copied); } catch { document.execCommand("copy"); }
-  say("sent", "Copied; if not, copy the selected text.");
+  let done = true;
+  try { await navigator.clipboard.writeText(copied); } catch { done = document.execCommand("copy"); }
+  say("sent", done ? "Copied." : "Copy the selected text.");
 };
 find("send").onclick = async () => {
   try {
@@ -228,5 +241,8 @@ find("send").onclick = async () => {
 const tick = clockTick();
 names.forEach(addCard);
 find("text").addEventListener("input", readAlong);
-find("text").addEventListener("focus", () => find("typing").scrollIntoView());
+document.addEventListener("selectionchange", () => { if (document.activeElement === find("text")) readAlong(); });
+find("text").addEventListener("focus", () => { // to the top, where no on-screen keyboard is
+  if (matchMedia("(pointer: coarse), (max-height: 30rem)").matches) find("typing").scrollIntoView();
+});
 readAlong();

@@ -3,18 +3,25 @@
 import io
 import socket
 import sys
+import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from IPython.display import display
 
-from lab.phone.keyboard.report import LONGEST, NotATable, read_table, received_tables
+from lab.phone.keyboard.report import LONGEST, read_table, received_tables
+from lab.phone.keyboard.write import given_to
 
 REMEDIES = """\
 Does it not open there? Both have to be in one network, and this computer's firewall has to let
 Python in. Many networks, those of schools among them, keep devices apart: then join the phone's own
-hotspot with this computer and run this again, or put the file on the course's site (https), or send
-the file to the phone."""
+hotspot with this computer and run this again. Or put the file on the course's site (https), or send
+the file to the phone: there is no other way where the notebook runs elsewhere, as on Colab."""
+ALONE = "127.0.0.1"
+IN_NO_NETWORK = (
+    "This computer is in no network, so only it can open that: join one, and run this again."
+)
+PORT = 8020  # so that a page that is still open can send after a restart; any other if it is taken
 MOST = 100  # tables that are kept from one run
 
 
@@ -24,32 +31,37 @@ def serve_keyboard(keyboard="exported/keyboard.html"):
     Prints its address, as a QR code too where segno is installed. Serves nothing but the page, and
     takes nothing but the tables that it measures, which show_beside_laptop reads.
     """
-    keyboard = Path(keyboard or "exported/keyboard.html")
     try:
-        server = Server(("", 0), keyboard)
-    except OSError as error:
-        print(
-            f"{keyboard.as_posix()} cannot be served ({error.strerror}): write_keyboard writes it."
-        )
+        given_to(keyboard)
+    except (OSError, ValueError, TypeError):  # not there, not ours, or not written
+        print(f"There is no page to serve in {keyboard}: first run the cell that writes it.")
         return
-    with server:
-        address = f"http://{own_address()}:{server.server_port}/"
-        print(f"Open {address} on the phone. Once its table is here, stop this cell (Ctrl+C).")
-        show_code(address)
-        print(REMEDIES, flush=True)
+    with _server(Path(keyboard)) as server:
+        address = own_address()
+        link = f"http://{address}:{server.server_port}/"
+        print(f"Open {link} on the phone. In the end stop this cell (in a terminal: Ctrl+C).")
+        show_code(link)
+        print(REMEDIES if address != ALONE else IN_NO_NETWORK, flush=True)
         try:
             server.serve_forever()
         except KeyboardInterrupt:
             print(f"Ended. Tables that came: {server.received}.")
 
 
+def _server(keyboard):
+    try:
+        return Server(("", PORT), keyboard)
+    except OSError:
+        return Server(("", 0), keyboard)
+
+
 def own_address():
-    """Return this computer's address in the local network; 127.0.0.1 where it is in none."""
+    """Return this computer's address in the local network; ALONE where it is in none."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))  # of documentation (RFC 5737): nothing is sent
         except OSError:
-            return "127.0.0.1"
+            return ALONE
         return probe.getsockname()[0]
 
 
@@ -84,14 +96,20 @@ class Server(ThreadingHTTPServer):
     """Serves the page at a path, and counts the tables that it received."""
 
     def __init__(self, address, keyboard):
-        self.keyboard, self.page, self.received = keyboard, keyboard.read_bytes(), 0
+        self.keyboard, self.received, self.lock = keyboard, 0, threading.Lock()
         super().__init__(address, Handler)
 
     def keep(self, table):
-        """Add a table to those received."""
-        with received_tables(self.keyboard).open("a", encoding="utf-8", newline="\n") as file:
-            file.write(f"{table.strip()}\n\n")
-        self.received += 1
+        """Add a table to those received; return whether there was room."""
+        lines = "\n".join(line for line in table.splitlines() if line.strip())
+        with self.lock:
+            if self.received < MOST:
+                path = received_tables(self.keyboard)
+                with path.open("a", encoding="utf-8", newline="\n") as file:
+                    file.write(f"{lines}\n\n")
+                self.received += 1
+                return True
+        return False
 
     def handle_error(self, request, client_address):
         if not isinstance(sys.exception(), ConnectionError):  # a phone may hang up
@@ -107,8 +125,11 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path.partition("?")[0] != "/":
             self._answer(404, "Only the page is here, at /.")
-        else:
-            self._answer(200, self.server.page, "text/html")
+            return
+        try:
+            self._answer(200, self.server.keyboard.read_bytes(), "text/html")
+        except OSError as error:
+            self._answer(404, f"The page is gone ({error.strerror}): write it again.")
 
     do_HEAD = do_GET
 
@@ -126,12 +147,11 @@ class Handler(BaseHTTPRequestHandler):
     def _take(self, body):
         try:
             text = body.decode()
-            _, device = read_table(text, self.server.keyboard)
-            if self.server.received >= MOST:
+            _, device = read_table(text, given_to(self.server.keyboard))
+            if not self.server.keep(text):
                 self._answer(429, f"{MOST} tables have come, which is enough.")
                 return
-            self.server.keep(text)
-        except (NotATable, UnicodeDecodeError) as error:
+        except ValueError as error:  # no text, no table, or none of this page
             self._answer(400, str(error))
         except OSError as error:
             self._answer(500, f"The table cannot be kept ({error}): copy it.")

@@ -68,9 +68,13 @@ def page(given):
 
 
 def given_to(path):
-    """Return what the page in a file was given: a dict, as contents returns it."""
+    """Return what the page in a file was given: a dict, as contents returns it.
+
+    Raises ValueError for a file that write_keyboard did not write.
+    """
     before, after = '<script type="application/json" id="given">', "</script>"
-    return json.loads(Path(path).read_text(encoding="utf-8").split(before)[1].split(after)[0])
+    text = Path(path).read_text(encoding="utf-8")
+    return json.loads(text.partition(before)[2].partition(after)[0])
 
 
 def write_keyboard(models, counting, train_X, train_y, test_X, chars, folder="exported"):
@@ -91,9 +95,9 @@ def write_keyboard(models, counting, train_X, train_y, test_X, chars, folder="ex
         return None
     except OSError as error:
         print(
-            f"{path} cannot be written ({error.strerror}). Remove what stands there, or make it "
-            "yours to write to."
+            f"{error.filename or path} cannot be written ({error.strerror}). Remove what stands "
+            "there, or make it yours to write to."
         )
         return None
-    print(f"{path.as_posix()} ({path.stat().st_size / 1e6:.1f} MB) opens in any browser.")
+    print(f"{path.as_posix()} ({path.stat().st_size / 1e6:.1f} MB) opens in any device's browser.")
     return path
