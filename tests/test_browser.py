@@ -152,6 +152,7 @@ def test_a_student_fills_in_todo_1_in_jupyterlab(serve, page):
     page.screenshot(path=ROOT / "exported" / "exercise.png", clip=clip)
 
 
+@pytest.mark.slow
 def test_the_exercise_runs_in_notebook_7(serve, page):
     opened(page, f"{serve('notebook')}notebooks/exercise.ipynb")
     assert command(page, "notebook:run-all-cells") is True
