@@ -87,11 +87,13 @@ def phone():
 def keyboard():
     """Return the Markdown of what the page takes in a browser, beside ONNX Runtime Web."""
     machine, *lines = KEYBOARD.read_text(encoding="utf-8").splitlines()
-    rows, page = {}, {}
+    page, shown = {}, {}
     for row in csv.DictReader(lines):
-        of = page if row["of"] == "all" else rows.setdefault(row["measure"], {})
-        of[row["measure"] if row["of"] == "all" else row["of"]] = float(row["value"])
-    shown = {name: {of: f"{v:.2g}" for of, v in row.items()} for name, row in rows.items()}
+        measure, of, value = row["measure"], row["of"], float(row["value"])
+        if of == "all":
+            page[measure] = value
+        else:
+            shown.setdefault(measure, {})[of] = f"{value:.2g}"
     return "\n\n".join(
         [
             markdown("", shown),

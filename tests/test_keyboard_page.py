@@ -55,14 +55,6 @@ def opened(browser, keyboard):
     assert not errors
 
 
-def changed_page(keyboard, folder, change):
-    """Write a page whose given was changed, and return its address."""
-    page = write.given_to(keyboard)
-    change(page)
-    (folder / "changed.html").write_text(write.page(page), encoding="utf-8")
-    return (folder / "changed.html").as_uri()
-
-
 def suggested(page):
     """Return {model: (three characters, three words)} as the page shows them."""
     return page.evaluate(
@@ -186,9 +178,7 @@ def test_all_of_it_stays_above_an_on_screen_keyboard(opened):
     page = opened()
     page.click("#text")
     page.keyboard.type("the ")
-    page.wait_for_function(
-        "() => document.getElementById('typing').getBoundingClientRect().top < 5"
-    )
+    page.wait_for_function("() => find('typing').getBoundingClientRect().top < 5")
     for selector in ("#text", "#cards button"):
         for box in map(lambda one: one.bounding_box(), page.locator(selector).all()):
             assert box["x"] >= 0 and box["x"] + box["width"] <= SMALLEST["width"]
@@ -196,7 +186,7 @@ def test_all_of_it_stays_above_an_on_screen_keyboard(opened):
     assert page.evaluate("document.documentElement.scrollWidth") == SMALLEST["width"]
 
 
-def test_a_long_word_shows_its_end(opened, to_type):
+def test_a_long_word_shows_its_end(opened):
     page = opened()
     page.fill("#text", "thequickbrownfoxjumpsoverthela")
     shown = page.locator(".words button >> nth=0").evaluate(
@@ -255,7 +245,7 @@ def is_of_these_models(page, keyboard, text, engine):
     assert page.evaluate("document.documentElement.scrollWidth") == SMALLEST["width"]
 
 
-def test_a_served_page_measures_the_models_and_sends_the_table(opened, keyboard, capsys):
+def test_a_served_page_measures_the_models_and_sends_the_table(opened, keyboard):
     with serving(keyboard) as server:
         page = opened(f"http://127.0.0.1:{server.server_port}/")
         page.fill("#text", "the")
@@ -277,15 +267,15 @@ def test_without_webassembly_a_file_measures_the_same_models(opened, keyboard):
 
 
 def test_a_changed_weight_is_flagged(opened, keyboard, tmp_path):
-    def change(page):
-        model = page["models"]["LSTM"]
-        (laid,) = (laid for laid in model["tensors"] if laid["name"] == "hh1")
-        weights = bytearray(base64.b64decode(model["weights"]))
-        place = laid["from"] + 4 * laid["rows"] + 7  # one int8 of one row
-        weights[place] = (weights[place] + 64) % 256
-        model["weights"] = base64.b64encode(weights).decode()
-
-    page = opened(changed_page(keyboard, tmp_path, change))
+    given, changed = write.given_to(keyboard), tmp_path / "changed.html"
+    model = given["models"]["LSTM"]
+    (laid,) = (laid for laid in model["tensors"] if laid["name"] == "hh1")
+    weights = bytearray(base64.b64decode(model["weights"]))
+    place = laid["from"] + 4 * laid["rows"] + 7  # one int8 of one row
+    weights[place] = (weights[place] + 64) % 256
+    model["weights"] = base64.b64encode(weights).decode()
+    changed.write_text(write.page(given), encoding="utf-8")
+    page = opened(changed.as_uri())
     text = measured(page)
     assert page.inner_text("#verdict") == "The page does not compute what the notebook did: LSTM."
     table, device = report.read_table(text, write.given_to(keyboard))
@@ -293,14 +283,7 @@ def test_a_changed_weight_is_flagged(opened, keyboard, tmp_path):
 
 
 @pytest.mark.parametrize("before", ["", "delete window.WebAssembly"], ids=["SIMD", "JavaScript"])
-def test_any_hidden_size_and_number_of_layers(
-    opened,
-    namespace,
-    to_type,
-    tmp_path,
-    quick,
-    before,
-):
+def test_any_hidden_size_and_number_of_layers(opened, namespace, to_type, tmp_path, quick, before):
     sizes = {"RNN": (10, 7, 1), "LSTM": (16, 33, 3), "GRU": (1, 1, 2)}
     models = {
         name: namespace[f"Char{name}"](len(to_type[-1]), *size, 0) for name, size in sizes.items()

@@ -16,6 +16,11 @@ def reader(tiny):
 
 
 @pytest.fixture
+def chars(tiny):
+    return list(tiny[2])
+
+
+@pytest.fixture
 def text(tiny):
     _, splits, *_ = tiny
     return [*splits[4][0].tolist(), *splits[5].tolist()]
@@ -58,8 +63,8 @@ def test_the_likeliest_words_are_found(monkeypatch):
     assert [tuple(k for k in rest if k >= 0) for rest in found] == best
 
 
-def test_many_texts_are_searched_as_each_alone(reader, tiny, text):
-    inside = savings.in_words([tiny[3][k] for k in range(len(tiny[3]))])
+def test_many_texts_are_searched_as_each_alone(reader, chars, text):
+    inside = savings.in_words(chars)
     logs, states = zip(*(after(reader, text[:end]) for end in (3, 8, 30)), strict=True)
     together = savings.words_ahead(
         reader, torch.cat(logs), tuple(map(torch.cat, zip(*states, strict=True))), inside
@@ -97,8 +102,7 @@ def by_a_patient_typist(reader, text, begin, chars):
     return saved
 
 
-def test_the_typist_takes_the_right_word_as_soon_as_it_is_shown(reader, tiny, text):
-    chars = [tiny[3][k] for k in range(len(tiny[3]))]
+def test_the_typist_takes_the_right_word_as_soon_as_it_is_shown(reader, chars, text):
     counting = savings.CountingReader(NGram(text[:60], len(chars), order=3))
     for one in (reader, counting):
         saved = savings.keys_saved(one, text, 40, chars)
@@ -106,9 +110,8 @@ def test_the_typist_takes_the_right_word_as_soon_as_it_is_shown(reader, tiny, te
     assert saved.sum() > 0
 
 
-def test_savings_have_an_interval_and_differences_are_printed(tiny, capsys):
-    model, splits, _, idx2char = tiny
-    chars = [idx2char[k] for k in range(len(idx2char))]
+def test_savings_have_an_interval_and_differences_are_printed(tiny, chars, capsys):
+    model, splits, *_ = tiny
     counting = NGram.of_windows(*splits[:4], len(chars))
     test_X, test_y = splits[4], splits[5].repeat(5)
     found = savings.keystroke_savings({"GRU": model}, counting, test_X, test_y, chars)
@@ -133,9 +136,8 @@ def test_an_interval_is_over_blocks(capsys):
     )
 
 
-def test_quick_mode_and_a_short_text_have_an_interval_too(tiny, quick):
-    model, splits, _, idx2char = tiny
-    chars = [idx2char[k] for k in range(len(idx2char))]
+def test_quick_mode_and_a_short_text_have_an_interval_too(tiny, chars, quick):
+    model, splits, *_ = tiny
     counting = NGram.of_windows(*splits[:4], len(chars))
     for y in (splits[5], splits[5][:3]):
         found = savings.keystroke_savings({"GRU": model}, counting, splits[4], y, chars)

@@ -37,14 +37,14 @@ def parts(model):
 def tensors(model):
     """Return what a model computes with, by the names of engine.js; a missing bias is zeros."""
     embedding, layers, output = parts(model)
-    made = {"embedding": embedding.weight, "output": output.weight, "bias": output.bias}
+    made = {"embedding": embedding.weight, "output": output.weight}
+    biases = {"bias": (output.bias, output.weight)}
     for layer in range(layers.num_layers):
         for kind in ("ih", "hh"):
             made[f"{kind}{layer}"] = weight = getattr(layers, f"weight_{kind}_l{layer}")
-            bias = getattr(layers, f"bias_{kind}_l{layer}", None)
-            made[f"b{kind}{layer}"] = torch.zeros(len(weight)) if bias is None else bias
-    if output.bias is None:
-        made["bias"] = torch.zeros(len(output.weight))
+            biases[f"b{kind}{layer}"] = getattr(layers, f"bias_{kind}_l{layer}", None), weight
+    for name, (bias, weight) in biases.items():
+        made[name] = torch.zeros(len(weight)) if bias is None else bias
     return {name: tensor.detach().cpu() for name, tensor in made.items()}
 
 

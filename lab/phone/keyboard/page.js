@@ -7,7 +7,6 @@ const given = JSON.parse(find("given").textContent);
 const { chars } = given, indexOf = new Map(chars.map((c, k) => [c, k]));
 const inWord = chars.map((c) => /[\p{L}'’-]/u.test(c));
 const [models, engine] = networks(given.models, given.product);
-const trained = Object.keys(models);
 models[given.counting.name] = new Counting([...given.counting.text].map((c) => indexOf.get(c)), chars.length, given.counting.order);
 const names = Object.keys(models);
 
@@ -21,15 +20,18 @@ function say(place, text, wrong = false) {
 // What each model knew after each character that was read: taking a key back computes nothing.
 const past = Object.fromEntries(names.map((name) => [name, []]));
 const took = {};
-let read = []; // indices
+let before = null, read = []; // the text before the cursor, and what was read of it: indices
 const latest = (name) => past[name][past[name].length - 1];
 
 const PLAIN = { "\n": " ", "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"' }; // of smart punctuation
 
-// The models read what stands before the cursor.
+// The models read what stands before the cursor. A key is heard of twice, as an input and as a change of
+// the selection.
 function readAlong() {
-  const area = find("text");
-  const typed = [...area.value.slice(0, area.selectionEnd).normalize()].map((c) => (indexOf.has(c) ? c : PLAIN[c] ?? c));
+  const area = find("text"), text = area.value.slice(0, area.selectionEnd);
+  if (text === before) return;
+  before = text;
+  const typed = [...text.normalize()].map((c) => (indexOf.has(c) ? c : PLAIN[c] ?? c));
   const unknown = [...new Set(typed.filter((c) => !indexOf.has(c)))].slice(0, 8);
   const now = typed.filter((c) => indexOf.has(c)).map((c) => indexOf.get(c));
   let same = 0;
