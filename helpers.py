@@ -180,12 +180,14 @@ def threads():
 
 @contextlib.contextmanager
 def one_thread():
-    """Let PyTorch compute on one thread within a ``with`` block."""
-    before = torch.get_num_threads()
+    """Let PyTorch compute on one thread within a ``with`` block, whoever adapts the number."""
+    keeper, before = threads(), torch.get_num_threads()
+    most, keeper.most = keeper.most, 1
     torch.set_num_threads(1)
     try:
         yield
     finally:
+        keeper.most = most
         torch.set_num_threads(before)
 
 
@@ -589,19 +591,31 @@ def generate_text(model, prompt, char2idx, idx2char, length=200, temperature=0.8
     device = _device_of(model)
     model.eval()
     if seed is None:
-        seed = zlib.crc32(f"{type(model).__name__} {temperature}".encode())
+        seed = sampling_seed(type(model).__name__, temperature)
     generator = torch.Generator().manual_seed(seed)
     x = encode(prompt, char2idx)[None].to(device)  # (1, len(prompt))
     hidden, text = None, prompt
-    for _ in range(length):
-        logits, hidden = call_model(model, x, hidden=hidden)  # (1, vocab_size)
-        probabilities = torch.softmax(logits[0].float().cpu() / temperature, dim=0)
-        if probabilities.isnan().any():
-            raise ValueError(f"{type(model).__name__} gives no numbers: its training diverged.")
-        index = torch.multinomial(probabilities, 1, generator=generator)  # (1,)
-        text += idx2char[int(index)]
-        x = index[None].to(device)  # (1, 1)
+    # oneDNN serves an LSTM of whole windows; for one character at a time it takes twice as long.
+    with torch.backends.mkldnn.flags(enabled=False):
+        for _ in range(length):
+            logits, hidden = call_model(model, x, hidden=hidden)  # (1, vocab_size)
+            index = sample(logits[0], temperature, generator)  # (1,)
+            text += idx2char[int(index)]
+            x = index[None].to(device)  # (1, 1)
     return text
+
+
+def sampling_seed(class_name, temperature):
+    """Return the seed that generate_text draws with, for a class and a temperature."""
+    return zlib.crc32(f"{class_name} {float(temperature)}".encode())
+
+
+def sample(logits, temperature, generator):
+    """Return the index of a character drawn by its logits (v,), a tensor (1,)."""
+    probabilities = torch.softmax(logits.float().cpu() / temperature, dim=0)
+    if probabilities.isnan().any():
+        raise ValueError("the model gives no numbers: its training diverged.")
+    return torch.multinomial(probabilities, 1, generator=generator)
 
 
 @torch.no_grad()
@@ -632,6 +646,8 @@ def _need_metrics_and_models(metrics, models):
             raise TypeError(
                 f"{name} is {_kind_of(value)}: the arguments are metrics, models, test_X, test_y."
             )
+    if any(isinstance(measured, nn.Module) for measured in metrics.values()):
+        raise TypeError("metrics holds models: the arguments are metrics, models, test_X, test_y.")
     if missing := [name for name in models if name not in metrics]:
         raise ValueError(f"no metrics for {missing}: metrics has {sorted(metrics)}.")
 
@@ -719,13 +735,12 @@ def show_shapes(model_class, vocab_size):
             model = model_class(vocab_size).eval()
             logits, hidden = model(x)
             every_step, _ = model(x, return_sequences=True)
+            shapes = " and ".join(str(tuple(h.shape)) for h in states(hidden))
+            print(f"x {tuple(x.shape)} -> logits {tuple(logits.shape)}, hidden {shapes}")
+            print(f"with return_sequences=True: logits {tuple(every_step.shape)}")
     except Exception as error:  # the check that follows says more, in the student's terms
         name = getattr(model_class, "__name__", f"a {type(model_class).__name__}")
-        print(f"{name} does not run yet ({type(error).__name__}).")
-        return
-    shapes = " and ".join(str(tuple(h.shape)) for h in states(hidden))
-    print(f"x {tuple(x.shape)} -> logits {tuple(logits.shape)}, hidden {shapes}")
-    print(f"with return_sequences=True: logits {tuple(every_step.shape)}")
+        print(f"{name} does not do yet what its cell asks for ({type(error).__name__}).")
 
 
 def show_text(text, title=""):

@@ -14,19 +14,19 @@ import zipfile
 from pathlib import Path
 
 from course import command, workers
-from course.make_exercise import EXERCISE, ROOT
+from course.make_exercise import EXERCISE, NAME, ROOT
 
-NAME = "rnn-lstm-gru"  # of the folder, and of the assignment in nbgrader
 BUNDLE = ROOT / "exported" / "exercise.zip"
 
 
 # What the exercise needs beside the notebook, by folder: a stray file is not handed out.
 SUPPLIES = {
     ".": "helpers.py requirements.txt LICENSE",
-    "lab": "__init__.py goal.py last_step.py memory.py ngram.py progress.py recurrences.py"
+    "lab": "__init__.py exercise.py goal.py last_step.py memory.py ngram.py progress.py recurrences.py"
     " series.py study.py takeaways.py trained.py",
-    "lab/checks": "__init__.py hints.toml results.py rule.py todo_1_models.py todo_5_training.py"
-    " todo_6_outputs.py todo_8_figures.py todo_9_decision.py",
+    "lab/ask": "__init__.py figures.py models.py outputs.py training.py",
+    "lab/checks": "__init__.py decision.py figures.py hints.toml models.py outputs.py results.py"
+    " rule.py specified.py trained.py training.py",
     "lab/phone": "__init__.py int8.py keystrokes.py pareto.py runtimes.py savings.py table.py"
     " text.py requirements.txt",
     "lab/phone/keyboard": "__init__.py __main__.py pack.py report.py serve.py write.py"

@@ -17,6 +17,9 @@ import re
 import sys
 from pathlib import Path
 
+from lab.exercise import VERSION
+
+NAME = "rnn-lstm-gru"  # of the exercise's folder, of the assignment, of our entry in the metadata
 ROOT = Path(__file__).resolve().parent.parent
 SOLUTION, EXERCISE = ROOT / "solution.ipynb", ROOT / "exercise.ipynb"
 
@@ -26,6 +29,7 @@ FOLDED = "jp-MarkdownHeadingCollapsed"  # a section that JupyterLab and Notebook
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
+    NAME: {"version": VERSION},
 }
 
 
@@ -113,6 +117,9 @@ def make_exercise(solution):
     Raises MarkerError for markers that do not pair up.
     """
     cells, todo = [], []
+    setup = "".join("".join(cell["source"]) for cell in solution["cells"] if cell["id"] == "setup")
+    if f'VERSION = "{VERSION}"' not in setup:
+        raise MarkerError(f"cell 'setup': its VERSION is not {VERSION!r}, that of lab/exercise.py")
 
     def close_todo():
         if todo and (preview := _preview(todo)):

@@ -4,6 +4,7 @@ import copy
 import statistics
 import time
 from collections import deque
+from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import torch
@@ -28,6 +29,35 @@ SPAN_RATES = {"RNN": 2e-3, "LSTM": 4e-3, "GRU": 4e-3}
 LONGEST_LAG = 128  # where memory_span stops, in characters
 
 
+class Setting(NamedTuple):
+    """What a memory span was measured with."""
+
+    model: str  # the name of the class
+    learning_rate: float
+    load: int
+    batches: int  # at most, for a lag
+    longest_lag: int
+    hidden_dim: int
+    num_layers: int
+
+
+class Span(int):
+    """A memory span in characters, a whole number that knows how it was measured.
+
+    ``setting`` is its Setting. ``first`` and ``taught`` are weights, lists of arrays in the order
+    of the model's parameters: those that it began with, and those at the end of the last lag that
+    it passed, or where it passed none of its training.
+    """
+
+    def __new__(cls, span, setting, first, taught):
+        made = super().__new__(cls, span)
+        made.setting, made.first, made.taught = setting, first, taught
+        return made
+
+    def __getnewargs__(self):  # for copies
+        return int(self), self.setting, self.first, self.taught
+
+
 def memory_span(
     model_class,
     text,
@@ -41,31 +71,41 @@ def memory_span(
 ):
     """Return the longest lag, in characters, over which a model class can be taught to remember.
 
-    The model reads ``load`` symbols drawn from 8, then a lag of real text, then a query "which was
-    the j-th?", and answers on the final timestep (chance: 1 in 8). Training starts at lag 1. Each
-    time the accuracy over the last 20 batches of 64 passes 0.95, the lag doubles, up to
-    ``longest_lag``; lags are drawn from the upper half of their range. A lag that is not passed
-    within ``batches`` (2,000 unless given) ends the measurement; 0 means that not even lag 1 was
-    learned. Every batch is new, so the accuracy is one on unseen data. Raises ValueError for a text
-    no longer than the longest lag. A delayed-recall task in the line of Hochreiter and Schmidhuber,
-    "Long Short-Term Memory" (1997).
+    It is a Span, a whole number that remembers how it was measured. The model reads ``load``
+    symbols drawn from 8, then a lag of real text, then a query "which was the j-th?", and answers
+    on the final timestep (chance: 1 in 8). Training starts at lag 1. Each time the accuracy over
+    the last 20 batches of 64 passes 0.95, the lag doubles, up to ``longest_lag``; lags are drawn
+    from the upper half of their range. A lag that is not passed within ``batches`` (2,000 unless
+    given) ends the measurement; 0 means that not even lag 1 was learned. Every batch is new, so the
+    accuracy is one on unseen data. Raises ValueError for a text no longer than the longest lag,
+    TypeError for a model in place of its class. A delayed-recall task in the line of Hochreiter and
+    Schmidhuber, "Long Short-Term Memory" (1997).
     """
+    if isinstance(model_class, nn.Module):
+        name = type(model_class).__name__
+        raise TypeError(f"got a {name}, a model: memory_span makes models of its own from a class.")
     name = getattr(model_class, "__name__", str(model_class))
+    batches = batches or budget().span_batches
+    setting = Setting(name, learning_rate, load, batches, longest_lag, hidden_dim, num_layers)
     task = Recall(text, load, longest_lag)
     torch.manual_seed(seed)
     sizes = {"embedding_dim": 128, "hidden_dim": hidden_dim, "num_layers": num_layers}
     model = model_class(task.vocab_size, **sizes, dropout=0.0).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
-    span, start = 0, time.perf_counter()
+    first, taught, span, start = _weights(model), None, 0, time.perf_counter()
     print(f"{name}: taught {load} symbols over", end="", flush=True)
     while span < longest_lag:
         level = max(1, 2 * span)
-        if not _passes(task, model, optimizer, level, batches or budget().span_batches):
+        if not _passes(task, model, optimizer, level, batches):
             break
-        span = level
+        span, taught = level, _weights(model)
         print(f" {span}", end="", flush=True)
     print(f" characters ({time.perf_counter() - start:.0f} s)", flush=True)
-    return span
+    return Span(span, setting, first, taught or _weights(model))
+
+
+def _weights(model):
+    return [p.detach().cpu().numpy().copy() for p in model.parameters()]
 
 
 class Recall:
@@ -96,7 +136,15 @@ class Recall:
     def logits(self, model, x):
         """Return a model's logits of the 8 symbols after the query: (b, 8)."""
         logits, _ = call_model(model, x)  # (b, vocab_size)
+        return self.of_symbols(logits)
+
+    def of_symbols(self, logits):
         return logits[:, self.symbols : self.queries]
+
+
+def lag_of(level):
+    """Return a lag drawn from the upper half of the lags up to a level."""
+    return int(torch.randint(level // 2 + 1, level + 1, (1,)))
 
 
 @torch.enable_grad()
@@ -105,8 +153,7 @@ def _passes(task, model, optimizer, level, batches):
     recent = deque(maxlen=20)
     for _ in range(batches):
         threads().adapt()
-        lag = int(torch.randint(level // 2 + 1, level + 1, (1,)))
-        x, answers = task.batch(lag)
+        x, answers = task.batch(lag_of(level))
         logits = task.logits(model, x)  # (b, 8)
         optimizer.zero_grad()
         nn.functional.cross_entropy(logits, answers).backward()

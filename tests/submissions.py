@@ -51,7 +51,7 @@ WRONG = {
         "tradeoff",
         "axes.annotate(name,",
         "axes.set_xlabel(''), axes.annotate(name,",
-        {"figures": "axes-unlabelled"},
+        {"figures": "axes-labels"},
     ),
     "lower-case": (
         "recommendation",

@@ -3,7 +3,7 @@
 import pytest
 
 import helpers
-from course.read_solution import training_function
+from course.read_solution import seeded
 from lab.ngram import NGram
 
 
@@ -13,6 +13,7 @@ def test_gated_models_come_within_five_per_cent_of_counting(namespace, sample):
     splits = helpers.prepare_sequences(text, char2idx)
     counted = NGram.of_windows(*splits[:4], len(chars)).perplexity(*splits[4:])
     classes = {name: namespace["MODEL_CLASSES"][name] for name in ("LSTM", "GRU")}
-    models, _ = training_function(MODEL_CLASSES=classes, SEED=1)(*splits[:4], len(chars))
+    train = namespace["train_and_compare_models"]
+    models, _ = train(seeded(classes, 1), *splits[:4], len(chars))
     for name, model in models.items():
         assert helpers.calculate_perplexity(model, *splits[4:]) < 1.05 * counted, name

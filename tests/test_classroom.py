@@ -30,8 +30,9 @@ def train(namespace, sample):
     }
 
     def run(**names):
-        function = read_solution.training_function(MODEL_CLASSES=small, **names)
-        return *function(*splits[:4], len(chars), epochs=3), splits[4:]
+        own = read_solution.run_todos(1, 2, 3, 5)
+        own.update(names)  # in a namespace that nobody else has
+        return *own["train_and_compare_models"](small, *splits[:4], len(chars), epochs=3), splits[4:]
 
     return run
 

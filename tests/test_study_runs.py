@@ -18,7 +18,7 @@ from scipy import stats
 import helpers
 from benchmarks.study import __main__ as study
 from benchmarks.study import compare, jobs, models, parts, report
-from course.read_solution import training_function
+from course.read_solution import seeded
 from lab import memory
 
 RECORDED = json.loads((study.FOLDER / "settings.json").read_text(encoding="utf-8"))
@@ -86,7 +86,9 @@ def test_it_trains_as_the_notebook_does(namespace):
     text = helpers.load_text("sample", max_chars=2_000)
     chars, char2idx, _ = helpers.build_vocabulary(text)
     splits = helpers.prepare_sequences(text, char2idx)
-    trained, metrics = training_function(SEED=3)(*splits[:4], len(chars), epochs=2)
+    classes = seeded(namespace["MODEL_CLASSES"], 3)
+    train = namespace["train_and_compare_models"]
+    trained, metrics = train(classes, *splits[:4], len(chars), epochs=2)
     for name, model in trained.items():
         rate, model_class = helpers.LEARNING_RATES[name], namespace["MODEL_CLASSES"][name]
         fitted, best = jobs.fit(model_class, splits, len(chars), rate, epochs=2, seed=3)

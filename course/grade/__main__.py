@@ -77,7 +77,8 @@ def grade_all(
             rows[name] = _totalled(rows.get(name, {}) | row, given)
             file.write(table.line(rows[name], columns))
             file.flush()  # who is stopped here has lost nothing
-            print(f"{name}: {row['verdict']}, {row['points']} points", flush=True)
+            points = "no grade" if row["points"] == "" else f"{row['points']} points"
+            print(f"{name}: {row['verdict']}, {points}", flush=True)
     if people is not None:
         print(*roster.join(rows, people), sep="\n")
         workers.put(grades / "gradebook.csv", roster.gradebook(rows, people))
@@ -110,7 +111,8 @@ def _renew_pages(grades, rows):
 def _totalled(row, given):
     """Return a row with the points for the paragraph, where there are some, and the total."""
     paragraph = given.get(row["submission"], "")
-    return row | {"paragraph": paragraph, "total": int(row["points"] or 0) + (paragraph or 0)}
+    total = "" if row["points"] == "" else int(row["points"]) + (paragraph or 0)
+    return row | {"paragraph": paragraph, "total": total}
 
 
 def main():

@@ -31,6 +31,8 @@ def _why_not(path, course):
     inside = path.relative_to(course / "submitted")
     student = inside.parts[0] if len(inside.parts) > 1 else path.stem
     place = f"{student}/{NAME}/{EXERCISE.name}"
+    if version := _other_version(path):
+        return f"{version}; the points that nbgrader has are not a grade"
     if inside.as_posix() != place:
         return f"nbgrader looks for submitted/{place} only"
     try:
@@ -40,6 +42,14 @@ def _why_not(path, course):
     except OSError:
         return _fault(path) or f"nbgrader autograde {NAME} --student {student} says why"
     return None
+
+
+def _other_version(path):
+    """Return of which other version the notebook is that a path leads to, or None."""
+    try:
+        return handed_in.other_version(nbformat.reads(handed_in.text_of(path), as_version=4))
+    except Exception:  # what cannot be read is told otherwise
+        return None
 
 
 def _fault(path):

@@ -6,6 +6,8 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 from course.bundle import supplies
+from course.make_exercise import NAME as METADATA
+from lab.exercise import VERSION
 
 LARGEST = 50_000_000  # bytes of a notebook
 # What systems and tools put beside a submission, and what the exercise itself brings.
@@ -13,6 +15,20 @@ IGNORED = {"__MACOSX", "__pycache__", "venv", "env", "node_modules", "Thumbs.db"
 CONFIG = "nbgrader_config.py"  # in a course, and in what is released from it
 OURS = {name.parts[0] for name in supplies()} | {"README.md", CONFIG}
 NOTEBOOK = re.compile(r"\.ipynb(\.txt|\.json)?$", re.IGNORECASE)
+
+
+def other_version(notebook):
+    """Return in words of which other version a notebook is than this checkout, or None.
+
+    Its metadata say so or, where a tool dropped them, its setup cell as it was handed in.
+    """
+    seen = notebook.metadata.get(METADATA, {}).get("version")
+    lines = (re.search(r'^VERSION = "(.*?)"', cell.source, re.M) for cell in notebook.cells)
+    seen = seen or next((line[1] for line in lines if line), None)
+    if seen == VERSION:
+        return None
+    named = f"version {seen}" if seen else "version 1, which carries no number"
+    return f"it is of {named}: a checkout of that version grades it; this one is of {VERSION}"
 
 
 class Unreadable(Exception):

@@ -102,7 +102,7 @@ def _slots():
 class Merged(NamedTuple):
     """What is made of a submission."""
 
-    cells: list  # to run: (id, source, check, our source of what the check judges or None)
+    cells: list  # to run: (id, source, check)
     handed_in: dict  # the student's cells as they were, a list for each id of ours that they are
 
 
@@ -120,7 +120,7 @@ def merge(notebook):
     if not stubs.keys() & theirs.keys() and not elsewhere:
         verdict = "answers not recognised" if theirs else "not this exercise"
         raise Unknown(verdict, f"{len(theirs)} of our cells, {len(own)} others, no answer in them")
-    cells = [(OWN, cell.source, None, None) for cell in added[-1]]
+    cells = [(OWN, cell.source, None) for cell in added[-1]]
     handed_in = {cell_id: [cell] for cell_id, cell in theirs.items()}
     handed_in[OWN] = [cell for cell in own if not defined(cell.source) and cell.source.strip()]
     for place, (cell_id, source, check) in enumerate(exercise()[0]):
@@ -131,8 +131,8 @@ def merge(notebook):
             source = theirs[cell_id].source if cell_id in theirs else source
         # Our stub never overwrites what the student defined.
         if not (cell_id in stubs and handed_in[cell_id] and source.strip() == stubs[cell_id]):
-            cells.append((cell_id, source, check, _references().get(check)))
-        cells += [(OWN, cell.source, None, None) for cell in added[place]]
+            cells.append((cell_id, source, check))
+        cells += [(OWN, cell.source, None) for cell in added[place]]
     cells = _checks_after_answers(cells)
     while not cells[-1][2]:  # nothing judges what comes after the last check
         cells.pop()
@@ -159,13 +159,19 @@ def _recognised(notebook):
     return theirs, added
 
 
-@functools.cache
-def _references():
-    """Return the solution's source of each model class, by the check that judges it."""
-    cells = {cell["id"]: "".join(cell["source"]) for cell in read_solution.read()["cells"]}
-    return {
-        check: cells[check.replace("_", "-")] for check in ("char_rnn", "char_lstm", "char_gru")
-    }
+OURS = "our class in place of the one handed in"
+CLASSES = ("char_rnn", "char_lstm", "char_gru")  # the checks of the classes, by our cells' ids
+
+
+def with_ours(cells, failed):
+    """Return cells to run with our class behind each of these checks, so that later ones use it."""
+    ours = {cell["id"]: "".join(cell["source"]) for cell in read_solution.read()["cells"]}
+    found = []
+    for cell in cells:
+        found.append(cell)
+        if cell[2] in failed:
+            found.append((OURS, ours[cell[2].replace("_", "-")], None))
+    return found
 
 
 def _by_its_lines(source):
@@ -181,7 +187,7 @@ def _by_its_lines(source):
 
 def _checks_after_answers(merged):
     """Return the cells with each check behind the cells that define what it judges."""
-    defines = [defined(source) for _, source, *_ in merged]
+    defines = [defined(source) for _, source, _ in merged]
     cells, waiting, so_far = [], [], set()
     for place, cell in enumerate(merged):
         if cell[2] and (JUDGED[cell[2]] - so_far) & set().union(*defines[place:]):

@@ -62,6 +62,7 @@ def _header(row):
     row = {key: escape(str(value)) for key, value in row.items()}
     person = ", ".join(filter(None, [row.get("name"), row.get("id")]))
     points = f"{row['points']} of {sum(checks.POINTS.values())} points"
+    points = points if row["points"] else "no grade"
     if row.get("paragraph"):
         points += f", and {row['paragraph']} for the paragraph: {row['total']} of 100"
     detail = f": {row['detail']}" if row["detail"] else ""
@@ -82,7 +83,7 @@ def _checks(row, found):
         status = result["status"]
         sign = {"passed": "✔", "failed": "✘"}.get(status, "○")
         line = rule_line(result)
-        points = f"{row[check]} of {most}"
+        points = f"{row[check]} of {most}" if row[check] != "" else ""
         yield f"{sign} {checks.title(check)}", status, points, line, result["message"]
 
 

@@ -2,10 +2,8 @@
 
     python run_cells.py CELLS    in a folder with the helpers, the checks and the data
 
-CELLS is a JSON list of [id, source, the check that the cell runs or null, our source of what that
-check judges or null]. Where a check with such a source is not passed, ours is run after it, so that
-one fault costs one TODO. That file and this one are deleted before the first cell runs. To stdout
-goes a JSON object per line, behind the token that stdin begins with, without which a line is not
+CELLS is a JSON list of [id, source, the check that the cell runs or null]. That file and this one
+are deleted before the first cell runs. To stdout goes a JSON object per line, behind the token that stdin begins with, without which a line is not
 ours: each cell as it begins, the error that it ended in, what its check found; last how many
 processes are left. What the cells themselves print goes nowhere. This process runs a student's
 code: it may end at any line, and the lines so far count.
@@ -40,7 +38,7 @@ def main(path):
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)
     sys.path.insert(0, os.getcwd())
-    for cell_id, source, check, reference in cells:
+    for cell_id, source, check in cells:
         tell(cell=cell_id)
         result = shell.run_cell(source, store_history=True)
         error = result.error_before_exec or result.error_in_exec
@@ -51,10 +49,6 @@ def main(path):
             found = sys.modules["lab.checks"].latest.get(check)  # none if checks is not ours
         if found:
             tell(check=check, status=found.status, rule=found.rule, message=found.message)
-        passed = found and found.status == "passed"
-        if reference and not passed:
-            shell.run_cell(reference)
-            tell(reference=check)
     tell(left=len(psutil.Process().children(recursive=True)))
     os._exit(0)  # whatever threads or exit handlers the student left
 

@@ -1,23 +1,24 @@
 """Feedback on each TODO: what was called, what came back, what was expected.
 
-Each check takes its looks from the most basic up and reports the first rule broken. A rule judges
-behaviour: names of attributes, style and source text are free. Checks work on tiny models and
-texts of their own, and leave the student's models, the global random state and stdout alone.
+Each check has two halves: lab.ask runs the student's code and returns plain data; the modules here
+judge this data, beside a reference. They judge behaviour: names of attributes, style and source
+text are free. The student's models, the global random state and stdout are left alone.
 """
 
-import helpers
-from lab.checks import (
-    todo_1_models,
-    todo_5_training,
-    todo_6_outputs,
-    todo_8_figures,
-    todo_9_decision,
-)
+
+from lab.ask import figures as _figures
+from lab.ask import models as _models
+from lab.ask import outputs as _outputs
+from lab.ask import training as _training
+from lab.checks import decision, models, outputs
+from lab.checks import figures as judged_figures
+from lab.checks import training as judged_training
 from lab.checks.results import (
     CHECKS,
     PARAGRAPH_POINTS,
     POINTS,
     CheckResult,
+    answered,
     check,
     hint,
     latest,
@@ -27,47 +28,50 @@ from lab.checks.results import (
 from lab.checks.rule import RULES, NotAttempted
 
 
+def _class(kind, model_class, char_rnn=None):
+    asked = models.questions(kind)
+    questions = [question for _, question in asked]
+    facts = answered(_models.ask, model_class, questions)
+    renamed = answered(_models.ask, char_rnn, questions) if facts.get("empty") else None
+    return models.judge(kind, facts, asked, renamed)
+
+
 @check
 def char_rnn(CharRNN):
     """Return the CheckResult of TODO 1: the class CharRNN."""
-    return todo_1_models.judge(CharRNN, "RNN")
+    return _class("RNN", CharRNN)
 
 
 @check
 def char_lstm(CharLSTM, CharRNN=None):
     """Return the CheckResult of TODO 2: the class CharLSTM."""
-    return todo_1_models.judge(CharLSTM, "LSTM", CharRNN)
+    return _class("LSTM", CharLSTM, CharRNN)
 
 
 @check
 def char_gru(CharGRU, CharRNN=None):
     """Return the CheckResult of TODO 3: the class CharGRU."""
-    return todo_1_models.judge(CharGRU, "GRU", CharRNN)
+    return _class("GRU", CharGRU, CharRNN)
 
 
 @check
 def parameters(parameter_counts, vocab_size):
     """Return the CheckResult of TODO 4: the dict of parameter counts, by formula."""
-    _attempted(parameter_counts)
-    todo_1_models.counts.judge((parameter_counts, vocab_size))
-    counts = ", ".join(f"{name} {count:,}" for name, count in parameter_counts.items())
-    ratio = parameter_counts["GRU"] / parameter_counts["LSTM"]
-    return f"{counts}: the GRU has {ratio:.0%} of the LSTM's, 3 sets of recurrent weights, not 4."
+    return models.judge_counts(answered(_outputs.mapping, parameter_counts), vocab_size)
 
 
 @check
-def training(train_and_compare_models, MODEL_CLASSES):
-    """Return the CheckResult of TODO 5: the function, called on a tiny text for three epochs."""
-    return todo_5_training.judge(train_and_compare_models, MODEL_CLASSES)
+def training(train_and_compare_models):
+    """Return the CheckResult of TODO 5: the function, called on tiny texts with stand-ins."""
+    if train_and_compare_models is None:
+        raise NotAttempted
+    return judged_training.judge(answered(_training.ask, train_and_compare_models))
 
 
 @check
 def samples(samples, prompt, models, char2idx):
     """Return the CheckResult of TODO 6: samples[name][temperature], as the models would write."""
-    _attempted(samples)
-    trial = todo_6_outputs.Samples(samples, prompt, models, char2idx)
-    todo_6_outputs.samples.judge(trial)
-    return f"{len(trial.texts())} texts from three models."
+    return outputs.judge_samples(answered(_outputs.samples, samples, prompt, models, char2idx))
 
 
 @check
@@ -76,27 +80,22 @@ def performance(performance_table, models, metrics, test_X, test_y):
 
     The perplexities are computed again: that takes as long as the table did.
     """
-    _attempted(performance_table)
-    trial = todo_6_outputs.Performance(performance_table, models, metrics, test_X, test_y)
-    todo_6_outputs.performance.judge(trial)
-    return "One row per model, and its figures are those of the trained models."
+    facts = answered(_outputs.performance, performance_table, models, metrics, test_X, test_y)
+    return outputs.judge_performance(facts, test_X, test_y)
 
 
 @check
 def figures(learning_curves, tradeoff_figure, performance_table):
     """Return the CheckResult of TODO 8: two figures that show data and say of what."""
-    _attempted(learning_curves, tradeoff_figure)
-    trial = todo_8_figures.Figures(learning_curves, tradeoff_figure, performance_table)
-    todo_8_figures.figures.judge(trial)
-    return "Both figures show data, with labels, and the points are those of the table."
+    facts = answered(_figures.ask, learning_curves, tradeoff_figure, performance_table)
+    return judged_figures.judge(facts)
 
 
 @check
-def long_context(spans):
-    """Return the CheckResult of TODO 9: one memory span for each model."""
-    _attempted(spans)
-    todo_9_decision.long_context.judge(spans)
-    return ", ".join(f"{name} {span}" for name, span in spans.items()) + " characters."
+def long_context(spans, MODEL_CLASSES, text, requirements):
+    """Return the CheckResult of TODO 9: one memory span for each model, measured as asked."""
+    names = {name: getattr(cls, "__name__", None) for name, cls in MODEL_CLASSES.items()}
+    return decision.judge_spans(answered(_outputs.spans, spans), names, text, requirements)
 
 
 @check
@@ -106,18 +105,7 @@ def recommendation(recommendation, evidence, paragraph, performance_table, spans
     In quick mode, which submissions are graded in, the run measures nothing that the student saw:
     of the numbers in ``evidence`` only the parameters are compared.
     """
-    _attempted(recommendation, evidence, paragraph)
-    trial = todo_9_decision.Decision(
-        recommendation, evidence, paragraph, performance_table, spans, requirements
+    facts = answered(
+        _outputs.decision, recommendation, evidence, paragraph, performance_table, spans
     )
-    todo_9_decision.recommendation.judge(trial)
-    if helpers.quick():
-        return "Quick mode: the numbers in evidence are for a person to judge, with the paragraph."
-    found = trial.met.all(axis=1).any()
-    none = "" if found else " No model meets the requirements in this run: say so."
-    return f"Supported by your numbers.{none} Now make sure that your paragraph says why."
-
-
-def _attempted(*answers):
-    if all(answer is None for answer in answers):
-        raise NotAttempted
+    return decision.judge_recommendation(facts, requirements)

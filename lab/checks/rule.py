@@ -1,29 +1,88 @@
-"""What a rule is: an id, a line, and the looks that find it broken; a check takes them in order.
+"""The rules that an answer can break, in a line each, and how a verdict is told."""
 
-A look is a small function of what is on trial. It returns None, or in words what it saw and what it
-expected. RULES has one line for each rule; it fills itself, in the order of the looks.
-"""
+from numbers import Real
 
-import contextlib
-import ctypes
-import functools
-import linecache
-import sysconfig
-import threading
-import time
-import traceback
-from numbers import Number
-from pathlib import Path
-
-import torch
-
-import helpers
 from helpers import MODELS
+from lab.ask import describe, short
 
 RULES = {  # id -> what is wrong
     "raised": "the code raised an exception",
     "cell-failed": "the cell of the TODO ended in an error",
     "too-slow": "the code does not come to an end",
+    "other-version": "the notebook is of another version of the exercise than the checks",
+    "differs": "the answer computes something else than what was asked for",
+    # TODO 1 to 3
+    "not-a-module": "the class does not inherit from nn.Module",
+    "signature": "the class, forward or init_hidden does not take the specified arguments",
+    "super-init": "__init__ creates layers before it calls super().__init__()",
+    "class-name": "the class in the cell still has the name of the class it was copied from",
+    "unregistered-layer": "a layer sits in a plain list or dict, where PyTorch does not see it",
+    "layer-size": "the size of a layer does not follow the argument that it should follow",
+    "layer-type": "the recurrent layer is not the one that the class is named after",
+    "parameter-count": "the model has other parameters than those of the specification",
+    "logits-shape": "the logits are not of shape (batch, vocab_size)",
+    "final-timestep": "the logits are not those of the final timestep",
+    "return-sequences": "return_sequences=True does not give the logits of every timestep",
+    "batch-first": "the recurrent layer takes the batch for time",
+    "bidirectional": "the logits of a timestep depend on characters that come after it",
+    "input-ignored": "a character of the window does not change the prediction after it",
+    "any-size": "a batch of one window, or a window of one character, is treated differently",
+    "raw-logits": "a softmax or another activation has been applied to the logits",
+    "output-layer": "the output layer does not read what the recurrent layer gives",
+    "embedding-changed": "the recurrent layer does not read the embedding as it is",
+    "hidden-ignored": "the hidden state that is passed in does not change the logits",
+    "hidden-not-returned": "forward does not return a pair (logits, new hidden state)",
+    "hidden-shape": "the hidden state that is returned does not have the specified shape",
+    "random-start": "without a hidden state the model does not begin at zero",
+    "state-leaks": "the model keeps something from one call to the next",
+    "detached": "the loss does not give each parameter its gradient",
+    "dropout-always-on": "dropout is active in evaluation mode",
+    "dropout-rate": "dropout does not follow the argument dropout, or its default is not 0.3",
+    "dropout-missing": "dropout is missing at one of its three places",
+    "dropout-misplaced": "dropout stands in a place, or is of a kind, that was not asked for",
+    "mode-dependent": "something other than dropout differs between training and evaluation",
+    "init-hidden": "init_hidden does not return a state of zeros in the specified shape",
+    "init-hidden-device": "a tensor is made on the CPU whatever device the model is on",
+    # TODO 4 and 5
+    "counts-wrong": "parameter_counts does not hold the number of parameters of each model",
+    "models-missing": "the first value returned is not a dict with one model per name",
+    "wrong-class": "a name holds a model of another class",
+    "many-models": "the model that was trained under a name is not the one that is returned",
+    "model-sizes": "a model was not made as its class makes it by default",
+    "metrics-lists": "metrics lacks one of its entries, or one is not a list with a number per epoch",
+    "seed": "a model does not begin with the weights that SEED gives it",
+    "learning-rate": "a model was not trained at its own learning rate",
+    "optimizer": "a model was not trained, whole, by one Adam as it is by default",
+    "not-trained": "no optimizer step changed a model",
+    "other-windows": "a training step read other windows than those that one_pass chose",
+    "wrong-targets": "the targets are not the characters that follow in the windows",
+    "other-loss": "the loss is not the one that the given line makes",
+    "update-steps": "a step of the training is not done as train_epoch does it",
+    "train-mode": "a model was trained in evaluation mode, or on the last timestep only",
+    "losses-changed": "a list in metrics does not hold what was measured",
+    "validation": "val_losses do not measure the validation windows at every timestep",
+    "best-weights": "the weights or the number of the best epoch are not what is returned",
+    "keep-missing": "keep is not given each trained model",
+    # TODO 6 to 8
+    "samples-missing": "samples lacks a model, a second temperature, a text or the prompt",
+    "samples-untrained": "a text is not one that the trained model would write",
+    "models-incomplete": "there are not three trained models as specified",
+    "table-columns": "performance_table lacks a row or a column, or a column is not numbers",
+    "table-stale": "a figure in performance_table is not that of the trained models on test_X",
+    "figure-empty": "a figure is missing or shows nothing",
+    "curves-missing": "learning_curves does not show the losses of all three models",
+    "axes-labels": "a label is missing, or an axis is labelled for another measure",
+    "tradeoff-points": "tradeoff_figure does not show a quality against a cost",
+    "tradeoff-names": "a name in tradeoff_figure stands at another model's point",
+    "tradeoff-hidden": "the limits of an axis hide a point",
+    # TODO 9 and 10
+    "spans-missing": "spans does not hold one memory span per model",
+    "spans-setting": "a memory span was not measured as asked",
+    "recommendation-unknown": "recommendation is not one of the three names",
+    "recommendation-unsupported": "another model is the smallest that meets the requirements",
+    "evidence-missing": "evidence does not hold the numbers that the cell asks for",
+    "evidence-mismatch": "a number in evidence is not the recommended model's in the table",
+    "paragraph-missing": "there is no paragraph",
 }
 
 
@@ -39,153 +98,25 @@ class NotAttempted(Exception):
     """Nothing has been filled in yet; the message, if any, says what to do first."""
 
 
-class TooSlow(BaseException):
-    """Student code has run for too long; no ``except Exception`` of its own keeps it going."""
+def number_of(rule, name, value):
+    """Return a value that is a number; raises Broken for all else."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise Broken(rule, f"{name} is {describe(value)}: expected a number.")
+    return value
 
 
-@functools.cache
-def patience():
-    """Return the seconds of processor time that student code may take: 20, more on slow ones."""
-    taken, square = [], torch.ones(300, 300)
-    with helpers.one_thread():
-        for _ in range(5):
-            start = time.perf_counter()
-            square @ square
-            taken.append(time.perf_counter() - start)
-    return 20 * max(1.0, min(taken) / 0.003)  # it takes less where the solution was executed
-
-
-@contextlib.contextmanager
-def within(seconds):
-    """Raise TooSlow in the code of a ``with`` block that does not come to an end.
-
-    That is code that takes so many seconds of processor time, or that waits: in twice as many by
-    the clock it has used less than a twentieth of them. On a busy machine right code does neither.
-    """
-    thread, ended = ctypes.c_ulong(threading.get_ident()), threading.Event()
-    lock, interrupt = threading.Lock(), ctypes.pythonapi.PyThreadState_SetAsyncExc
-    started, used_before = time.monotonic(), time.process_time()
-
-    def watch():
-        while not ended.wait(min(0.5, seconds / 4)):
-            used, passed = time.process_time() - used_before, time.monotonic() - started
-            if used > seconds or (passed > 2 * seconds and used < passed / 20):
-                with lock:
-                    if not ended.is_set():
-                        interrupt(thread, ctypes.py_object(TooSlow))
-                return
-
-    threading.Thread(target=watch, daemon=True).start()
-    try:
-        yield
-    finally:
-        with lock:
-            ended.set()
-
-
-class Looks(list):
-    """The looks of one check, pairs (rule, function), in the order in which they are taken."""
-
-    def at(self, rule, text=None):
-        """File the decorated function as a look; the first look of a rule says its line."""
-        if text:
-            RULES[rule] = text
-        elif rule not in RULES:
-            raise ValueError(f"rule {rule!r} has no line yet: its first look has to say it.")
-
-        def file(look):
-            self.append((rule, look))
-            return look
-
-        return file
-
-    def judge(self, trial):
-        """Raise Broken for the first look that finds its rule broken."""
-        for rule, look in self:
-            if seen := look(trial):
-                raise Broken(rule, seen)
-
-
-def run(call, function, *args, **kwargs):
-    """Run student code; an exception breaks the rule "raised", quoting the student's own line.
-
-    So does, by the rule "too-slow", code that does not come to an end.
-    """
-    try:
-        return function(*args, **kwargs)
-    except TooSlow as stopped:
-        message = f"{call} had not ended after {patience():.0f} s"
-        raise Broken("too-slow", message + _students_line(stopped)) from None
-    except Exception as error:
-        message = f"{call} raised {type(error).__name__}: {_shortened(error)}"
-        raise Broken("raised", message + _students_line(error)) from error
-
-
-def _shortened(error):
-    """Return an exception's own words, without the tensors or models that some of them quote."""
-    text = str(error)
-    return text if len(text) <= 400 else f"{text[:200]} … {text[-100:]}"
-
-
-def _students_line(error):
-    """Return the innermost line of the student's that an exception came through, as text."""
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if _is_student_code(frame.filename):
-            line = linecache.getline(frame.filename, frame.lineno).strip()
-            return f"\n  at your line: {line}" if line else ""
-    return ""
-
-
-def _is_student_code(filename):
-    ours = Path(__file__).parent.parent, Path(helpers.__file__)  # lab/ and helpers.py
-    libraries = (
-        Path(torch.__file__).parent.parent,
-        *map(sysconfig.get_path, ("stdlib", "platstdlib")),
-    )
-    return not any(Path(filename).is_relative_to(path) for path in (*ours, *libraries))
-
-
-def describe(value):
-    """Return what a value is, in words: short, and so that it can follow "is"."""
-    if torch.is_tensor(value):
-        return f"a tensor of shape {tuple(value.shape)}"
-    if isinstance(value, (tuple, list)):
-        some = ", ".join(map(describe, value[:4])) + ", …" * (len(value) > 4)
-        return f"a {type(value).__name__} of {len(value)}" + f": {some}" * bool(value)
-    if isinstance(value, dict):
-        keys = ", ".join(map(_short, list(value)[:6])) + ", …" * (len(value) > 6)
-        return f"a dict with the keys {keys}" if value else "an empty dict"
-    if isinstance(value, (str, Number)):
-        return _short(value)
-    if isinstance(value, type):
-        return f"the class {value.__name__}, not an instance of it"
-    name = type(value).__name__
-    an = name[0] in "AEIOU" or name == "ndarray"
-    return "None" if value is None else f"a{'n' * an} {name}"
-
-
-def _short(value):
-    text = repr(value)
-    return text if len(text) <= 40 else f"{text[:37]}…"
-
-
-def same(a, b):
-    """Return whether two tensors agree, but for rounding."""
-    return a.shape == b.shape and torch.allclose(a, b, atol=1e-5)
-
-
-def not_one_per_model(values, name, expected):
-    """Return what is wrong with a value unless it is a dict with the three model names."""
+def need_one_per_model(rule, values, name, expected):
+    """Raise Broken unless a value is a dict with the three names of the models."""
     if isinstance(values, dict) and set(values) == set(MODELS):
-        return None
+        return
     wanted = f"expected a dict with {expected} under each of {', '.join(map(repr, MODELS))}"
     if not isinstance(values, dict):
-        return f"{name} is {describe(values)}: {wanted}."
+        raise Broken(rule, f"{name} is {describe(values)}: {wanted}.")
     for key in values:
         near = [model for model in MODELS if model in str(key).upper()]
         if key not in MODELS and near:
-            return f"{name} has the key {_short(key)} where {near[0]!r} belongs: {wanted}."
+            raise Broken(rule, f"{name} has the key {short(key)} where {near[0]!r} belongs: {wanted}.")
     if missing := [model for model in MODELS if model not in values]:
-        return f"{name} lacks {' and '.join(missing)}: {wanted}."
+        raise Broken(rule, f"{name} lacks {' and '.join(missing)}: {wanted}.")
     more = next(key for key in values if key not in MODELS)
-    return f"{name} has the key {_short(more)} beside the models: {wanted}."
+    raise Broken(rule, f"{name} has the key {short(more)} besides the models: {wanted}.")

@@ -34,11 +34,11 @@ WRONG = [
     wrong("samples-missing", with_gru(lambda write: {"low": write("GRU", 0.5), "high": ""})),
     wrong("samples-missing", with_gru(lambda write: {0: write("GRU", 0.5), 1: write("GRU", 1.0)})),
     # texts that do not continue the prompt
-    wrong("prompt-missing", with_gru({0.5: "it was", 1.0: "they were"})),
-    wrong("prompt-missing", with_gru({0.5: PROMPT, 1.0: PROMPT})),
+    wrong("samples-missing", with_gru({0.5: "it was", 1.0: "they were"})),
+    wrong("samples-missing", with_gru({0.5: PROMPT, 1.0: PROMPT})),
     # the same text twice
-    wrong("identical-samples", lambda write: dict.fromkeys(MODELS, texts(write)["RNN"])),
-    wrong("identical-samples", with_gru(lambda w: dict.fromkeys((0.5, 1.0), w("GRU", 0.5)))),
+    wrong("samples-untrained", lambda write: dict.fromkeys(MODELS, texts(write)["RNN"])),
+    wrong("samples-untrained", with_gru(lambda w: dict.fromkeys((0.5, 1.0), w("GRU", 0.5)))),
     # texts of other models, or of nobody
     wrong(
         "samples-untrained", with_gru(lambda w: {t: w("GRU", t, trained=False) for t in (0.5, 1)})

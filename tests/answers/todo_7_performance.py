@@ -80,11 +80,11 @@ WRONG = [
     wrong("table-stale", of_windows(lambda of: of[::2])),
     wrong("table-stale", of_windows(lambda of: of.roll(1, 0) if of.dim() == 1 else of)),
     # times that are none
-    wrong("table-times", each(SPEED, lambda times: times * 0)),
-    wrong("table-times", each(SPEED, lambda times: times / 1000)),
-    wrong("table-times", each(SPEED, lambda times: times * 1000)),
-    wrong("table-times", put("RNN", SPEED, float("nan"))),
-    wrong("table-times", put("RNN", SPEED, -1.0)),
+    wrong("table-stale", each(SPEED, lambda times: times * 0)),
+    wrong("table-stale", each(SPEED, lambda times: times / 1000)),
+    wrong("table-stale", each(SPEED, lambda times: times * 1000)),
+    wrong("table-stale", put("RNN", SPEED, float("nan"))),
+    wrong("table-stale", put("RNN", SPEED, -1.0)),
 ]
 RIGHT = [
     right(lambda table, *_: table),

@@ -167,10 +167,10 @@ WRONG = [
     wrong("figure-empty", curves(), plotted().axes[0]),
     wrong("figure-empty", empty_curves(), plotted()),
     # an axis or a model without its name
-    wrong("axes-unlabelled", curves(), plotted(xlabel="")),
-    wrong("axes-unlabelled", curves(), plotted(ylabel=" ")),
-    wrong("axes-unlabelled", curves(), plotted(how="no names")),
-    wrong("axes-unlabelled", curves(), plotted(some=2)),
+    wrong("axes-labels", curves(), plotted(xlabel="")),
+    wrong("axes-labels", curves(), plotted(ylabel=" ")),
+    wrong("axes-labels", curves(), plotted(how="no names")),
+    wrong("axes-labels", curves(), plotted(some=2)),
     # no quality against a cost, of all three models
     wrong("tradeoff-points", curves(), plotted("Parameters", "Inference Speed (ms)")),
     wrong("tradeoff-points", curves(), plotted("Parameters", "Parameters")),
@@ -187,9 +187,9 @@ WRONG = [
     wrong("tradeoff-names", curves(), plotted(how="legend", names=["LSTM", "GRU", "RNN"])),
     wrong("tradeoff-names", curves(), two_panels(names=["LSTM", "RNN", "GRU"])),
     wrong("tradeoff-names", curves(), two_panels(costs=sorted(MEASURED["Parameters"]))),
-    wrong("tradeoff-labels", curves(), plotted(xlabel="latency (ms)")),
-    wrong("tradeoff-labels", curves(), plotted(ylabel="parameters")),
-    wrong("tradeoff-labels", curves(), plotted(*LATENCY, xlabel="number of parameters")),
+    wrong("axes-labels", curves(), plotted(xlabel="latency (ms)")),
+    wrong("axes-labels", curves(), plotted(ylabel="parameters")),
+    wrong("axes-labels", curves(), plotted(*LATENCY, xlabel="number of parameters")),
 ]
 RIGHT = [
     right(curves(), plotted()),

@@ -1,0 +1,175 @@
+"""What student code answers when it is asked, as plain data: numbers, texts, arrays, what was raised.
+
+Nothing here judges, and nothing here imports what does (lab/checks/): when submissions are graded,
+this half runs beside a student's code and the other half does not.
+"""
+
+import contextlib
+import ctypes
+import functools
+import linecache
+import sysconfig
+import threading
+import time
+import traceback
+from numbers import Number
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+import helpers
+
+
+class Raised(NamedTuple):
+    """What a call of student code raised."""
+
+    call: str
+    error: str  # the name of the exception's class
+    text: str  # its own words, shortened
+    line: str  # the innermost line of the student's that it came through
+
+    def __str__(self):
+        at = f"\n  at your line: {self.line}" if self.line else ""
+        return f"{self.call} raised {self.error}: {self.text}{at}"
+
+
+class Other(str):
+    """What a value is, in words, where it is no tensor and no tuple of tensors."""
+
+
+class TooSlow(BaseException):
+    """Student code does not come to an end; no ``except Exception`` of its own keeps it going."""
+
+
+def run(call, function, *args, **kwargs):
+    """Run student code: return what it returns, or Raised; raises TooSlow with the student's line.
+
+    ``call`` says in words what is called.
+    """
+    try:
+        return function(*args, **kwargs)
+    except TooSlow as stopped:
+        line = _students_line(stopped)
+        at = f"\n  at your line: {line}" if line else ""
+        raise TooSlow(f"{call} had not ended after {patience():.0f} s{at}") from None
+    except Exception as error:
+        text = str(error)
+        text = text if len(text) <= 400 else f"{text[:200]} … {text[-100:]}"
+        return Raised(call, type(error).__name__, text, _students_line(error))
+
+
+def _students_line(error):
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if _is_student_code(frame.filename):
+            return linecache.getline(frame.filename, frame.lineno).strip()
+    return ""
+
+
+def _is_student_code(filename):
+    ours = Path(__file__).parent.parent, Path(helpers.__file__)  # lab/ and helpers.py
+    libraries = (
+        Path(torch.__file__).parent.parent,
+        *map(sysconfig.get_path, ("stdlib", "platstdlib")),
+    )
+    return not any(Path(filename).is_relative_to(path) for path in (*ours, *libraries))
+
+
+# ----- Code that does not end ---------------------------------------------------------------------
+
+
+@functools.cache
+def patience():
+    """Return the seconds of processor time that student code may take: 20, more on slow ones."""
+    taken, square = [], torch.ones(300, 300)
+    with helpers.one_thread():
+        for _ in range(5):
+            start = time.thread_time()
+            square @ square
+            taken.append(time.thread_time() - start)
+    return 20 * max(1.0, min(taken) / 0.003)  # it takes less where the solution was executed
+
+
+@contextlib.contextmanager
+def within(seconds):
+    """Raise TooSlow in the code of a ``with`` block that does not come to an end.
+
+    That is code whose thread takes so many seconds of processor time, or that waits: for three
+    times as many by the clock. Time in which the watch itself was not woken does not count, so a
+    machine that sleeps, or has no time for us, is no slow answer.
+    """
+    ended, lock, tick = threading.Event(), threading.Lock(), min(0.5, seconds / 8)
+    interrupt, used = ctypes.pythonapi.PyThreadState_SetAsyncExc, _own_processor_time()
+    thread = ctypes.c_ulong(threading.get_ident())
+
+    def watch():
+        before, waited = used(), 0.0
+        while not ended.wait(tick):
+            waited += tick  # however long it took to be woken
+            if used() - before > seconds or waited > 3 * seconds:
+                with lock:
+                    if not ended.is_set():
+                        interrupt(thread, ctypes.py_object(TooSlow))
+                return
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        with lock:
+            ended.set()
+
+
+def _own_processor_time():
+    """Return a function, for any thread, that gives the seconds which the calling thread has used.
+
+    Where the system has no such clock (macOS, Windows) they are those of the process: PyTorch's
+    threads, which spin while they wait, are held at one meanwhile.
+    """
+    if not hasattr(time, "pthread_getcpuclockid"):
+        return time.process_time
+    return functools.partial(
+        time.clock_gettime, time.pthread_getcpuclockid(threading.get_ident())
+    )
+
+
+# ----- Values -------------------------------------------------------------------------------------
+
+
+def plain(value):
+    """Return a value as arrays, tuples of arrays, None, Raised, or words for all else."""
+    if torch.is_tensor(value):
+        value = value.detach().cpu()
+        return np.array(value.float() if value.dtype == torch.bfloat16 else value)
+    if isinstance(value, Raised) or value is None:
+        return value
+    if isinstance(value, (tuple, list)):
+        return tuple(map(plain, value))
+    return Other(describe(value))
+
+
+def describe(value):
+    """Return what a value is, in words: short, and so that it can follow "is"."""
+    if torch.is_tensor(value) or isinstance(value, np.ndarray):
+        return f"a tensor of shape {tuple(value.shape)}"
+    if isinstance(value, Other):
+        return str(value)
+    if isinstance(value, (tuple, list)):
+        some = ", ".join(map(describe, value[:4])) + ", …" * (len(value) > 4)
+        return f"a {type(value).__name__} of {len(value)}" + f": {some}" * bool(value)
+    if isinstance(value, dict):
+        keys = ", ".join(map(short, list(value)[:6])) + ", …" * (len(value) > 6)
+        return f"a dict with the keys {keys}" if value else "an empty dict"
+    if isinstance(value, (str, Number)):
+        return short(value)
+    if isinstance(value, type):
+        return f"the class {value.__name__}, not an instance of it"
+    name = type(value).__name__
+    return "None" if value is None else f"a{'n' * (name[0] in 'AEIOU')} {name}"
+
+
+def short(value):
+    """Return what Python shows of a value, cut to 40 characters."""
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}…"

@@ -1,0 +1,123 @@
+"""TODO 4, 6, 7, 9 and 10: what a notebook has measured and written, as plain data."""
+
+import copy
+from numbers import Real
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+import helpers
+from lab.ask import Raised, describe, plain, run
+from lab.ask.training import _metrics
+
+
+def mapping(value, depth=1):
+    """Return a dict, and dicts in it down to a depth, with plain keys and values; words for else."""
+    if not isinstance(value, dict) or not depth:
+        return scalar(value)
+    return {scalar(key): mapping(each, depth - 1) for key, each in value.items()}
+
+
+def scalar(value):
+    """Return a number or a text as Python's own, or a value in words, as Described."""
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, Real) and not isinstance(value, (bool, np.bool_)):
+        return int(value) if float(value).is_integer() and abs(value) < 2**53 else float(value)
+    return Described(describe(value))
+
+
+class Described(str):
+    """What a value is, in words, where it is neither a number nor a text."""
+
+
+def models(given, windows):
+    """Return the weights of trained models by name, and what each answers to some windows.
+
+    Words stand for what is no dict, and for what is no model in it.
+    """
+    if not isinstance(given, dict):
+        return Described(describe(given))
+    return {scalar(name): _model(model, windows) for name, model in given.items()}
+
+
+@torch.no_grad()
+def _model(model, windows):
+    if not isinstance(model, nn.Module):
+        return Described(describe(model))
+    model = copy.deepcopy(model).cpu().eval()
+    windows = windows[:8].cpu() if torch.is_tensor(windows) else None
+    output = run("model(X)", model, windows) if windows is not None else None
+    logits = output[0] if isinstance(output, (tuple, list)) and output else output
+    return {
+        "class": type(model).__name__,
+        "weights": [plain(p) for p in model.parameters()],
+        "logits": plain(output if isinstance(output, Raised) else logits),
+        "windows": plain(windows),
+    }
+
+
+def samples(given, prompt, trained, char2idx):
+    """Return the facts on TODO 6."""
+    letters = torch.arange(len(char2idx)) if isinstance(char2idx, dict) else torch.arange(1)
+    return {
+        "samples": mapping(given, depth=2),
+        "prompt": prompt,
+        "models": models(trained, letters[None]),
+        "char2idx": char2idx,
+    }
+
+
+def table(given):
+    """Return a table as {"columns": names, "rows": lists}, by a column Model; words for all else."""
+    if not isinstance(given, pd.DataFrame):
+        return Described(describe(given))
+    if "Model" in given:
+        given = given.reset_index(drop=True)
+    else:
+        given = given.rename_axis("Model").reset_index()
+    rows = [[scalar(value) for value in row] for row in given.to_numpy(dtype=object).tolist()]
+    return {"columns": list(map(str, given.columns)), "rows": rows}
+
+
+def performance(given, trained, metrics, test_X, test_y):
+    """Return the facts on TODO 7; ``speeds`` are milliseconds of one window, measured now."""
+    found = {"table": table(given), "models": models(trained, test_X), "speeds": {}}
+    found["metrics"] = Described(describe(metrics))
+    if isinstance(metrics, dict):
+        found["metrics"] = {scalar(name): _metrics(measured) for name, measured in metrics.items()}
+    if isinstance(trained, dict):
+        for name, model in trained.items():
+            if isinstance(model, nn.Module):
+                on_cpu = copy.deepcopy(model).cpu()
+                call = "measure_inference_speed(model, test_X[:1])"
+                speed = run(call, helpers.measure_inference_speed, on_cpu, test_X[:1], 10)
+                found["speeds"][name] = speed
+    return found
+
+
+def spans(given):
+    """Return the facts on TODO 9: for each name the span, and how it was measured."""
+    if not isinstance(given, dict):
+        return Described(describe(given))
+    return {scalar(name): _span(span) for name, span in given.items()}
+
+
+def _span(span):
+    found = {"span": scalar(span), "measured": hasattr(span, "setting")}
+    if found["measured"]:
+        found |= span.setting._asdict() | {"first": span.first, "taught": span.taught}
+    return found
+
+
+def decision(recommendation, evidence, paragraph, measured, spans):
+    """Return the facts on TODO 10."""
+    return {
+        "name": scalar(recommendation),
+        "evidence": mapping(evidence),
+        "paragraph": scalar(paragraph),
+        "table": table(measured),
+        "spans": mapping(spans),
+    }

@@ -1,0 +1,284 @@
+"""TODO 8: two figures, and whether the marks of the second are those of the table.
+
+A mark belongs to a model by both its numbers. What two models share is in doubt for the student.
+"""
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+
+from helpers import MODELS
+from lab.ask.outputs import Described
+from lab.checks.decision import QUALITY
+from lab.checks.outputs import NUMBERS, rows_of
+from lab.checks.rule import Broken, NotAttempted
+
+COST = ("Parameters", "Avg Epoch Time (s)", "Inference Speed (ms)")
+WORDS = {  # by which the label of an axis says what it shows
+    "Test Perplexity": r"perplex|\bppl\b",
+    "Bits per Character": r"\bbits?\b|\bbpc\b",
+    "Final Val Loss": r"\bval(id(ation)?)?\b",
+    "Final Train Loss": r"\btrain(ing)? loss\b",
+    "Parameters": r"\bparam|\bweights\b|\bsize\b",
+    "Avg Epoch Time (s)": r"\b(epoch|train).*(time|second|speed)|(time|second).*\b(epoch|train)",
+    "Inference Speed (ms)": r"\binference|\blatency|\bspeed\b|\b(time|speed).*answer|answer.*time",
+}
+
+
+class Shown(NamedTuple):
+    """A column of the table that an axis shows."""
+
+    axes: int  # the place of the axes in the figure
+    axis: str  # "x" or "y"
+    column: str
+    marks: dict  # by model, the places of its marks among those of the axes
+
+
+def judge(facts):
+    """Return the message for two figures that show what they should; or raise."""
+    if facts["learning_curves"] == "None" and facts["tradeoff_figure"] == "None":
+        raise NotAttempted
+    for name in ("learning_curves", "tradeoff_figure"):
+        _shows_data(name, facts[name])
+    _of_all_models(facts)
+    rows = _rows(facts["table"])
+    tradeoff = facts["tradeoff_figure"]
+    shown = [
+        found
+        for place, axes in enumerate(tradeoff["axes"])
+        if axes["data"]
+        for found in _shown(place, axes, rows)
+    ]
+    _a_quality_against_a_cost(shown, tradeoff, rows)
+    for axes, marks, what in _groups(shown, tradeoff):
+        _names(axes, marks, what)
+    for found in shown:
+        _label(found, shown, tradeoff["axes"][found.axes])
+    return "Both figures show data, with labels, and the points are those of the table."
+
+
+def _shows_data(name, figure):
+    if isinstance(figure, Described):
+        remedy = "assign it" if figure == "None" else "axes.figure is the figure of axes"
+        raise Broken("figure-empty", f"{name} is {figure}: expected a matplotlib figure ({remedy}).")
+    if not any(axes["data"] for axes in figure["axes"]):
+        raise Broken("figure-empty", f"{name} has no axes that show any data.")
+    for axes in figure["axes"]:
+        if axes["data"] and axes["unlabelled"]:
+            raise Broken(
+                "axes-labels",
+                f"{name} has axes without {axes['unlabelled'][0]}label: a reader needs to know "
+                "what is shown, and in which unit.",
+            )
+
+
+def _words(figure):
+    """Return all that is written in a figure beside its axes, in capitals."""
+    words = list(figure["words"])
+    for axes in figure["axes"]:
+        words += axes["words"] + [text for text, _ in axes["texts"]]
+        words += [text for axis in "xy" for _, text in axes["ticks"][axis]]
+    return " ".join(words).upper()
+
+
+def _of_all_models(facts):
+    """Raise Broken for a figure that does not name the three models, or curves without them."""
+    if facts["same"]:
+        raise Broken(
+            "tradeoff-points",
+            "learning_curves and tradeoff_figure are the same figure: expected one of the losses "
+            "and one of its own for the trade-off.",
+        )
+    curves = facts["learning_curves"]
+    drawn = [curve for axes in curves["axes"] for curve in axes["curves"] if len(curve["points"])]
+    labels = " ".join(curve["label"] for curve in drawn).upper() + _words(curves)
+    missing = [name for name in MODELS if name not in labels]
+    if missing or len(drawn) < len(MODELS):
+        lacks = f"does not name the curves of {' and '.join(missing)}" if missing else (
+            f"has {len(drawn)} curves"
+        )  # fmt: skip
+        raise Broken("curves-missing", f"learning_curves {lacks}: expected those of all three models.")
+    if missing := [name for name in MODELS if name not in _words(facts["tradeoff_figure"])]:
+        raise Broken(
+            "axes-labels",
+            f"tradeoff_figure does not say which point is {' and which is '.join(missing)}: a name "
+            "belongs beside each point, or in a legend.",
+        )
+
+
+def _rows(table):
+    known = [c for c in NUMBERS if isinstance(table, dict) and c in table["columns"]]
+    try:
+        return rows_of(table, "tradeoff-points", known or NUMBERS)
+    except Broken as broken:
+        raise Broken(broken.rule, f"{broken} Its check, of TODO 7, says more.") from None
+
+
+# ----- Marks and columns --------------------------------------------------------------------------
+
+
+def _shown(place, axes, rows, models=MODELS):
+    """Yield which columns of the table axes show, for these models."""
+    for n, axis in enumerate("xy"):
+        for column in (*QUALITY, *COST):
+            if column in rows["RNN"]:
+                values = {name: float(rows[name][column]) for name in models}
+                if marks := _matched(values, axes["marks"], n):
+                    yield Shown(place, axis, column, marks)
+
+
+def _matched(values, marks, n):
+    """Return {model: places of the marks at its value on axis ``n``}, in any unit, if all have."""
+    for exponent in range(-6, 7):
+        at = {}
+        for name, value in values.items():
+            shown = [value * 10.0**exponent]
+            shown += [float(f"{shown[0]:.{digits}g}") for digits in (2, 3, 4)]  # rounded
+            at[name] = {
+                number
+                for number, (places, _) in enumerate(marks)
+                if any(
+                    np.isclose(p[n], shown, rtol=[1e-3, *[1e-9] * 3], atol=0).any() for p in places
+                )
+            }
+        if all(at.values()):
+            return at
+    return None
+
+
+def _whole(quality, cost):
+    """Return the marks of each model that stand at both its numbers, if all have one."""
+    if quality.axes != cost.axes or quality.axis == cost.axis:
+        return None
+    both = {name: quality.marks[name] & cost.marks[name] for name in MODELS}
+    return both if all(both.values()) else None
+
+
+def _pairs(shown):
+    """Yield all pairs of a quality and a cost."""
+    costs = [found for found in shown if found.column in COST]
+    yield from ((q, c) for q in shown if q.column in QUALITY for c in costs)
+
+
+def _groups(shown, figure):
+    """Yield (axes, marks by model, what they show), by both numbers where axes show both."""
+    whole = {}
+    for quality, cost in _pairs(shown):
+        if marks := _whole(quality, cost):
+            whole.setdefault(quality.axes, []).append((marks, f"{quality.column} and {cost.column}"))
+    for place, axes in enumerate(figure["axes"]):
+        alone = [(found.marks, found.column) for found in shown if found.axes == place]
+        for marks, what in whole.get(place, alone):
+            yield axes, marks, what
+
+
+def _named(text):
+    """Return the one model that a text names, in any case, or an empty text."""
+    named = [name for name in MODELS if name in str(text).upper()]
+    return named[0] if len(named) == 1 else ""
+
+
+def _a_quality_against_a_cost(shown, figure, rows):
+    for quality, cost in _pairs(shown):
+        if _whole(quality, cost) or all(
+            _names_its_marks(figure["axes"][found.axes]) for found in (quality, cost)
+        ):
+            _in_sight(figure["axes"][quality.axes], quality)
+            _in_sight(figure["axes"][cost.axes], cost)
+            return
+    columns = {found.column for found in shown}
+    what = f"only {' and '.join(sorted(columns))}" if columns else "no column of the table"
+    if columns & set(QUALITY) and columns & set(COST):
+        what = "a quality and a cost, but not of the same points"
+    for left_out in MODELS if not columns else ():
+        others = [name for name in MODELS if name != left_out]
+        partly = [f for n, a in enumerate(figure["axes"]) for f in _shown(n, a, rows, others)]
+        if {f.column for f in partly} & set(QUALITY) and {f.column for f in partly} & set(COST):
+            what = f"no point at the numbers of the {left_out}"
+    raise Broken(
+        "tradeoff-points",
+        f"tradeoff_figure shows {what}: expected a point for each model, at a quality "
+        f"({', '.join(QUALITY[:2])}) and a cost ({', '.join(COST)}), the numbers of "
+        "performance_table themselves.",
+    )
+
+
+def _names_its_marks(axes):
+    """Return whether there are a few marks, and ticks, labels or texts that name the models."""
+    names = {_named(text) for axis in "xy" for _, text in axes["ticks"][axis]}
+    names |= {_named(text) for text, _ in axes["texts"]} | {_named(t) for _, t in axes["marks"]}
+    return len(axes["marks"]) <= 9 and names >= set(MODELS)
+
+
+def _in_sight(axes, found):
+    """Raise Broken for the mark of a model that the limits of its axes hide."""
+    for name in MODELS:
+        places = [place for mark in found.marks[name] for place in axes["marks"][mark][0]]
+        low, high = sorted(axes["limits"][found.axis])
+        n, slack = "xy".index(found.axis), 1e-9 * (high - low)
+        if not any(low - slack <= place[n] <= high + slack for place in places):
+            raise Broken(
+                "tradeoff-hidden",
+                f"the {found.axis} axis of tradeoff_figure ends at {low:.4g} and {high:.4g}, so the "
+                f"point of the {name} is out of sight.",
+            )
+
+
+def _names(axes, marks, what):
+    """Raise Broken for a name that stands at a mark which is another model's only."""
+    for name in MODELS:
+        own = _labelled(axes, name)
+        own = _written(axes, marks, name) if own is None else own
+        if own and not own & marks[name]:
+            others = [other for other in MODELS if own & marks[other]]
+            if others:
+                raise Broken(
+                    "tradeoff-names",
+                    f"the name {name} stands at the {what} of the {others[0]}: the name and the "
+                    "numbers belong to the same row.",
+                )
+
+
+def _labelled(axes, name):
+    """Return the marks with this name as their label, else those at its one tick, else None."""
+    own = {n for n, (_, label) in enumerate(axes["marks"]) if _named(label) == name}
+    if own:
+        return own
+    for n, axis in enumerate("xy"):
+        at = [place for place, text in axes["ticks"][axis] if _named(text) == name]
+        if len(at) == 1:
+            return {
+                number
+                for number, (places, _) in enumerate(axes["marks"])
+                if any(abs(place[n] - at[0]) < 0.45 for place in places)
+            }
+    return None
+
+
+def _written(axes, marks, name):
+    """Return the marks of the model that each text with this name is nearest to, or None."""
+    candidates = sorted(set().union(*marks.values()))
+    if any(len(axes["marks"][mark][0]) > 1 for mark in candidates):
+        return None  # bars: a name may stand anywhere along them
+    places = np.array([axes["marks"][mark][0][0] for mark in candidates])
+    scale = np.ptp([axes["limits"][axis] for axis in "xy"], axis=1).clip(min=1e-12)
+    found = set()
+    for text, at in axes["texts"]:
+        if at is not None and _named(text) == name:
+            away = np.hypot(*((places - np.array(at)) / scale).T)
+            found |= {m for m, d in zip(candidates, away, strict=True) if d <= away.min() + 1e-9}
+    return found or None
+
+
+def _label(found, shown, axes):
+    """Raise Broken for an axis that is labelled for another measure than it shows."""
+    same = (other for other in shown if (other.axes, other.axis) == (found.axes, found.axis))
+    columns, label = {other.column for other in same}, axes["labels"][found.axis]
+    said = {column for column, words in WORDS.items() if re.search(words, label.lower())}
+    if said and not said & columns:
+        raise Broken(
+            "axes-labels",
+            f"the {found.axis} axis of tradeoff_figure is labelled {label!r}, but shows "
+            f"{' or '.join(sorted(columns))}.",
+        )

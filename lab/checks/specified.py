@@ -1,0 +1,517 @@
+"""The model that TODO 1 to 3 ask for, as a function of weights and input; and its known mistakes.
+
+It is computed in steps. A known mistake is the same model with one step done otherwise: the check
+compares answers, and a mistake only names a difference that the comparison has found.
+"""
+
+from collections.abc import Callable
+from types import MethodType
+from typing import NamedTuple
+
+import torch
+from torch.nn import functional as F
+
+from helpers import states
+
+GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
+LAYERS = {"RNN": torch.rnn_tanh, "GRU": torch.gru, "LSTM": torch.lstm}
+
+
+def parameters(kind, vocab_size, embedding_dim=128, hidden_dim=256, num_layers=2, dropout=None):
+    """Return a model's parameters in its order: (layer, shape, the arguments behind the shape)."""
+    layer, rows = f"nn.{kind}", GATES[kind] * hidden_dim
+    found = [("nn.Embedding", (vocab_size, embedding_dim), ("vocab_size", "embedding_dim"))]
+    for n in range(num_layers):
+        inputs = (hidden_dim, "hidden_dim") if n else (embedding_dim, "embedding_dim")
+        found += [(layer, (rows, inputs[0]), ("hidden_dim", inputs[1]))]
+        found += [(layer, (rows, hidden_dim), ("hidden_dim", "hidden_dim"))]
+        found += [(layer, (rows,), ("hidden_dim",))] * 2
+    found += [("nn.Linear", (vocab_size, hidden_dim), ("vocab_size", "hidden_dim"))]
+    return found + [("nn.Linear", (vocab_size,), ("vocab_size",))]
+
+
+def shapes(kind, **spec):
+    """Return the shapes of a model's parameters, in its order."""
+    return [shape for _, shape, _ in parameters(kind, **spec)]
+
+
+def count(kind, vocab_size):
+    """Return the number of parameters that the specification gives a model."""
+    return sum(torch.Size(shape).numel() for shape in shapes(kind, vocab_size=vocab_size))
+
+
+def places(theirs, ours):
+    """Return where each of our shapes stands among theirs, in whatever order these are.
+
+    Raises ValueError where one is missing.
+    """
+    left, found = dict(enumerate(theirs)), []
+    for shape in ours:
+        place = next((n for n, other in left.items() if tuple(other) == tuple(shape)), None)
+        if place is None:
+            raise ValueError(f"no parameter of shape {tuple(shape)}")
+        del left[place]
+        found.append(place)
+    return found
+
+
+class Specified:
+    """A model of the specification, computed in steps; ``otherwise`` replaces some of them."""
+
+    def __init__(self, kind, weights, dropout=0.0, train=False, **otherwise):
+        self.kind, self.dropout, self.train = kind, dropout, train
+        self.table, *self.flat, self.weight, self.bias = weights
+        self.num_layers, self.hidden_dim = len(self.flat) // 4, self.weight.shape[1]
+        for step, function in otherwise.items():
+            setattr(self, step, MethodType(function, self))
+
+    def __call__(self, x, hidden=None, every=False):
+        """Return (logits, state) for windows x (b, t), as the class that was asked for does."""
+        self.x, self.given, self.every = x, hidden, every  # for steps that are done otherwise
+        outputs, hidden = self.recur(self.read(x), self.begin(hidden))
+        return self.hand_out(self.write(self.choose(outputs, hidden)), hidden)
+
+    def read(self, x):
+        return self.drop(self.embed(x))
+
+    def embed(self, x):
+        return F.embedding(x, self.table)  # (b, t, e)
+
+    def drop(self, values):
+        return F.dropout(values, self.rate(), self.train)
+
+    def rate(self):
+        return self.dropout
+
+    def rate_between(self):
+        return self.dropout
+
+    def begin(self, hidden):
+        return self.start(len(self.x)) if hidden is None else hidden
+
+    def start(self, rows):
+        zeros = torch.zeros(self.num_layers, rows, self.hidden_dim)
+        return (zeros, zeros) if self.kind == "LSTM" else zeros
+
+    def recur(self, inputs, hidden, batch_first=True, layer=None):
+        """Return the outputs of the top layer (b, t, h), and the new state."""
+        shape = (self.num_layers, inputs.shape[not batch_first], self.hidden_dim)
+        if any(state.shape != shape for state in states(hidden)):  # torch's functions do not look
+            raise ValueError(f"a state of another shape than {shape}")
+        outputs, *new = (layer or LAYERS[self.kind])(
+            inputs, hidden, self.flat, True, self.num_layers, self.rate_between(), self.train,
+            False, batch_first,
+        )  # fmt: skip
+        return outputs, tuple(new) if self.kind == "LSTM" else new[0]
+
+    def choose(self, outputs, hidden):
+        return outputs if self.every else outputs[:, -1]  # (b, t, h) or (b, h)
+
+    def write(self, outputs):
+        return self.head(self.drop(outputs))
+
+    def head(self, outputs):
+        return F.linear(outputs, self.weight, self.bias)  # (…, v)
+
+    def hand_out(self, logits, hidden):
+        return logits, hidden
+
+
+# ----- Steps done otherwise -----------------------------------------------------------------------
+
+
+def after(step, function):
+    """Return a step that goes on with a function of what it gives."""
+    return lambda self, *given: function(getattr(Specified, step)(self, *given))
+
+
+def before(step, function):
+    """Return a step that is given a function of what it should be given."""
+    return lambda self, given: getattr(Specified, step)(self, function(given))
+
+
+def in_training(step, does):
+    """Return a step that is done otherwise in training mode only."""
+    return lambda self, *given: (does if self.train else getattr(Specified, step))(self, *given)
+
+
+def each(function):
+    """Return a function of a state that does the same to each of its tensors."""
+
+    def change(hidden):
+        changed = tuple(map(function, states(hidden)))
+        return changed if len(changed) == 2 else changed[0]
+
+    return change
+
+
+def chosen(function):
+    """Return the step ``choose`` with something else in place of the final timestep."""
+    return lambda self, outputs, hidden: outputs if self.every else function(outputs, hidden)
+
+
+def begins_with(make):
+    """Return the step ``begin`` of a model that makes its first state otherwise."""
+    return lambda self, given: each(make)(self.start(len(self.x))) if given is None else given
+
+
+def of_given(function):
+    """Return the step ``begin`` of a model that makes something else of the state it is given."""
+    return lambda self, given: self.start(len(self.x)) if given is None else function(given)
+
+
+def of_new(function):
+    """Return the step ``hand_out`` of a model that makes something else of the new state."""
+    return lambda self, logits, hidden: (logits, function(hidden))
+
+
+def time_first(self, inputs, hidden):
+    if self.given is None:  # the layer begins by itself, for as many rows as it takes it to have
+        hidden = self.start(inputs.shape[1])
+    return Specified.recur(self, inputs, hidden, batch_first=False)
+
+
+def with_relu(self, inputs, hidden):
+    layer = torch.rnn_relu if self.kind == "RNN" else None
+    return Specified.recur(self, inputs, hidden, layer=layer)
+
+
+def always(values):
+    return F.dropout(values, 0.3, True)
+
+
+def backwards(self, outputs, hidden):
+    outputs = outputs.flip(1)
+    return outputs if self.every else outputs[:, -1]
+
+
+
+
+# ----- Known mistakes -----------------------------------------------------------------------------
+
+
+class Mistake(NamedTuple):
+    """The rule it breaks, what the model does, and the steps that it does otherwise."""
+
+    rule: str
+    says: str
+    steps: dict[str, Callable]
+
+
+ACTIVATIONS = {
+    "a softmax over the characters": lambda z: z.softmax(-1),
+    "a log-softmax over the characters": lambda z: z.log_softmax(-1),
+    "a softmax over dimension 1": lambda z: z.softmax(1),
+    "a log-softmax over dimension 1": lambda z: z.log_softmax(1),
+    "a softmax over the batch": lambda z: z.softmax(0),
+    "a ReLU": torch.relu,
+    "a tanh": torch.tanh,
+    "a sigmoid": torch.sigmoid,
+}
+BETWEEN = {
+    "a ReLU": torch.relu,
+    "a tanh": torch.tanh,
+    "a sigmoid": torch.sigmoid,
+    "a softmax": lambda h: h.softmax(-1),
+    "a layer normalisation": lambda h: F.layer_norm(h, h.shape[-1:]),
+    "a normalisation": lambda h: F.normalize(h, dim=-1),
+}
+CHOSEN = {
+    "of the first timestep": lambda outputs, hidden: outputs[:, 0],
+    "of the timestep before the last": lambda outputs, hidden: outputs[:, -2],
+    "of the mean over all timesteps": lambda outputs, hidden: outputs.mean(1),
+    "of the sum over all timesteps": lambda outputs, hidden: outputs.sum(1),
+    "of the maximum over all timesteps": lambda outputs, hidden: outputs.amax(1),
+    "of the lowest layer's state": lambda outputs, hidden: states(hidden)[0][0],
+    "of the cell state c": lambda outputs, hidden: states(hidden)[-1][-1],
+    "of all timesteps": lambda outputs, hidden: outputs,
+}
+PARTS = {
+    "only the top layer's": each(lambda s: s[-1:]),
+    "only the top layer's, without the dimension of the layers": each(lambda s: s[-1]),
+    "only the lowest layer's": each(lambda s: s[0]),
+    "only the first of two tensors, or the lowest layer's": lambda hidden: hidden[0],
+    "only the second of two tensors": lambda hidden: hidden[1],
+    "the pair (c, h) in place of (h, c)": lambda hidden: (hidden[1], hidden[0]),
+    "all, but with the first two dimensions exchanged": each(lambda s: s.transpose(0, 1)),
+}
+RATES = {
+    "0.3, whatever the argument dropout is": lambda rate: 0.3,
+    "0.5, whatever the argument dropout is": lambda rate: 0.5,
+    "1 - dropout": lambda rate: 1 - rate,
+    "half of dropout": lambda rate: rate / 2,
+    "twice dropout": lambda rate: min(1.0, 2 * rate),
+}
+NO_DROP = {"write": Specified.head}
+TIME_FIRST = {"recur": time_first}
+
+# Made on both paths of forward, or on one of them.
+ON_A_PATH = [
+    *(
+        Mistake("raw-logits", f"the logits pass {words}", {"write": after("write", f)})
+        for words, f in ACTIVATIONS.items()
+    ),
+    *(
+        Mistake(
+            "output-layer",
+            f"between the recurrent layer and the output layer stands {words}",
+            {"write": lambda self, h, f=f: self.head(f(self.drop(h)))},
+        )
+        for words, f in BETWEEN.items()
+    ),
+    Mistake("dropout-missing", "no dropout stands before the output layer", NO_DROP),
+    Mistake(
+        "dropout-misplaced",
+        "dropout stands after the output layer, too",
+        {"write": lambda self, h: self.drop(self.head(self.drop(h)))},
+    ),
+    Mistake(
+        "dropout-misplaced",
+        "dropout stands after the output layer in place of before it",
+        {"write": lambda self, h: self.drop(self.head(h))},
+    ),
+    Mistake(
+        "dropout-misplaced",
+        "the outputs of the recurrent layer pass dropout twice",
+        {"write": lambda self, h: self.head(self.drop(self.drop(h)))},
+    ),
+    Mistake(
+        "hidden-ignored",
+        "the state that is passed in is not used",
+        {"begin": of_given(each(torch.zeros_like))},
+    ),
+    Mistake(
+        "hidden-ignored",
+        "the c of the state (h, c) that is passed in is not used",
+        {"begin": of_given(lambda pair: (pair[0], torch.zeros_like(pair[1])))},
+    ),
+    Mistake(
+        "hidden-ignored",
+        "the h of the state (h, c) that is passed in is not used",
+        {"begin": of_given(lambda pair: (torch.zeros_like(pair[0]), pair[1]))},
+    ),
+    Mistake(
+        "hidden-not-returned",
+        "None is returned in place of the new state",
+        {"hand_out": of_new(lambda hidden: None)},
+    ),
+    Mistake(
+        "hidden-not-returned",
+        "zeros are returned in place of the new state",
+        {"hand_out": of_new(each(torch.zeros_like))},
+    ),
+    Mistake(
+        "hidden-not-returned",
+        "the state that was passed in is returned in place of the new one",
+        {"hand_out": lambda self, logits, hidden: (logits, self.given)},
+    ),
+    Mistake(
+        "hidden-not-returned",
+        "the logits are returned alone, without the new state",
+        {"hand_out": lambda self, logits, hidden: logits},
+    ),
+    Mistake(
+        "hidden-not-returned",
+        "the new state is returned before the logits, in place of after them",
+        {"hand_out": lambda self, logits, hidden: (hidden, logits)},
+    ),
+    *(
+        Mistake("hidden-shape", f"of the new state, what is returned is {words}", {"hand_out": f})
+        for words, f in ((words, of_new(f)) for words, f in PARTS.items())
+    ),
+    Mistake(
+        "dropout-misplaced",
+        "the state that is returned has passed dropout",
+        {"hand_out": lambda self, logits, hidden: (logits, each(self.drop)(hidden))},
+    ),
+    Mistake(
+        "dropout-always-on",
+        "dropout before the output layer stays on in evaluation mode",
+        {"write": lambda self, h: self.head(always(h))},
+    ),
+]
+MISTAKES = [
+    Mistake("batch-first", "the recurrent layer takes the batch for time", TIME_FIRST),
+    Mistake(
+        "batch-first",
+        "the recurrent layer takes the batch for time, and so does what follows it",
+        TIME_FIRST | {"choose": chosen(lambda outputs, hidden: outputs[-1])},
+    ),
+    Mistake(
+        "logits-shape",
+        "the outputs of the last window of the batch are taken, in place of the last timestep",
+        {"choose": chosen(lambda outputs, hidden: outputs[-1])},
+    ),
+    *(
+        Mistake("final-timestep", f"the logits are those {words}", {"choose": chosen(f)})
+        for words, f in CHOSEN.items()
+    ),
+    Mistake(
+        "return-sequences",
+        "return_sequences=True gives the final timestep only, as without it",
+        {"choose": lambda self, outputs, hidden: outputs[:, -1]},
+    ),
+    Mistake(
+        "final-timestep",
+        "the two cases are exchanged: return_sequences=True gives the final timestep only",
+        {"choose": lambda self, outputs, hidden: outputs[:, -1] if self.every else outputs},
+    ),
+    Mistake(
+        "bidirectional",
+        "the windows are read from their ends",
+        {"read": before("read", lambda x: x.flip(1)), "choose": backwards},
+    ),
+    Mistake(
+        "bidirectional",
+        "the windows are read from their ends",
+        {"read": before("read", lambda x: x.flip(1))},
+    ),
+    Mistake(
+        "input-ignored",
+        "only the first character of each window is read",
+        {"read": before("read", lambda x: x[:, :1].expand_as(x))},
+    ),
+    Mistake(
+        "input-ignored",
+        "the characters are not read: all of them count as number 0",
+        {"read": before("read", torch.zeros_like)},
+    ),
+    *(
+        Mistake(
+            "embedding-changed",
+            f"between the embedding and the recurrent layer stands {words}",
+            {"embed": after("embed", f)},
+        )
+        for words, f in BETWEEN.items()
+    ),
+    Mistake(
+        "embedding-changed",
+        "the embedding is multiplied by a factor, √hidden_dim",
+        {"embed": lambda self, x: Specified.embed(self, x) * self.hidden_dim**0.5},
+    ),
+    Mistake(
+        "embedding-changed",
+        "the embedding is multiplied by a factor, √embedding_dim",
+        {"embed": after("embed", lambda e: e * e.shape[-1] ** 0.5)},
+    ),
+    Mistake(
+        "layer-type",
+        "the recurrent layer has a ReLU where nn.RNN has a tanh by default",
+        {"recur": with_relu},
+    ),
+    Mistake(
+        "hidden-shape",
+        "the state that is passed in is taken for (c, h) and returned so, where (h, c) belongs",
+        {
+            "begin": of_given(lambda pair: (pair[1], pair[0])),
+            "hand_out": of_new(lambda pair: (pair[1], pair[0])),
+        },
+    ),
+    Mistake(
+        "random-start",
+        "without a state the model begins with ones, where zeros belong",
+        {"begin": begins_with(torch.ones_like)},
+    ),
+    Mistake(
+        "random-start",
+        "without a state the model begins with random numbers, where zeros belong",
+        {"begin": begins_with(torch.randn_like)},
+    ),
+    Mistake(
+        "random-start",
+        "without a state the model begins with random numbers, where zeros belong",
+        {"begin": begins_with(torch.rand_like)},
+    ),
+    Mistake(
+        "random-start",
+        "in training mode the model begins with random numbers, where zeros belong",
+        {"begin": in_training("begin", begins_with(torch.randn_like))},
+    ),
+    Mistake(
+        "mode-dependent",
+        "in training mode the logits pass a softmax",
+        {"write": in_training("write", after("write", ACTIVATIONS["a softmax over the characters"]))},
+    ),
+    Mistake("dropout-missing", "no dropout stands after the embedding", {"read": Specified.embed}),
+    Mistake(
+        "dropout-missing",
+        "no dropout stands between the recurrent layers",
+        {"rate_between": lambda self: 0.0},
+    ),
+    Mistake(
+        "dropout-missing",
+        "dropout stands between the recurrent layers only: it is missing at both other places",
+        {"read": Specified.embed} | NO_DROP,
+    ),
+    Mistake(
+        "dropout-missing",
+        "dropout stands before the output layer only: it is missing at both other places",
+        {"read": Specified.embed, "rate_between": lambda self: 0.0},
+    ),
+    Mistake(
+        "dropout-missing",
+        "dropout stands after the embedding only: it is missing at both other places",
+        {"rate_between": lambda self: 0.0} | NO_DROP,
+    ),
+    Mistake(
+        "dropout-missing",
+        "there is no dropout at all",
+        {"read": Specified.embed, "rate_between": lambda self: 0.0} | NO_DROP,
+    ),
+    Mistake(
+        "dropout-misplaced",
+        "the embedded characters pass dropout twice",
+        {"read": lambda self, x: self.drop(self.drop(self.embed(x)))},
+    ),
+    Mistake(
+        "dropout-misplaced",
+        "the state that is passed in passes dropout",
+        {"begin": lambda self, given: each(self.drop)(Specified.begin(self, given))},
+    ),
+    *(
+        Mistake("dropout-rate", f"the rate of {where} is {words}", {step: after(step, f)})
+        for where, step in (("nn.Dropout", "rate"), ("dropout between layers", "rate_between"))
+        for words, f in RATES.items()
+    ),
+    *(
+        Mistake(
+            "dropout-rate",
+            f"the rate of dropout, at all places, is {words}",
+            {step: after(step, f) for step in ("rate", "rate_between")},
+        )
+        for words, f in RATES.items()
+    ),
+    Mistake(
+        "dropout-always-on",
+        "dropout after the embedding stays on in evaluation mode",
+        {"read": lambda self, x: always(self.embed(x))},
+    ),
+    Mistake(
+        "dropout-always-on",
+        "dropout stays on in evaluation mode",
+        {
+            "read": lambda self, x: always(self.embed(x)),
+            "write": lambda self, h: self.head(always(h)),
+        },
+    ),
+]
+
+
+def known_mistakes():
+    """Yield all known mistakes, in the order in which they are compared."""
+    yield from MISTAKES
+    for mistake in ON_A_PATH:
+        yield mistake
+        yield _on_one_path(mistake, False, "without return_sequences")
+        yield _on_one_path(mistake, True, "with return_sequences=True")
+
+
+def _on_one_path(mistake, every, where):
+    """Return a mistake that is made only with, or only without, return_sequences."""
+
+    def only(step, does):
+        usual = getattr(Specified, step)
+        return lambda self, *given: (does if self.every == every else usual)(self, *given)
+
+    steps = {step: only(step, does) for step, does in mistake.steps.items()}
+    return mistake._replace(says=f"{where}, {mistake.says}", steps=steps)

@@ -1,0 +1,458 @@
+"""The training that TODO 5 asks for, of one model, in steps; and its known mistakes.
+
+As in specified.py: a known mistake is the same training with one step done otherwise, and it only
+names what the comparison has found.
+"""
+
+import math
+from collections.abc import Callable
+from types import MethodType
+from typing import NamedTuple
+
+import torch
+from torch.nn import functional as F
+
+import helpers
+from lab.ask.training import VOCAB, stand_ins
+
+
+class Training:
+    """The training of a stand-in on a task; ``otherwise`` replaces some of its steps."""
+
+    def __init__(self, name, task, **otherwise):
+        self.name, self.task = name, task
+        self.train_X, self.train_y, self.val_X, self.val_y = task.splits()
+        for step, function in otherwise.items():
+            setattr(self, step, MethodType(function, self))
+
+    def __iter__(self):
+        """Yield what happens, in its order: (quantity, epoch from 1 or 0, value)."""
+        self.begin()
+        yield "first weights", 0, self.model.first
+        for self.epoch in range(self.task.epochs):
+            losses = []
+            for X, y in self.batches(*self.shown()):
+                yield "windows", self.epoch + 1, X.tolist()
+                losses.append((self.learn(X, y), len(X)))
+                yield "weights", self.epoch + 1, self.model.weights()
+            total = sum(rows for _, rows in losses)
+            self.train_loss = sum(loss * rows for loss, rows in losses) / total
+            self.val_loss = self.measured(*self.validated())
+            self.note()
+            yield "train_losses", self.epoch + 1, self.listed_train()
+            yield "val_losses", self.epoch + 1, self.listed_val()
+        best_epoch = self.put_back()
+        yield "last weights", 0, self.model.weights()
+        yield "best_epoch", 0, float(best_epoch)
+
+    def begin(self):
+        self.seed()
+        self.model = stand_ins([])[self.name](VOCAB)
+        self.optimizer = self.make_optimizer()
+        self.lowest, self.best_epoch, self.best = math.inf, 0, self.model.weights()
+        self.updates = 0
+
+    def seed(self):
+        torch.manual_seed(helpers.SEED)
+
+    def make_optimizer(self):
+        return torch.optim.Adam(self.learned(), lr=self.rate())
+
+    def learned(self):
+        return list(self.model.parameters())
+
+    def rate(self):
+        return helpers.LEARNING_RATES[self.name]
+
+    def shown(self):
+        return helpers.one_pass(self.train_X, self.train_y, self.epoch)
+
+    def batches(self, X, y):
+        return zip(X.split(32), y.split(32), strict=True)
+
+    def learn(self, X, y):
+        """Make one step of learning from a batch; return its loss."""
+        self.forget()
+        loss = self.loss(*self.predicted(X, y))
+        loss.backward()
+        self.clip()
+        self.optimizer.step()
+        return loss.item()
+
+    def forget(self):
+        self.optimizer.zero_grad()
+
+    def predicted(self, X, y):
+        """Return logits and targets at every timestep: (b * t, v) and (b * t,)."""
+        logits, _ = self.model(X, return_sequences=True)
+        return logits.flatten(0, 1), torch.cat([X[:, 1:], y[:, None]], dim=1).flatten()
+
+    def loss(self, logits, targets):
+        return F.cross_entropy(logits, targets)
+
+    def clip(self):
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), helpers.MAX_GRADIENT_NORM)
+
+    def validated(self):
+        return self.val_X[49::50], self.val_y[49::50]
+
+    @torch.no_grad()
+    def measured(self, X, y):
+        return self.loss(*self.predicted(X, y)).item()
+
+    def note(self):
+        """Note an epoch that has ended by its validation loss."""
+        self.update(self.val_loss)
+
+    def update(self, loss):
+        self.updates += 1
+        if loss < self.lowest:
+            self.lowest, self.best_epoch, self.best = loss, self.updates, self.model.weights()
+
+    def listed_train(self):
+        return self.train_loss
+
+    def listed_val(self):
+        return self.val_loss
+
+    def put_back(self):
+        """Give the model the weights of its best epoch, and return the epoch's number."""
+        flat, start = torch.from_numpy(self.best), 0
+        for parameter in self.model.parameters():
+            part = flat[start : start + parameter.numel()]
+            parameter.data.copy_(part.view_as(parameter))
+            start += parameter.numel()
+        return self.best_epoch
+
+
+# ----- Known mistakes -----------------------------------------------------------------------------
+
+
+class Mistake(NamedTuple):
+    """The rule it breaks, what the function does, and the steps that it does otherwise."""
+
+    rule: str
+    says: str
+    steps: dict[str, Callable]
+
+
+def last_step(self, X, y):
+    return self.model(X)[0], y
+
+
+def with_state(self, X, y):
+    """Predict with the state that the batch before has left, where it has as many rows."""
+    left = getattr(self, "left", None)
+    fits = left is not None and helpers.states(left)[0].shape[1] == len(X)
+    logits, state = self.model(X, left if fits else None, return_sequences=True)
+    detached = tuple(s.detach() for s in helpers.states(state))
+    self.left = detached if len(detached) == 2 else detached[0]
+    return logits.flatten(0, 1), torch.cat([X[:, 1:], y[:, None]], dim=1).flatten()
+
+
+def itself(self, X, y):
+    """Return targets in which each character predicts itself."""
+    return self.model(X, return_sequences=True)[0].flatten(0, 1), X.flatten()
+
+
+def new_best(self):
+    self.lowest, self.updates = math.inf, 0
+    return Training.shown(self)
+
+
+def put_back_now(self):
+    self.update(self.val_loss)
+    self.put_back()
+
+
+def validated_first(self):
+    self.before = self.measured(*self.validated())
+    return Training.shown(self)
+
+
+def noted_before(self):
+    self.val_loss = self.before
+    self.update(self.before)
+
+
+def smaller_rate(self):
+    self.update(self.val_loss)
+    for group in self.optimizer.param_groups:
+        group["lr"] *= 0.9
+
+
+def only_first_epoch(self):
+    if not self.epoch:
+        self.update(self.val_loss)
+
+
+def smoothed(self, logits, targets):
+    return F.cross_entropy(logits, targets, label_smoothing=0.1)
+
+
+def summed(self, logits, targets):
+    return F.cross_entropy(logits, targets, reduction="sum")
+
+
+def not_logarithms(self, logits, targets):
+    return F.nll_loss(logits, targets)
+
+
+def one_pass_of(seed):
+    """Return the step ``shown`` with another seed: a function of the training."""
+    return lambda self: helpers.one_pass(self.train_X, self.train_y, seed(self))
+
+
+def all_windows(self):
+    return self.train_X, self.train_y
+
+
+def first_targets(self):
+    X, _ = Training.shown(self)
+    return X, self.train_y[: len(X)]
+
+
+def last_characters(self):
+    X, _ = Training.shown(self)
+    return X, X[:, -1]
+
+
+@torch.no_grad()
+def measured_at_last_step(self, X, y):
+    return self.loss(self.model(X)[0], y).item()
+
+
+def every_validation_window(self):
+    return self.val_X, self.val_y
+
+
+MISTAKES = [
+    Mistake("seed", "no seed is set", {"seed": lambda self: None}),
+    Mistake("seed", "the seed is not SEED", {"seed": lambda self: torch.manual_seed(0)}),
+    Mistake("seed", "the seed is not SEED", {"seed": lambda self: torch.manual_seed(1)}),
+    Mistake(
+        "optimizer",
+        "the optimizer is given the parameters of the output layer only",
+        {"learned": lambda self: list(self.model.output.parameters())},
+    ),
+    Mistake(
+        "optimizer",
+        "the optimizer is given the parameters of the recurrent layer only",
+        {"learned": lambda self: list(self.model.rnn.parameters())},
+    ),
+    Mistake(
+        "other-windows",
+        "an epoch shows all windows of train_X, which overlap, and not what one_pass chose",
+        {"shown": all_windows},
+    ),
+    *(
+        Mistake(
+            "other-windows",
+            "every epoch shows the same windows in the same order: the given line passes the "
+            "epoch's number to one_pass as its seed",
+            {"shown": one_pass_of(lambda self, seed=seed: seed)},
+        )
+        for seed in (0, 1, helpers.SEED)
+    ),
+    Mistake(
+        "other-windows",
+        "the seed of one_pass is the epoch's number counted from 1; the given line counts from 0",
+        {"shown": one_pass_of(lambda self: self.epoch + 1)},
+    ),
+    Mistake(
+        "other-windows",
+        "only the first batch of an epoch is shown",
+        {"batches": lambda self, X, y: [(X[:32], y[:32])]},
+    ),
+    Mistake(
+        "other-windows",
+        "every epoch trains twice on its windows",
+        {"batches": lambda self, X, y: [*Training.batches(self, X, y)] * 2},
+    ),
+    Mistake(
+        "other-windows",
+        "an epoch is one batch of all its windows",
+        {"batches": lambda self, X, y: [(X, y)]},
+    ),
+    Mistake(
+        "wrong-targets",
+        "the targets are the first of train_y: those of X are in y, which one_pass returned with it",
+        {"shown": first_targets},
+    ),
+    Mistake("wrong-targets", "each character is its own target", {"predicted": itself}),
+    Mistake(
+        "wrong-targets",
+        "the targets are the last characters of the windows, not those that follow them",
+        {"shown": last_characters},
+    ),
+    Mistake(
+        "train-mode",
+        "the loss is that of the final timestep only, where train_epoch takes every timestep",
+        {"predicted": last_step},
+    ),
+    Mistake("update-steps", "the gradients of batches add up", {"forget": lambda self: None}),
+    Mistake(
+        "update-steps",
+        "a batch begins with the hidden state that the batch before has left",
+        {"predicted": with_state},
+    ),
+    Mistake("update-steps", "the gradients are not clipped", {"clip": lambda self: None}),
+    Mistake(
+        "update-steps",
+        "the learning rate changes from epoch to epoch",
+        {"note": smaller_rate},
+    ),
+    Mistake(
+        "other-loss",
+        "the loss has label smoothing: the given line makes nn.CrossEntropyLoss()",
+        {"loss": smoothed},
+    ),
+    Mistake(
+        "other-loss",
+        "the loss is a sum: the given line makes nn.CrossEntropyLoss(), which takes the mean",
+        {"loss": summed},
+    ),
+    Mistake(
+        "other-loss",
+        "the loss is nn.NLLLoss, which expects log-probabilities: the given line makes "
+        "nn.CrossEntropyLoss()",
+        {"loss": not_logarithms},
+    ),
+    Mistake(
+        "validation",
+        "the model is validated on its final timestep only: every_step=True is missing",
+        {"measured": measured_at_last_step},
+    ),
+    Mistake(
+        "validation",
+        "the model is validated on all windows of val_X, which overlap: the given line chooses "
+        "val_X[49::50]",
+        {"validated": every_validation_window},
+    ),
+    Mistake(
+        "validation",
+        "the model is validated on all windows of val_X, which overlap, at their final timesteps",
+        {"validated": every_validation_window, "measured": measured_at_last_step},
+    ),
+    Mistake(
+        "validation",
+        "the model is validated on windows that it was trained on",
+        {"validated": lambda self: Training.shown(self)},
+    ),
+    Mistake(
+        "validation",
+        "the model is validated on windows of train_X",
+        {"validated": lambda self: (self.train_X[49::50], self.train_y[49::50])},
+    ),
+    Mistake(
+        "validation",
+        "the model is validated on all windows of train_X",
+        {"validated": all_windows},
+    ),
+    Mistake(
+        "validation",
+        "the model is validated before the epoch's training, not after it",
+        {"shown": validated_first, "note": noted_before},
+    ),
+    Mistake(
+        "validation",
+        "the training loss stands where the validation loss belongs",
+        {"measured": lambda self, X, y: self.train_loss},
+    ),
+    Mistake(
+        "losses-changed",
+        "the list val_losses holds the training losses",
+        {"listed_val": lambda self: self.train_loss},
+    ),
+    Mistake(
+        "losses-changed",
+        "the list train_losses holds the validation losses",
+        {"listed_train": lambda self: self.val_loss},
+    ),
+    Mistake(
+        "losses-changed",
+        "the lists train_losses and val_losses are exchanged",
+        {"listed_train": lambda self: self.val_loss, "listed_val": lambda self: self.train_loss},
+    ),
+    Mistake(
+        "losses-changed",
+        "the list train_losses holds perplexities, not losses",
+        {"listed_train": lambda self: math.exp(self.train_loss)},
+    ),
+    Mistake(
+        "losses-changed",
+        "the list val_losses holds perplexities, not losses",
+        {"listed_val": lambda self: math.exp(self.val_loss)},
+    ),
+    Mistake(
+        "losses-changed",
+        "the list val_losses holds the lowest loss so far, not each epoch's own",
+        {"listed_val": lambda self: self.lowest},
+    ),
+    Mistake(
+        "best-weights",
+        "no epoch's weights are kept, as best.update does after each epoch: the model ends with those "
+        "from before its training",
+        {"note": lambda self: None},
+    ),
+    Mistake(
+        "best-weights",
+        "best.update is given the training loss",
+        {"note": lambda self: self.update(self.train_loss)},
+    ),
+    Mistake(
+        "best-weights",
+        "best.update is given the validation loss with its sign changed",
+        {"note": lambda self: self.update(-self.val_loss)},
+    ),
+    Mistake(
+        "best-weights",
+        "best.update is given the epoch's number",
+        {"note": lambda self: self.update(self.epoch)},
+    ),
+    Mistake(
+        "best-weights",
+        "best.update is called after the first epoch only",
+        {"note": only_first_epoch},
+    ),
+    Mistake(
+        "best-weights",
+        "best.restore() is called in every epoch, so training goes on from the best weights so far",
+        {"note": put_back_now},
+    ),
+    Mistake(
+        "best-weights",
+        "BestWeights is made anew in each epoch, so that it knows of one epoch only",
+        {"shown": new_best},
+    ),
+    Mistake(
+        "best-weights",
+        "the weights of the best epoch are not put back: the model keeps those of its last epoch",
+        {"put_back": lambda self: self.best_epoch},
+    ),
+    Mistake(
+        "best-weights",
+        "best.restore() is not called: the last epoch takes the place of the best",
+        {"put_back": lambda self: self.task.epochs},
+    ),
+    Mistake(
+        "best-weights",
+        "best_epoch is counted from 0",
+        {"put_back": lambda self: Training.put_back(self) - 1},
+    ),
+    Mistake(
+        "best-weights",
+        "best_epoch is the last epoch, not the best",
+        {"put_back": lambda self: Training.put_back(self) and self.task.epochs},
+    ),
+    Mistake(
+        "best-weights",
+        "best_epoch holds the lowest loss, not the epoch's number",
+        {"put_back": lambda self: Training.put_back(self) and self.lowest},
+    ),
+    Mistake(
+        "best-weights",
+        "best.update is called twice in an epoch, so the epochs are counted twice",
+        {"note": lambda self: (self.update(self.val_loss), self.update(self.val_loss))},
+    ),
+]
