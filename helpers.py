@@ -442,7 +442,7 @@ def _need_windows(X, y, **instances):
             "prepare_sequences returns them."
         )
     if not len(X):
-        raise ValueError("X holds no windows: prepare_sequences makes some from a text.")
+        raise ValueError(f"X has shape {tuple(X.shape)}, so no windows: was it cut twice?")
     if len(X) != len(y):
         raise ValueError(f"{len(X)} windows but {len(y)} targets: take both from the same split.")
 

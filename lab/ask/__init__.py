@@ -12,7 +12,7 @@ import sysconfig
 import threading
 import time
 import traceback
-from numbers import Number
+from numbers import Number, Real
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,7 +36,7 @@ class Raised(NamedTuple):
 
 
 class Other(str):
-    """What a value is, in words, where it is no tensor and no tuple of tensors."""
+    """What a value is, in words, where it is none that is handed over."""
 
 
 class TooSlow(BaseException):
@@ -122,16 +122,12 @@ def within(seconds):
 
 
 def _own_processor_time():
-    """Return a function, for any thread, that gives the seconds which the calling thread has used.
-
-    Where the system has no such clock (macOS, Windows) they are those of the process: PyTorch's
-    threads, which spin while they wait, are held at one meanwhile.
-    """
+    # Return a function, for any thread, that gives the seconds which the calling thread has
+    # used. Where the system has no such clock (macOS, Windows) they are those of the
+    # process: PyTorch's threads, which spin while they wait, are held at one meanwhile.
     if not hasattr(time, "pthread_getcpuclockid"):
         return time.process_time
-    return functools.partial(
-        time.clock_gettime, time.pthread_getcpuclockid(threading.get_ident())
-    )
+    return functools.partial(time.clock_gettime, time.pthread_getcpuclockid(threading.get_ident()))
 
 
 # ----- Values -------------------------------------------------------------------------------------
@@ -146,6 +142,24 @@ def plain(value):
         return value
     if isinstance(value, (tuple, list)):
         return tuple(map(plain, value))
+    return Other(describe(value))
+
+
+def mapping(value, depth=1):
+    """Return a dict, and dicts in it down to a depth, with plain keys and values; words for else."""
+    if not isinstance(value, dict) or not depth:
+        return scalar(value)
+    return {scalar(key): mapping(each, depth - 1) for key, each in value.items()}
+
+
+def scalar(value):
+    """Return a number, a text or a list of these as Python's own; words for all else."""
+    if isinstance(value, list):
+        return list(map(scalar, value[:1000]))
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, Real) and not isinstance(value, (bool, np.bool_)):
+        return int(value) if isinstance(value, (int, np.integer)) else float(value)
     return Other(describe(value))
 
 

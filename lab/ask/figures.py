@@ -5,8 +5,8 @@ import numpy as np
 from matplotlib.legend import Legend
 from matplotlib.patches import Rectangle
 
-from lab.ask import describe
-from lab.ask.outputs import Described, table
+from lab.ask import Other, describe
+from lab.ask.outputs import table
 
 
 def ask(learning_curves, tradeoff_figure, performance_table):
@@ -22,7 +22,7 @@ def ask(learning_curves, tradeoff_figure, performance_table):
 def figure(given):
     """Return {"axes": …, "words": …} of a figure, or what it is in words."""
     if not isinstance(given, matplotlib.figure.Figure):
-        return Described(describe(given))
+        return Other(describe(given))
     given.canvas.draw()  # which puts names at ticks
     words = [text.get_text() for text in given.texts]
     words += [given.get_suptitle()] + _legends(given)
@@ -49,7 +49,7 @@ def _has_data(axes):
 
 
 def _points(line):
-    """Return the finite points of a line: (n, 2)."""
+    # Return the finite points of a line: (n, 2).
     points = np.asarray(line.get_xydata(), dtype=float)
     return points[np.isfinite(points).all(axis=1)]
 
@@ -59,7 +59,7 @@ def _curve(line):
 
 
 def _label(axes, axis):
-    """Return the label of an axis: its own, one that it shares, or that of the whole figure."""
+    # Return the label of an axis: its own, one that it shares, or that of the whole figure.
     shared = getattr(axes, f"get_shared_{axis}_axes")().get_siblings(axes)
     labels = [getattr(a, f"get_{axis}label")() for a in (axes, *shared)]
     figures = {axes.figure, axes.get_figure(root=True)}
@@ -68,7 +68,7 @@ def _label(axes, axis):
 
 
 def _legends(owner):
-    """Return the texts of the legends of a figure or of axes."""
+    # Return the texts of the legends of a figure or of axes.
     legends = [child for child in owner.get_children() if isinstance(child, Legend)]
     return [text.get_text() for legend in legends for text in legend.get_texts()]
 
@@ -79,7 +79,8 @@ def _ticks(axes, axis):
 
 
 def _text(axes, text):
-    """Return a text, and the place in the data that it stands at, or None for another system."""
+    # Return a text, and the place in the data that it stands at, or None for another
+    # system.
     in_data = getattr(text, "xycoords", None) == "data" or (
         not hasattr(text, "xycoords") and text.get_transform() == axes.transData
     )
@@ -91,7 +92,7 @@ def _text(axes, text):
 
 
 def _marks(axes):
-    """Return (places, label) of each point and bar; a bar may be read at two places."""
+    # Return (places, label) of each point and bar; a bar may be read at two places.
     found = []
     for collection in axes.collections:
         offsets = np.ma.filled(np.ma.asarray(collection.get_offsets(), dtype=float), np.nan)

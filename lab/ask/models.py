@@ -14,6 +14,12 @@ from lab.ask import Other, Raised, describe, plain, run
 
 # Sizes that all differ, so that no mix-up can hide.
 SPEC = {"vocab_size": 23, "embedding_dim": 12, "hidden_dim": 20, "num_layers": 3}
+USUAL = {  # settings of PyTorch's layers, as they are by default
+    nn.Embedding: {"padding_idx": None, "max_norm": None, "scale_grad_by_freq": False,
+                   "sparse": False},
+    nn.RNNBase: {"bidirectional": False, "proj_size": 0, "bias": True},
+    nn.RNN: {"nonlinearity": "tanh"},
+}  # fmt: skip
 DEFAULT = {"vocab_size": 11}  # all else as the class has it by default
 
 
@@ -86,8 +92,14 @@ def ask(cls, questions):
     return facts
 
 
+def shapes(cls):
+    """Return the shapes of the parameters of a class, sorted, or None where it does not work."""
+    with contextlib.suppress(Exception):
+        return sorted(tuple(p.shape) for p in cls(**SPEC).parameters())
+
+
 def _number(parameter):
-    """Return the default of an argument if it is a number, else what it is in words."""
+    # Return the default of an argument if it is a number, else what it is in words.
     default = getattr(parameter, "default", None)
     return default if isinstance(default, (int, float)) else describe(default)
 
@@ -98,7 +110,7 @@ def key(spec):
 
 
 def _signature(cls):
-    """Return how a class departs from the arguments that it should take, or None."""
+    # Return how a class departs from the arguments that it should take, or None.
     spec = {"embedding_dim": 1, "hidden_dim": 1, "num_layers": 1, "dropout": 0.0}
     calls = {
         "__init__": (cls, (7,), spec),
@@ -120,7 +132,8 @@ def _signature(cls):
 
 
 def _built(cls, questions):
-    """Return facts on the models of all sizes that are needed, and these models with a seed's weights."""
+    # Return facts on the models of all sizes that are needed, and these models with a
+    # seed's weights.
     facts, models = {}, {}
     for spec in (Question().spec(), DEFAULT, *(q.spec() for q in questions)):
         if (name := key(spec)) not in facts:
@@ -134,12 +147,20 @@ def _built(cls, questions):
 
 
 def _layers(model):
-    """Return what is to be known of a model's layers beside what they compute."""
+    # Return what is to be known of a model's layers beside what they compute.
     modules = list(model.modules())
     return {
+        "names": [name for name, _ in model.named_parameters()],
         "shapes": [tuple(p.shape) for p in model.parameters()],
         "unseen": next((name for m in modules for name in _unregistered(m)), None),
-        "padding": [m.padding_idx for m in modules if isinstance(m, nn.Embedding)],
+        "settings": [
+            (f"nn.{layer.__name__}".replace("Base", ""), setting, getattr(module, setting), usual)
+            for module in modules
+            for layer, settings in USUAL.items()
+            if isinstance(module, layer)
+            for setting, usual in settings.items()
+            if getattr(module, setting) is not usual
+        ],
         "dropouts": [
             type(m).__name__ for m in modules if isinstance(m, nn.modules.dropout._DropoutNd)
         ],
@@ -147,7 +168,7 @@ def _layers(model):
 
 
 def _unregistered(module):
-    """Yield in words the attributes that hold layers in a plain list or dict."""
+    # Yield in words the attributes that hold layers in a plain list or dict.
     for name, value in vars(module).items():
         members = list(value.values()) if isinstance(value, dict) else value
         if not name.startswith("_") and isinstance(members, (list, tuple, set)):
@@ -156,7 +177,8 @@ def _unregistered(module):
 
 
 def _is_empty(model):
-    """Return whether nothing has been filled in: no layers, and a forward that returns nothing."""
+    # Return whether nothing has been filled in: no layers, and a forward that returns
+    # nothing.
     with contextlib.suppress(Exception):
         return not list(model.parameters()) and model(torch.zeros(1, 1).long()) is None
     return False
@@ -180,7 +202,8 @@ def answer(model, q):
 
 @torch.enable_grad()
 def _gradients(model, x, every):
-    """Return the norms of the gradients of all parameters, in their order; 0 without a gradient."""
+    # Return the norms of the gradients of all parameters, in their order; 0 without a
+    # gradient.
     for parameter in model.parameters():
         parameter.grad = None
     logits = model(x, **every)[0]
@@ -191,13 +214,14 @@ def _gradients(model, x, every):
 
 
 def _scatter(model, x, every, times=500):
-    """Return how far dropout scatters logits and states: the mean variance of each."""
+    # Return how far dropout scatters logits and states: the mean variance of each.
     logits, hidden = model(x[:1].repeat(times, 1), **every)  # (n, …, v), (l, n, h)
     return logits.var(dim=0).mean(), helpers.states(hidden)[0].var(dim=1).mean()
 
 
 def _copies(model, q):
-    """Return two answers of copies of a model, under other random numbers: alike without chance."""
+    # Return two answers of copies of a model, under other random numbers: alike without
+    # chance.
     answers = []
     for seed in (1, 2):
         torch.manual_seed(seed)
@@ -250,7 +274,7 @@ class Elsewhere(TorchFunctionMode):
 
 
 def _elsewhere(model):
-    """Return in words what a model on another device makes on the CPU, or None."""
+    # Return in words what a model on another device makes on the CPU, or None.
     with contextlib.suppress(Exception), Elsewhere() as mode:
         model(torch.zeros(2, 3, dtype=torch.long, device=mode.there))
         if mode.mixed:

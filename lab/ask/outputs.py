@@ -1,36 +1,13 @@
 """TODO 4, 6, 7, 9 and 10: what a notebook has measured and written, as plain data."""
 
 import copy
-from numbers import Real
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import nn
 
 import helpers
-from lab.ask import Raised, describe, plain, run
-from lab.ask.training import _metrics
-
-
-def mapping(value, depth=1):
-    """Return a dict, and dicts in it down to a depth, with plain keys and values; words for else."""
-    if not isinstance(value, dict) or not depth:
-        return scalar(value)
-    return {scalar(key): mapping(each, depth - 1) for key, each in value.items()}
-
-
-def scalar(value):
-    """Return a number or a text as Python's own, or a value in words, as Described."""
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, Real) and not isinstance(value, (bool, np.bool_)):
-        return int(value) if float(value).is_integer() and abs(value) < 2**53 else float(value)
-    return Described(describe(value))
-
-
-class Described(str):
-    """What a value is, in words, where it is neither a number nor a text."""
+from lab.ask import Other, Raised, describe, mapping, plain, run, scalar
 
 
 def models(given, windows):
@@ -39,14 +16,14 @@ def models(given, windows):
     Words stand for what is no dict, and for what is no model in it.
     """
     if not isinstance(given, dict):
-        return Described(describe(given))
+        return Other(describe(given))
     return {scalar(name): _model(model, windows) for name, model in given.items()}
 
 
 @torch.no_grad()
 def _model(model, windows):
     if not isinstance(model, nn.Module):
-        return Described(describe(model))
+        return Other(describe(model))
     model = copy.deepcopy(model).cpu().eval()
     windows = windows[:8].cpu() if torch.is_tensor(windows) else None
     output = run("model(X)", model, windows) if windows is not None else None
@@ -73,7 +50,7 @@ def samples(given, prompt, trained, char2idx):
 def table(given):
     """Return a table as {"columns": names, "rows": lists}, by a column Model; words for all else."""
     if not isinstance(given, pd.DataFrame):
-        return Described(describe(given))
+        return Other(describe(given))
     if "Model" in given:
         given = given.reset_index(drop=True)
     else:
@@ -85,9 +62,7 @@ def table(given):
 def performance(given, trained, metrics, test_X, test_y):
     """Return the facts on TODO 7; ``speeds`` are milliseconds of one window, measured now."""
     found = {"table": table(given), "models": models(trained, test_X), "speeds": {}}
-    found["metrics"] = Described(describe(metrics))
-    if isinstance(metrics, dict):
-        found["metrics"] = {scalar(name): _metrics(measured) for name, measured in metrics.items()}
+    found["metrics"] = mapping(metrics, depth=2)
     if isinstance(trained, dict):
         for name, model in trained.items():
             if isinstance(model, nn.Module):
@@ -101,7 +76,7 @@ def performance(given, trained, metrics, test_X, test_y):
 def spans(given):
     """Return the facts on TODO 9: for each name the span, and how it was measured."""
     if not isinstance(given, dict):
-        return Described(describe(given))
+        return Other(describe(given))
     return {scalar(name): _span(span) for name, span in given.items()}
 
 

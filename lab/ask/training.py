@@ -4,8 +4,8 @@ The stand-ins have no dropout, so nothing is left to chance but the seed, and th
 happens to them: the windows that they read, in which mode, and their weights after each step.
 """
 
+import itertools
 import time
-from numbers import Real
 from typing import NamedTuple
 
 import torch
@@ -13,7 +13,7 @@ from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from helpers import MODELS
-from lab.ask import Raised, describe, run
+from lab.ask import Other, Raised, describe, mapping, run, scalar
 
 SEQ_LEN = 8
 BLOCKS = 45  # of 8 characters, in either text: seven in a cycle of six, then one that counts
@@ -23,35 +23,30 @@ KEYS = ("train_losses", "val_losses", "epoch_times", "best_epoch")
 SETTINGS = ("betas", "eps", "weight_decay", "amsgrad", "maximize")
 
 
-class Task(NamedTuple):
-    """Tiny texts to train and validate on, in which every window occurs once.
+def tiny_texts():
+    """Return the indices of two texts in which every window of 8 occurs once, (360,) each.
 
-    They share the cycle, so that the last epoch is the best, or nothing, so that the first one is.
+    That is the training text, and a validation text that shares no symbol with it.
     """
-
-    shares: bool
-    epochs: int
-
-    def texts(self):
-        """Return the indices of both texts, {"train": (360,), "val": (360,)}."""
-        places = torch.arange(SEQ_LEN * BLOCKS)
-        counts, counter = places % SEQ_LEN == SEQ_LEN - 1, 6 + places // SEQ_LEN
-        return {
-            "train": torch.where(counts, counter, places % 6),
-            "val": torch.where(counts, SYMBOLS + counter, places % 6 + SYMBOLS * (not self.shares)),
-        }
-
-    def splits(self):
-        """Return train_X, train_y, val_X, val_y."""
-        texts = self.texts().values()
-        return [p for text in texts for p in (text[:-1].unfold(0, SEQ_LEN, 1), text[SEQ_LEN:])]
+    places = torch.arange(SEQ_LEN * BLOCKS)
+    text = torch.where(places % SEQ_LEN == SEQ_LEN - 1, 6 + places // SEQ_LEN, places % 6)
+    return text, text + SYMBOLS
 
 
-TASKS = (Task(shares=False, epochs=3), Task(shares=True, epochs=2))
+def splits():
+    """Return train_X, train_y, val_X, val_y of the tiny texts."""
+    return [p for t in tiny_texts() for p in (t[:-1].unfold(0, SEQ_LEN, 1), t[SEQ_LEN:])]
+
+
+EPOCHS = (4, 3)  # so many, once each
 
 
 class StandIn(nn.Module):
-    """A small model in place of one of the three; ``kind`` and ``log`` are its subclass's."""
+    """A small model in place of one of the three; ``kind`` and ``log`` are its subclass's.
+
+    In evaluation mode its logits are scaled by a number that depends on its weights: so validation
+    losses go up and down, and which epoch is the best cannot be guessed.
+    """
 
     kind, log = "RNN", []
 
@@ -67,11 +62,17 @@ class StandIn(nn.Module):
     def forward(self, x, hidden=None, return_sequences=False):
         self.events.append(Read(x.tolist(), self.training, return_sequences))
         outputs, hidden = self.rnn(self.embedding(x), hidden)  # (b, t, 12)
-        return self.output(outputs if return_sequences else outputs[:, -1]), hidden
+        logits = self.output(outputs if return_sequences else outputs[:, -1])
+        if not self.training:
+            logits = logits * (1.5 + 1.5 * torch.sin(116 * self.output.bias.sum()))
+        return logits, hidden
 
     def init_hidden(self, rows):
         zeros = torch.zeros(1, rows, 12, device=self.output.weight.device)
         return (zeros, zeros.clone()) if self.kind == "LSTM" else zeros
+
+    def facts(self):
+        return {"kind": self.kind, "spec": self.spec, "first": self.first, "events": self.events}
 
     def weights(self):
         """Return all weights as one vector, a NumPy array."""
@@ -100,12 +101,12 @@ def stand_ins(log):
     return {name: type(f"Char{name}", (StandIn,), {"kind": name, "log": log}) for name in MODELS}
 
 
-def ask(function, tasks=TASKS):
-    """Return what a function did to each task, a list of dicts of plain data."""
-    return [_trained(function, task) for task in tasks]
+def ask(function):
+    """Return what a function did, for each number of EPOCHS: a list of dicts of plain data."""
+    return [_trained(function, epochs) for epochs in EPOCHS]
 
 
-def _trained(function, task):
+def _trained(function, epochs):
     made, kept, optimizers = [], [], []
 
     def moved(optimizer, args, kwargs):
@@ -121,72 +122,47 @@ def _trained(function, task):
 
     hook = register_optimizer_step_post_hook(moved)
     start = time.perf_counter()
-    call = f"train_and_compare_models(classes, …, {VOCAB}, epochs={task.epochs}, keep=keep)"
+    call = f"train_and_compare_models(classes, …, {VOCAB}, epochs={epochs}, keep=keep)"
     classes = stand_ins(made)
     try:
         result = run(
-            call, function, classes, *task.splits(), VOCAB, epochs=task.epochs,
-            keep=lambda *given: kept.append(_kept(*given)),
+            call, function, classes, *splits(), VOCAB, epochs=epochs,
+            keep=lambda name, model, measured: kept.append(
+                (scalar(name), _model(model, made), mapping(measured))
+            ),
         )  # fmt: skip
     finally:
         hook.remove()
-    found = {"seconds": time.perf_counter() - start, "kept": kept, "raised": None}
+    found = {"seconds": time.perf_counter() - start, "raised": None, "kept": kept}
+    found["made"] = [m.facts() for m in made]
     if isinstance(result, Raised):
-        found["raised"], result = result, None
+        return found | {"raised": result}
     pair = type(result) is tuple and len(result) == 2 and all(isinstance(r, dict) for r in result)
     models, metrics = result if pair else ({}, {})
     found["returned"] = "the pair" if pair else describe(result)
-    found["models"] = {str(name): _returned(model, made) for name, model in models.items()}
-    found["metrics"] = {str(name): _metrics(measured) for name, measured in metrics.items()}
-    found["lists"] = _shared_lists(metrics)
-    found["made"] = [_made(model) for model in made]
+    found["models"] = {scalar(name): _model(model, made) for name, model in models.items()}
+    found["metrics"], found["lists"] = mapping(metrics, depth=2), _shared_lists(metrics)
     return found
 
 
-def _kept(name=None, model=None, measured=None, *more):
-    weights = model.weights() if isinstance(model, StandIn) else describe(model)
-    keys = sorted(map(str, measured)) if isinstance(measured, dict) else describe(measured)
-    return str(name), weights, keys
-
-
-def _returned(model, made):
-    """Return the kind, the place among those made and the weights of a model, or what it is."""
+def _model(model, made):
+    # The place of a model among those made, and what is to be known of it; or what it is.
     if not isinstance(model, StandIn):
-        return describe(model)
+        return Other(describe(model))
     place = next((n for n, other in enumerate(made) if other is model), None)
-    return {"kind": model.kind, "place": place, "weights": model.weights()}
-
-
-def _made(model):
-    return {"kind": model.kind, "spec": model.spec, "first": model.first, "events": model.events}
-
-
-def _metrics(measured):
-    """Return what was measured of a model: its lists with plain numbers, or words for all else."""
-    if not isinstance(measured, dict):
-        return describe(measured)
-    return {str(key): _numbers(value) for key, value in measured.items()}
-
-
-def _numbers(value):
-    if isinstance(value, list):
-        return [_number(each) for each in value[:100]]
-    return _number(value)
-
-
-def _number(value):
-    if isinstance(value, Real) and not isinstance(value, bool):
-        return float(value)
-    return describe(value)
+    return model.facts() | {"place": place, "weights": model.weights()}
 
 
 def _shared_lists(metrics):
-    """Return pairs of places (name, key) that hold one and the same list."""
-    seen, shared = {}, []
-    for name, measured in metrics.items():
-        for key, value in measured.items() if isinstance(measured, dict) else ():
-            if isinstance(value, list):
-                if id(value) in seen:
-                    shared.append((seen[id(value)], (str(name), str(key))))
-                seen.setdefault(id(value), (str(name), str(key)))
-    return shared
+    # The keys of lists that are one and the same, whatever model they are of.
+    lists = [
+        (name, key, value)
+        for name, measured in metrics.items()
+        for key, value in (measured.items() if isinstance(measured, dict) else ())
+        if isinstance(value, list)
+    ]
+    return [
+        f"metrics[{one!r}][{a!r}] and metrics[{other!r}][{b!r}]"
+        for (one, a, x), (other, b, y) in itertools.combinations(lists, 2)
+        if x is y
+    ]

@@ -5,7 +5,6 @@ judge this data, beside a reference. They judge behaviour: names of attributes, 
 text are free. The student's models, the global random state and stdout are left alone.
 """
 
-
 from lab.ask import figures as _figures
 from lab.ask import models as _models
 from lab.ask import outputs as _outputs
@@ -32,8 +31,7 @@ def _class(kind, model_class, char_rnn=None):
     asked = models.questions(kind)
     questions = [question for _, question in asked]
     facts = answered(_models.ask, model_class, questions)
-    renamed = answered(_models.ask, char_rnn, questions) if facts.get("empty") else None
-    return models.judge(kind, facts, asked, renamed)
+    return models.judge(kind, facts, asked, answered(_models.shapes, char_rnn))
 
 
 @check

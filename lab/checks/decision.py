@@ -10,9 +10,9 @@ from torch.nn import functional as F
 import helpers
 from helpers import MODELS
 from lab import goal, memory
-from lab.ask.outputs import Described
+from lab.ask import Other
 from lab.checks.outputs import TODO, rows_of, specified
-from lab.checks.rule import Broken, NotAttempted, need_one_per_model, number_of
+from lab.checks.rule import Broken, NotAttempted, need, need_one_per_model, number_of
 
 POSSIBLE = [0] + [2**i for i in range(8)]  # what memory_span can return
 ENOUGH = 0.85  # of the answers of a taught model: those that passed a lag give .93 to 1
@@ -28,18 +28,18 @@ def judge_spans(spans, classes, text, requirements):
         raise NotAttempted
     need_one_per_model("spans-missing", spans, "spans", "a memory span")
     for name, span in spans.items():
-        if isinstance(span["span"], str) or span["span"] not in POSSIBLE:
-            raise Broken(
-                "spans-missing",
-                f"spans[{name!r}] is {span['span']!s}: expected the number that memory_span "
-                f"returns, one of {POSSIBLE}.",
-            )
-        if not span["measured"]:
-            raise Broken(
-                "spans-setting",
-                f"spans[{name!r}] is {span['span']}, a plain number: expected what memory_span "
-                "returned, as it is, which knows how it was measured.",
-            )
+        need(
+            not (isinstance(span["span"], str) or span["span"] not in POSSIBLE),
+            "spans-missing",
+            f"spans[{name!r}] is {span['span']!s}: expected the number that memory_span "
+            f"returns, one of {POSSIBLE}.",
+        )
+        need(
+            span["measured"],
+            "spans-setting",
+            f"spans[{name!r}] is {span['span']}, a plain number: expected what memory_span "
+            "returned, as it is, which knows how it was measured.",
+        )
         _setting(name, span, classes.get(name), requirements)
     task = memory.Recall(text, requirements.load, memory.LONGEST_LAG)
     for name, span in spans.items():
@@ -48,7 +48,7 @@ def judge_spans(spans, classes, text, requirements):
 
 
 def _setting(name, span, model_class, requirements):
-    """Raise Broken for a span that was measured otherwise than asked."""
+    # Raise Broken for a span that was measured otherwise than asked.
     asked = {
         "model": model_class,
         "learning_rate": memory.SPAN_RATES[name],
@@ -59,17 +59,17 @@ def _setting(name, span, model_class, requirements):
         "num_layers": 1,
     }
     for what, wanted in asked.items():
-        if span[what] != wanted:
-            raise Broken(
-                "spans-setting",
-                f"spans[{name!r}] was measured with {what}={span[what]}: expected {wanted}, so that "
-                "the three can be compared with each other and with the requirement.",
-            )
+        need(
+            span[what] == wanted,
+            "spans-setting",
+            f"spans[{name!r}] was measured with {what}={span[what]}: expected {wanted}, so that "
+            "the three can be compared with each other and with the requirement.",
+        )
 
 
 @torch.no_grad()
 def _asked_again(name, span, task):
-    """Raise Broken where the taught weights do not answer as those of a passed lag do."""
+    # Raise Broken where the taught weights do not answer as those of a passed lag do.
     spec = {"vocab_size": task.vocab_size, "embedding_dim": 128, "hidden_dim": 128}
     batches = [task.batch(memory.lag_of(max(1, span["span"]))) for _ in range(8)]
     answers = {}
@@ -87,14 +87,17 @@ def _asked_again(name, span, task):
         accuracy = (logits.argmax(dim=1) == right).float().mean().item()
         answers[which] = accuracy, F.cross_entropy(logits, right).item()
     (_, before), (accuracy, after) = answers["first"], answers["taught"]
-    if span["span"] and accuracy < ENOUGH:
-        raise Broken(
-            "spans-setting",
-            f"asked again over {span['span']} characters, the {name} that was taught answers "
-            f"{accuracy:.0%} right: mend TODO {TODO[name]} first, then measure again.",
-        )
-    if not span["span"] and not after < before:
-        raise Broken("spans-setting", f"the {name} was not taught anything: measure its span again.")
+    need(
+        not (span["span"] and accuracy < ENOUGH),
+        "spans-setting",
+        f"asked again over {span['span']} characters, the {name} that was taught answers "
+        f"{accuracy:.0%} right: mend TODO {TODO[name]} first, then measure again.",
+    )
+    need(
+        not (not span["span"] and not after < before),
+        "spans-setting",
+        f"the {name} was not taught anything: measure its span again.",
+    )
 
 
 # ----- TODO 10: the recommendation ----------------------------------------------------------------
@@ -124,7 +127,7 @@ def _recommended(name):
         return name
     near = [model for model in MODELS if model in str(name).upper()]
     meant = f" Write {near[0]!r}." if len(near) == 1 else " Name one." * bool(near)
-    shown = name if isinstance(name, Described) else repr(name)
+    shown = name if isinstance(name, Other) else repr(name)
     raise Broken(
         "recommendation-unknown",
         f"recommendation is {shown}: expected one of {', '.join(MODELS)}.{meant}",
@@ -138,21 +141,22 @@ def _evidence(evidence):
             "evidence-missing", f"evidence is {shown}: expected a dict of numbers by their names."
         )
     for column, number in evidence.items():
-        if isinstance(number, str) or not math.isfinite(number):
-            raise Broken(
-                "evidence-missing", f"evidence[{column!r}] is {number}: expected a number."
-            )
+        need(
+            not (isinstance(number, str) or not math.isfinite(number)),
+            "evidence-missing",
+            f"evidence[{column!r}] is {number}: expected a number.",
+        )
     return evidence
 
 
 def _table(facts):
-    """Return the performance table as a DataFrame; raises Broken without three models and spans."""
+    # Return the performance table as a DataFrame; raises Broken without three models and
+    # spans.
     for value, name, todo in (
         (facts["table"], "performance_table", 7),
         (facts["spans"], "spans", 9),
     ):
-        if value == "None":
-            raise Broken("models-incomplete", f"{name} is None: fill in TODO {todo} first.")
+        need(value != "None", "models-incomplete", f"{name} is None: fill in TODO {todo} first.")
     columns = ("Parameters", "Test Perplexity", "Inference Speed (ms)")
     rows_of(facts["table"], "models-incomplete", columns)
     need_one_per_model("models-incomplete", facts["spans"], "spans", "a memory span")
@@ -163,7 +167,8 @@ def _table(facts):
 
 
 def _supported(name, met, measured):
-    """Return whether a model meets the requirements; raises Broken if another should be chosen."""
+    # Return whether a model meets the requirements; raises Broken if another should be
+    # chosen.
     meets = met.loc[list(MODELS)].all(axis=1)
     if not meets.any():
         return False
@@ -174,23 +179,22 @@ def _supported(name, met, measured):
             "recommendation-unsupported",
             f"the {name} misses these requirements: {values} (the table above says what is asked).",
         )
-    if name != measured.loc[meets[meets].index, "Parameters"].astype(float).idxmin():
-        raise Broken(
-            "recommendation-unsupported",
-            f"the {name} meets the requirements, but the product manager wants the smallest model "
-            "that does, and a smaller one does too.",
-        )
+    need(
+        name == measured.loc[meets[meets].index, "Parameters"].astype(float).idxmin(),
+        "recommendation-unsupported",
+        f"the {name} meets the requirements, but the product manager wants the smallest model "
+        "that does, and a smaller one does too.",
+    )
     return True
 
 
 def _matches(name, evidence, measured):
     for column, number in evidence.items():
-        if column not in measured:
-            raise Broken(
-                "evidence-mismatch",
-                f"evidence names {column!r}: expected columns of performance_table, or "
-                "'Memory Span'.",
-            )
+        need(
+            column in measured,
+            "evidence-mismatch",
+            f"evidence names {column!r}: expected columns of performance_table, or 'Memory Span'.",
+        )
         value, exact = float(measured.loc[name, column]), column == "Parameters"
         right = number == value if exact else exact or _as_shown(float(number), value)
         if not right and (exact or not helpers.quick()):
@@ -204,7 +208,7 @@ def _matches(name, evidence, measured):
 
 
 def _as_shown(number, value):
-    """Return whether a number is a measured one, or what a table shows of it when rounded."""
+    # Return whether a number is a measured one, or what a table shows of it when rounded.
     if math.isclose(number, value, rel_tol=0.01) or number == float(f"{value:.2g}"):
         return True
     digits = len(f"{number:.10g}".partition(".")[2])
@@ -212,18 +216,18 @@ def _as_shown(number, value):
 
 
 def _both_sides(evidence):
-    if "Memory Span" not in evidence:
-        raise Broken(
-            "evidence-missing",
-            f"evidence has {', '.join(map(repr, evidence))} only: the requirement is one of memory, "
-            "so it needs the 'Memory Span', as the cell asks.",
-        )
+    need(
+        "Memory Span" in evidence,
+        "evidence-missing",
+        f"evidence has {', '.join(map(repr, evidence))} only: the requirement is one of memory, "
+        "so it needs the 'Memory Span', as the cell asks.",
+    )
 
 
 def _paragraph(name, paragraph):
-    """Return a note on a paragraph, or an empty text; raises Broken where there is none."""
-    if isinstance(paragraph, Described) or len(str(paragraph).split()) < 5:
-        shown = paragraph if isinstance(paragraph, Described) else repr(paragraph)
+    # Return a note on a paragraph, or an empty text; raises Broken where there is none.
+    if isinstance(paragraph, Other) or len(str(paragraph).split()) < 5:
+        shown = paragraph if isinstance(paragraph, Other) else repr(paragraph)
         raise Broken(
             "paragraph-missing",
             f"paragraph is {shown}: expected what you would write to the product manager, in a few "
@@ -236,6 +240,8 @@ def _paragraph(name, paragraph):
             f" Note: the paragraph seems to recommend the {chosen[0].upper()}, but recommendation "
             f"is {name!r}."
         )
+    if re.search(r"\{\w+.*?\}", paragraph):
+        return " Note: the paragraph holds {…} in place of a number: is the f before it missing?"
     if not re.search(rf"\b(?:char)?{name}s?\b", paragraph, re.IGNORECASE):
         return f" Note: the paragraph does not name the {name}."
     return ""

@@ -3,16 +3,17 @@
 A mark belongs to a model by both its numbers. What two models share is in doubt for the student.
 """
 
+import math
 import re
 from typing import NamedTuple
 
 import numpy as np
 
 from helpers import MODELS
-from lab.ask.outputs import Described
+from lab.ask import Other
 from lab.checks.decision import QUALITY
 from lab.checks.outputs import NUMBERS, rows_of
-from lab.checks.rule import Broken, NotAttempted
+from lab.checks.rule import Broken, NotAttempted, need
 
 COST = ("Parameters", "Avg Epoch Time (s)", "Inference Speed (ms)")
 WORDS = {  # by which the label of an axis says what it shows
@@ -43,6 +44,7 @@ def judge(facts):
         _shows_data(name, facts[name])
     _of_all_models(facts)
     rows = _rows(facts["table"])
+    _curves(facts["learning_curves"], rows)
     tradeoff = facts["tradeoff_figure"]
     shown = [
         found
@@ -51,6 +53,12 @@ def judge(facts):
         for found in _shown(place, axes, rows)
     ]
     _a_quality_against_a_cost(shown, tradeoff, rows)
+    if missing := [name for name in MODELS if name not in _words(tradeoff)]:
+        raise Broken(
+            "axes-labels",
+            f"tradeoff_figure does not say which point is {' and which is '.join(missing)}: a name "
+            "belongs beside each point, or in a legend.",
+        )
     for axes, marks, what in _groups(shown, tradeoff):
         _names(axes, marks, what)
     for found in shown:
@@ -59,11 +67,16 @@ def judge(facts):
 
 
 def _shows_data(name, figure):
-    if isinstance(figure, Described):
+    if isinstance(figure, Other):
         remedy = "assign it" if figure == "None" else "axes.figure is the figure of axes"
-        raise Broken("figure-empty", f"{name} is {figure}: expected a matplotlib figure ({remedy}).")
-    if not any(axes["data"] for axes in figure["axes"]):
-        raise Broken("figure-empty", f"{name} has no axes that show any data.")
+        raise Broken(
+            "figure-empty", f"{name} is {figure}: expected a matplotlib figure ({remedy})."
+        )
+    need(
+        any(axes["data"] for axes in figure["axes"]),
+        "figure-empty",
+        f"{name} has no axes that show any data.",
+    )
     for axes in figure["axes"]:
         if axes["data"] and axes["unlabelled"]:
             raise Broken(
@@ -74,7 +87,7 @@ def _shows_data(name, figure):
 
 
 def _words(figure):
-    """Return all that is written in a figure beside its axes, in capitals."""
+    # Return all that is written in a figure beside its axes, in capitals.
     words = list(figure["words"])
     for axes in figure["axes"]:
         words += axes["words"] + [text for text, _ in axes["texts"]]
@@ -83,13 +96,13 @@ def _words(figure):
 
 
 def _of_all_models(facts):
-    """Raise Broken for a figure that does not name the three models, or curves without them."""
-    if facts["same"]:
-        raise Broken(
-            "tradeoff-points",
-            "learning_curves and tradeoff_figure are the same figure: expected one of the losses "
-            "and one of its own for the trade-off.",
-        )
+    # Raise Broken for a figure that does not name the three models, or curves without them.
+    need(
+        not facts["same"],
+        "tradeoff-points",
+        "learning_curves and tradeoff_figure are the same figure: expected one of the losses "
+        "and one of its own for the trade-off.",
+    )
     curves = facts["learning_curves"]
     drawn = [curve for axes in curves["axes"] for curve in axes["curves"] if len(curve["points"])]
     labels = " ".join(curve["label"] for curve in drawn).upper() + _words(curves)
@@ -98,13 +111,53 @@ def _of_all_models(facts):
         lacks = f"does not name the curves of {' and '.join(missing)}" if missing else (
             f"has {len(drawn)} curves"
         )  # fmt: skip
-        raise Broken("curves-missing", f"learning_curves {lacks}: expected those of all three models.")
-    if missing := [name for name in MODELS if name not in _words(facts["tradeoff_figure"])]:
         raise Broken(
-            "axes-labels",
-            f"tradeoff_figure does not say which point is {' and which is '.join(missing)}: a name "
-            "belongs beside each point, or in a legend.",
+            "curves-missing", f"learning_curves {lacks}: expected those of all three models."
         )
+
+
+def _curves(figure, rows):
+    # Raise Broken for learning curves that do not end at the table's final losses.
+    losses = [column for column in ("Final Train Loss", "Final Val Loss") if column in rows["RNN"]]
+    drawn = [(axes, curve) for axes in figure["axes"] for curve in axes["curves"]]
+    ends = [(axes, curve["label"], curve["points"][-1][1]) for axes, curve in drawn
+            if len(curve["points"])]  # fmt: skip
+    for column in losses:
+        finals = {name: float(row[column]) for name, row in rows.items()}
+        for name, final in finals.items():
+            need(
+                not (math.isfinite(final) and not any(_ends(end, final) for *_, end in ends)),
+                "curves-missing",
+                f"learning_curves has no curve that ends at the {column} of the {name}, "
+                f"{final:.3f}: expected training and validation losses of all three models.",
+            )
+        for axes, label, end in ends:
+            _curve(axes, _named(label), end, column, finals, losses, rows)
+
+
+def _curve(axes, named, end, column, finals, losses, rows):
+    # Raise Broken for a curve with the name of another model, or in the other loss's panel.
+    own = named and any(_ends(end, float(rows[named][c])) for c in losses)
+    others = [other for other in MODELS if other != named and _ends(end, finals[other])]
+    if named and others and not own:
+        raise Broken(
+            "curves-missing",
+            f"the curve with the name {named} ends at the {column} of the {others[0]}.",
+        )
+    title = f"{axes['words'][0]} {axes['labels']['y']}".lower()
+    said = {c for c in losses if re.search(WORDS[c].replace(" loss", ""), title)}
+    if len(said) == 1 and column not in said and named and _ends(end, finals[named]):
+        if not _ends(end, float(rows[named][said.pop()])):
+            raise Broken(
+                "curves-missing",
+                f"a panel named {axes['words'][0] or axes['labels']['y']!r} shows the {column} of "
+                f"the {named}.",
+            )
+
+
+def _ends(end, final):
+    # Return whether a curve's end is a final loss, or its perplexity.
+    return bool(np.isclose(end, [final, np.exp(min(final, 99))], rtol=1e-3, atol=0).any())
 
 
 def _rows(table):
@@ -119,7 +172,7 @@ def _rows(table):
 
 
 def _shown(place, axes, rows, models=MODELS):
-    """Yield which columns of the table axes show, for these models."""
+    # Yield which columns of the table axes show, for these models.
     for n, axis in enumerate("xy"):
         for column in (*QUALITY, *COST):
             if column in rows["RNN"]:
@@ -129,7 +182,8 @@ def _shown(place, axes, rows, models=MODELS):
 
 
 def _matched(values, marks, n):
-    """Return {model: places of the marks at its value on axis ``n``}, in any unit, if all have."""
+    # Return {model: places of the marks at its value on axis ``n``}, in any unit, if all
+    # have.
     for exponent in range(-6, 7):
         at = {}
         for name, value in values.items():
@@ -148,7 +202,7 @@ def _matched(values, marks, n):
 
 
 def _whole(quality, cost):
-    """Return the marks of each model that stand at both its numbers, if all have one."""
+    # Return the marks of each model that stand at both its numbers, if all have one.
     if quality.axes != cost.axes or quality.axis == cost.axis:
         return None
     both = {name: quality.marks[name] & cost.marks[name] for name in MODELS}
@@ -156,17 +210,19 @@ def _whole(quality, cost):
 
 
 def _pairs(shown):
-    """Yield all pairs of a quality and a cost."""
+    # Yield all pairs of a quality and a cost.
     costs = [found for found in shown if found.column in COST]
     yield from ((q, c) for q in shown if q.column in QUALITY for c in costs)
 
 
 def _groups(shown, figure):
-    """Yield (axes, marks by model, what they show), by both numbers where axes show both."""
+    # Yield (axes, marks by model, what they show), by both numbers where axes show both.
     whole = {}
     for quality, cost in _pairs(shown):
         if marks := _whole(quality, cost):
-            whole.setdefault(quality.axes, []).append((marks, f"{quality.column} and {cost.column}"))
+            whole.setdefault(quality.axes, []).append(
+                (marks, f"{quality.column} and {cost.column}")
+            )
     for place, axes in enumerate(figure["axes"]):
         alone = [(found.marks, found.column) for found in shown if found.axes == place]
         for marks, what in whole.get(place, alone):
@@ -174,7 +230,7 @@ def _groups(shown, figure):
 
 
 def _named(text):
-    """Return the one model that a text names, in any case, or an empty text."""
+    # Return the one model that a text names, in any case, or an empty text.
     named = [name for name in MODELS if name in str(text).upper()]
     return named[0] if len(named) == 1 else ""
 
@@ -191,11 +247,9 @@ def _a_quality_against_a_cost(shown, figure, rows):
     what = f"only {' and '.join(sorted(columns))}" if columns else "no column of the table"
     if columns & set(QUALITY) and columns & set(COST):
         what = "a quality and a cost, but not of the same points"
-    for left_out in MODELS if not columns else ():
-        others = [name for name in MODELS if name != left_out]
-        partly = [f for n, a in enumerate(figure["axes"]) for f in _shown(n, a, rows, others)]
-        if {f.column for f in partly} & set(QUALITY) and {f.column for f in partly} & set(COST):
-            what = f"no point at the numbers of the {left_out}"
+    missing = [name for name in MODELS if not _drawn(name, figure, rows)]
+    if 0 < len(missing) < len(MODELS):
+        what = f"no point at the numbers of the {' and the '.join(missing)}"
     raise Broken(
         "tradeoff-points",
         f"tradeoff_figure shows {what}: expected a point for each model, at a quality "
@@ -204,29 +258,38 @@ def _a_quality_against_a_cost(shown, figure, rows):
     )
 
 
+def _drawn(name, figure, rows):
+    # Return whether a model alone has a mark at a quality and a cost.
+    for place, axes in enumerate(figure["axes"]):
+        columns = {found.column for found in _shown(place, axes, rows, [name])}
+        if columns & set(QUALITY) and columns & set(COST):
+            return True
+    return False
+
+
 def _names_its_marks(axes):
-    """Return whether there are a few marks, and ticks, labels or texts that name the models."""
+    # Return whether there are a few marks, and ticks, labels or texts that name the models.
     names = {_named(text) for axis in "xy" for _, text in axes["ticks"][axis]}
     names |= {_named(text) for text, _ in axes["texts"]} | {_named(t) for _, t in axes["marks"]}
     return len(axes["marks"]) <= 9 and names >= set(MODELS)
 
 
 def _in_sight(axes, found):
-    """Raise Broken for the mark of a model that the limits of its axes hide."""
+    # Raise Broken for the mark of a model that the limits of its axes hide.
     for name in MODELS:
         places = [place for mark in found.marks[name] for place in axes["marks"][mark][0]]
         low, high = sorted(axes["limits"][found.axis])
         n, slack = "xy".index(found.axis), 1e-9 * (high - low)
-        if not any(low - slack <= place[n] <= high + slack for place in places):
-            raise Broken(
-                "tradeoff-hidden",
-                f"the {found.axis} axis of tradeoff_figure ends at {low:.4g} and {high:.4g}, so the "
-                f"point of the {name} is out of sight.",
-            )
+        need(
+            any(low - slack <= place[n] <= high + slack for place in places),
+            "tradeoff-hidden",
+            f"the {found.axis} axis of tradeoff_figure ends at {low:.4g} and {high:.4g}, so the "
+            f"point of the {name} is out of sight.",
+        )
 
 
 def _names(axes, marks, what):
-    """Raise Broken for a name that stands at a mark which is another model's only."""
+    # Raise Broken for a name that stands at a mark which is another model's only.
     for name in MODELS:
         own = _labelled(axes, name)
         own = _written(axes, marks, name) if own is None else own
@@ -241,7 +304,7 @@ def _names(axes, marks, what):
 
 
 def _labelled(axes, name):
-    """Return the marks with this name as their label, else those at its one tick, else None."""
+    # Return the marks with this name as their label, else those at its one tick, else None.
     own = {n for n, (_, label) in enumerate(axes["marks"]) if _named(label) == name}
     if own:
         return own
@@ -257,7 +320,7 @@ def _labelled(axes, name):
 
 
 def _written(axes, marks, name):
-    """Return the marks of the model that each text with this name is nearest to, or None."""
+    # Return the marks of the model that each text with this name is nearest to, or None.
     candidates = sorted(set().union(*marks.values()))
     if any(len(axes["marks"][mark][0]) > 1 for mark in candidates):
         return None  # bars: a name may stand anywhere along them
@@ -266,19 +329,31 @@ def _written(axes, marks, name):
     found = set()
     for text, at in axes["texts"]:
         if at is not None and _named(text) == name:
+            _within_limits(axes, name, at)
             away = np.hypot(*((places - np.array(at)) / scale).T)
             found |= {m for m, d in zip(candidates, away, strict=True) if d <= away.min() + 1e-9}
     return found or None
 
 
+def _within_limits(axes, name, at):
+    for n, axis in enumerate("xy"):
+        low, high = sorted(axes["limits"][axis])
+        need(
+            low - (high - low) <= at[n] <= high + (high - low),
+            "tradeoff-names",
+            f"the name {name} stands far outside of the plot, at {axis}={at[n]:.4g}: do its two "
+            "numbers come in the order of the axes?",
+        )
+
+
 def _label(found, shown, axes):
-    """Raise Broken for an axis that is labelled for another measure than it shows."""
+    # Raise Broken for an axis that is labelled for another measure than it shows.
     same = (other for other in shown if (other.axes, other.axis) == (found.axes, found.axis))
     columns, label = {other.column for other in same}, axes["labels"][found.axis]
     said = {column for column, words in WORDS.items() if re.search(words, label.lower())}
-    if said and not said & columns:
-        raise Broken(
-            "axes-labels",
-            f"the {found.axis} axis of tradeoff_figure is labelled {label!r}, but shows "
-            f"{' or '.join(sorted(columns))}.",
-        )
+    need(
+        not (said and not said & columns),
+        "axes-labels",
+        f"the {found.axis} axis of tradeoff_figure is labelled {label!r}, but shows "
+        f"{' or '.join(sorted(columns))}.",
+    )

@@ -11,11 +11,10 @@ from torch.nn import functional as F
 
 import helpers
 from helpers import MODELS
-from lab.ask import Raised
-from lab.ask.outputs import Described
+from lab.ask import Other, Raised, short
 from lab.ask.training import KEYS
-from lab.checks.rule import Broken, NotAttempted, need_one_per_model
-from lab.checks.specified import Specified, count, places, shapes
+from lab.checks.rule import Broken, NotAttempted, need, need_one_per_model
+from lab.checks.specified import Specified, count, ordered, shapes
 
 NUMBERS = ("Parameters", "Final Train Loss", "Final Val Loss", "Best Epoch", "Test Perplexity")
 NUMBERS += ("Bits per Character", "Avg Epoch Time (s)", "Inference Speed (ms)")
@@ -27,11 +26,7 @@ def specified(kind, weights, **spec):
 
     Raises ValueError for weights that do not fit.
     """
-    weights = [torch.from_numpy(np.array(w)) for w in weights]
-    wanted = shapes(kind, **spec)
-    if len(weights) != len(wanted):
-        raise ValueError("another number of parameters")
-    return Specified(kind, [weights[n] for n in places([w.shape for w in weights], wanted)])
+    return Specified(kind, ordered(kind, [torch.from_numpy(w) for w in weights], **spec))
 
 
 @torch.no_grad()
@@ -42,16 +37,19 @@ def trained_models(models, vocab_size):
 
 
 def _trained(name, model, vocab_size):
-    if isinstance(model, Described):
-        raise Broken("models-incomplete", f"models[{name!r}] is {model}: expected a trained model.")
+    need(
+        not isinstance(model, Other),
+        "models-incomplete",
+        f"models[{name!r}] is {model}: expected a trained model.",
+    )
     seen = sorted(w.shape for w in model["weights"])
     for other in MODELS:
-        if other != name and seen == sorted(shapes(other, vocab_size=vocab_size)):
-            raise Broken(
-                "models-incomplete",
-                f"models[{name!r}] is a {model['class']}, with the parameters of an {other}: "
-                f"expected the trained {name}.",
-            )
+        need(
+            not (other != name and seen == sorted(shapes(other, vocab_size=vocab_size))),
+            "models-incomplete",
+            f"models[{name!r}] is a {model['class']}, with the parameters of an {other}: "
+            f"expected the trained {name}.",
+        )
     number = sum(w.size for w in model["weights"])
     try:
         found = specified(name, model["weights"], vocab_size=vocab_size)
@@ -86,8 +84,11 @@ def judge_samples(facts):
         raise NotAttempted
     need_one_per_model("samples-missing", samples, "samples", "a dict {temperature: text}")
     texts = [text for name, of in samples.items() for text in _texts(name, of, prompt)]
-    if facts["models"] == "None":
-        raise Broken("models-incomplete", "there are no trained models: run the cell that trains.")
+    need(
+        facts["models"] != "None",
+        "models-incomplete",
+        "there are no trained models: run the cell that trains.",
+    )
     models = trained_models(facts["models"], len(facts["char2idx"]))
     writers = {name: (model, facts["models"][name]["class"]) for name, model in models.items()}
     owners = {}
@@ -99,35 +100,37 @@ def judge_samples(facts):
 
 
 def _texts(name, of, prompt):
-    """Return (name, temperature, text) of a model's texts; raises Broken for what is not texts."""
+    # Return (name, temperature, text) of a model's texts; raises Broken for what is not
+    # texts.
     if not isinstance(of, dict) or len(of) < 2:
-        texts = f"a dict with {len(of)} texts" if isinstance(of, dict) else of
+        texts = f"a dict with {len(of)} texts" if isinstance(of, dict) else short(of)
         raise Broken(
             "samples-missing", f"samples[{name!r}] is {texts}: expected texts at two temperatures."
         )
     for temperature, text in of.items():
-        if isinstance(temperature, str) or not temperature > 0:
+        need(
+            not (isinstance(temperature, str) or not temperature > 0),
+            "samples-missing",
+            f"samples[{name!r}] has the key {temperature!r}: expected the temperature, a number "
+            "above 0.",
+        )
+        if not isinstance(text, str) or isinstance(text, Other) or not text:
+            shown = text if isinstance(text, Other) else repr(text)
             raise Broken(
                 "samples-missing",
-                f"samples[{name!r}] has the key {temperature!r}: expected the temperature, a number "
-                "above 0.",
+                f"samples[{name!r}][{temperature!r}] is {shown}: expected a text.",
             )
-        if not isinstance(text, str) or isinstance(text, Described) or not text:
-            shown = text if isinstance(text, Described) else repr(text)
-            raise Broken(
-                "samples-missing", f"samples[{name!r}][{temperature!r}] is {shown}: expected a text."
-            )
-        if not text.startswith(prompt) or text == prompt:
-            raise Broken(
-                "samples-missing",
-                f"samples[{name!r}][{temperature!r}] begins {text[:30]!r}: expected the prompt "
-                f"{prompt!r} and what the model makes of it.",
-            )
+        need(
+            not (not text.startswith(prompt) or text == prompt),
+            "samples-missing",
+            f"samples[{name!r}][{temperature!r}] begins {text[:30]!r}: expected the prompt "
+            f"{prompt!r} and what the model makes of it.",
+        )
     return [(name, temperature, text) for temperature, text in of.items()]
 
 
 def _written(call, name, temperature, text, facts, writers, same_as):
-    """Raise Broken for a text that the model of a name would not write."""
+    # Raise Broken for a text that the model of a name would not write.
     if unknown := set(text) - set(facts["char2idx"]):
         raise Broken(
             "samples-untrained",
@@ -140,34 +143,35 @@ def _written(call, name, temperature, text, facts, writers, same_as):
     }
     if drawn[name]:
         return  # short or cold texts of two models may be the same
-    if same_as:
-        raise Broken(
-            "samples-untrained",
-            f"{call} is the same text as {same_as}: expected a text from each model at each "
-            "temperature.",
-        )
+    need(
+        not same_as,
+        "samples-untrained",
+        f"{call} is the same text as {same_as}: expected a text from each model at each "
+        "temperature.",
+    )
     if other := next((other for other, found in drawn.items() if found), None):
         raise Broken(
             "samples-untrained", f"{call} is the text that the {other} writes, not the {name}."
         )
-    if abs(_surprise(writers[name][0], text, temperature, facts)) > 6:
-        raise Broken(
-            "samples-untrained",
-            f"{call} is not a text that the trained {name} would write at temperature "
-            f"{temperature}: it comes from another model, or another temperature.",
-        )
+    need(
+        not (abs(_surprise(writers[name][0], text, temperature, facts)) > 6),
+        "samples-untrained",
+        f"{call} is not a text that the trained {name} would write at temperature "
+        f"{temperature}: it comes from another model, or another temperature.",
+    )
 
 
 @torch.no_grad()
 def _logits(model, text, facts):
-    """Return the logits from which each character after the prompt was drawn: (n, v)."""
+    # Return the logits from which each character after the prompt was drawn: (n, v).
     x = helpers.encode(text, facts["char2idx"])[None]  # (1, t)
-    logits, _ = model(x[:, :-1], every=True)
+    logits, _ = model(x[:, :-1], return_sequences=True)
     return logits[0, len(facts["prompt"]) - 1 :], x[0, len(facts["prompt"]) :]
 
 
 def _is_drawn(model, class_name, text, temperature, facts):
-    """Return whether generate_text draws this text from a model, by the seed that it chooses."""
+    # Return whether generate_text draws this text from a model, by the seed that it
+    # chooses.
     seed = helpers.sampling_seed(class_name, temperature)
     generator = torch.Generator().manual_seed(seed)
     logits, indices = _logits(model, text, facts)
@@ -180,7 +184,8 @@ def _is_drawn(model, class_name, text, temperature, facts):
 
 
 def _surprise(model, text, temperature, facts):
-    """Return by how many standard deviations a text is less likely than what a model samples."""
+    # Return by how many standard deviations a text is less likely than what a model
+    # samples.
     logits, indices = _logits(model, text, facts)
     logs = (logits.double() / temperature).log_softmax(dim=-1)
     entropies = -(logs.exp() * logs).sum(dim=-1)
@@ -197,19 +202,19 @@ def rows_of(table, rule, columns=NUMBERS):
 
     Raises Broken by this rule for all else.
     """
-    if isinstance(table, Described):
-        raise Broken(
-            rule,
-            f"performance_table is {table}: expected the DataFrame that create_performance_table "
-            "returns.",
-        )
+    need(
+        not isinstance(table, Other),
+        rule,
+        f"performance_table is {table}: expected the DataFrame that create_performance_table "
+        "returns.",
+    )
     names = table["columns"]
-    if set(MODELS) <= set(names):
-        raise Broken(
-            rule,
-            "performance_table has the models as columns: it is the table as "
-            "create_performance_table returns it; show_table turns it for reading only.",
-        )
+    need(
+        not (set(MODELS) <= set(names)),
+        rule,
+        "performance_table has the models as columns: it is the table as "
+        "create_performance_table returns it; show_table turns it for reading only.",
+    )
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise Broken(rule, f"performance_table has the column {twice[0]} twice.")
     if missing := [column for column in ("Model", *columns) if column not in names]:
@@ -227,8 +232,11 @@ def rows_of(table, rule, columns=NUMBERS):
     rows = {row["Model"]: row for row in found if row["Model"] in MODELS}
     for name, row in rows.items():
         for column in columns:
-            if isinstance(row[column], str):
-                raise Broken(rule, f"{column} of the {name} is {row[column]!r}: expected a number.")
+            need(
+                not isinstance(row[column], str),
+                rule,
+                f"{column} of the {name} is {row[column]!r}: expected a number.",
+            )
     return rows
 
 
@@ -260,7 +268,8 @@ def judge_performance(facts, test_X, test_y):
 
 
 def _vocab_size(models):
-    """Return the size of the vocabulary that the first model scores, else that of the RNN's table."""
+    # Return the size of the vocabulary that the first model scores, else that of the RNN's
+    # table.
     sizes = [m["logits"].shape[-1] for m in models.values() if _has_logits(m)]
     return sizes[0] if sizes else 1
 
@@ -270,7 +279,7 @@ def _has_logits(model):
 
 
 def _measured(metrics):
-    """Raise Broken for metrics that lack what the table is made from."""
+    # Raise Broken for metrics that lack what the table is made from.
     need_one_per_model(
         "models-incomplete", metrics, "metrics", "what train_and_compare_models returned"
     )
@@ -284,7 +293,8 @@ def _measured(metrics):
 
 
 def _of_metrics(name, facts):
-    """Return what the columns of a model should hold, as far as its weights and metrics tell."""
+    # Return what the columns of a model should hold, as far as its weights and metrics
+    # tell.
     measured = facts["metrics"][name]
     return {
         "Parameters": sum(w.size for w in facts["models"][name]["weights"]),
@@ -308,7 +318,7 @@ def _need_figure(name, column, seen, value, known):
 
 
 def _time(name, row, usual):
-    """Raise Broken for a time that is not one, or is in another unit."""
+    # Raise Broken for a time that is not one, or is in another unit.
     for column, unit, about in (
         ("Inference Speed (ms)", "milliseconds", usual),
         ("Avg Epoch Time (s)", "seconds", None),
@@ -317,18 +327,23 @@ def _time(name, row, usual):
         if not row[column] > 0 or (known and not about / 50 < row[column] < about * 50):
             here = f", here about {about:.3g}" if known else ""
             raise Broken(
-                "table-stale", f"{column} of the {name} is {row[column]:.3g}: expected {unit}{here}."
+                "table-stale",
+                f"{column} of the {name} is {row[column]:.3g}: expected {unit}{here}.",
             )
 
 
 @torch.no_grad()
 def _perplexity(name, model, test_X, test_y):
-    """Return exp of the mean loss at the final timesteps of all windows, as the table's helper."""
+    # Return exp of the mean loss at the final timesteps of all windows, as the table's
+    # helper.
     X, y = helpers.within_budget(test_X.cpu(), test_y.cpu())
     batches = zip(X.split(500), y.split(500), strict=True)
     total = sum(F.cross_entropy(model(x)[0], t, reduction="sum").item() for x, t in batches)
-    if math.isnan(total):
-        raise Broken("table-stale", f"the trained {name} gives no numbers (NaN): train it again.")
+    need(
+        not math.isnan(total),
+        "table-stale",
+        f"the trained {name} gives no numbers (NaN): train it again.",
+    )
     return math.exp(min(total / len(X), 700))
 
 
@@ -349,9 +364,9 @@ def _need_perplexity(name, row, perplexities):
             f"Test Perplexity of the {name} is {seen:.3f} in the table, but its trained model has "
             f"{expected:.3f} on all of test_X and test_y.{what}",
         )
-    if not math.isclose(row["Bits per Character"], math.log2(expected), abs_tol=0.0051):
-        raise Broken(
-            "table-stale",
-            f"Bits per Character of the {name} is {row['Bits per Character']:.3f} in the table: "
-            f"expected log2 of its Test Perplexity, {math.log2(expected):.3f}.",
-        )
+    need(
+        math.isclose(row["Bits per Character"], math.log2(expected), abs_tol=0.0051),
+        "table-stale",
+        f"Bits per Character of the {name} is {row['Bits per Character']:.3f} in the table: "
+        f"expected log2 of its Test Perplexity, {math.log2(expected):.3f}.",
+    )

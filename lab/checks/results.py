@@ -82,7 +82,7 @@ class CheckResult:
         )
 
     def _ipython_display_(self):
-        """Show the banner, unless the cell that is running has shown it already."""
+        # Show the banner, unless the cell that is running has shown it already.
         count = _execution_count()
         if count is None or count != getattr(self, "_shown_in", None):
             self._show(count)
@@ -99,7 +99,7 @@ class CheckResult:
 
 
 def _execution_count():
-    """Return the number of the notebook cell that is running, or None outside a notebook."""
+    # Return the number of the notebook cell that is running, or None outside a notebook.
     shell = _shell()
     return shell.execution_count if shell else None
 
@@ -229,7 +229,7 @@ def answered(ask, *given):
 
 
 def _notebook_version():
-    """Return the version that the notebook's setup cell carries; ours outside of a notebook."""
+    # Return the version that the notebook's setup cell carries; ours outside of a notebook.
     shell = _shell()
     return VERSION if shell is None else shell.user_ns.get("VERSION")
 
@@ -283,7 +283,7 @@ _watch_the_cells()
 
 @contextlib.contextmanager
 def _nothing_changes():
-    """Keep global state, and what student code prints or warns, inside the check."""
+    # Keep global state, and what student code prints or warns, inside the check.
     python_state, numpy_state = random.getstate(), np.random.get_state()
     threads = torch.get_num_threads()
     try:

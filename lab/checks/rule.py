@@ -98,6 +98,12 @@ class NotAttempted(Exception):
     """Nothing has been filled in yet; the message, if any, says what to do first."""
 
 
+def need(right, rule, message):
+    """Raise Broken, with the rule and what was seen, unless an answer is right."""
+    if not right:
+        raise Broken(rule, message)
+
+
 def number_of(rule, name, value):
     """Return a value that is a number; raises Broken for all else."""
     if isinstance(value, bool) or not isinstance(value, Real):
@@ -115,7 +121,11 @@ def need_one_per_model(rule, values, name, expected):
     for key in values:
         near = [model for model in MODELS if model in str(key).upper()]
         if key not in MODELS and near:
-            raise Broken(rule, f"{name} has the key {short(key)} where {near[0]!r} belongs: {wanted}.")
+            raise Broken(
+                rule, f"{name} has the key {short(key)} where {near[0]!r} belongs: {wanted}."
+            )
+    if values and not set(values) & set(MODELS):
+        raise Broken(rule, f"{name} has the keys {', '.join(map(short, values))}: {wanted}.")
     if missing := [model for model in MODELS if model not in values]:
         raise Broken(rule, f"{name} lacks {' and '.join(missing)}: {wanted}.")
     more = next(key for key in values if key not in MODELS)

@@ -40,36 +40,39 @@ def count(kind, vocab_size):
     return sum(torch.Size(shape).numel() for shape in shapes(kind, vocab_size=vocab_size))
 
 
-def places(theirs, ours):
-    """Return where each of our shapes stands among theirs, in whatever order these are.
+def ordered(kind, weights, **spec):
+    """Return the weights of a class in the order of ``parameters``, in whatever order it has them.
 
-    Raises ValueError where one is missing.
+    Raises ValueError for weights that do not fit.
     """
-    left, found = dict(enumerate(theirs)), []
-    for shape in ours:
-        place = next((n for n, other in left.items() if tuple(other) == tuple(shape)), None)
-        if place is None:
-            raise ValueError(f"no parameter of shape {tuple(shape)}")
-        del left[place]
-        found.append(place)
-    return found
+    left, wanted = list(weights), shapes(kind, **spec)
+    if sorted(tuple(w.shape) for w in left) != sorted(wanted):
+        raise ValueError(f"not the parameters of an {kind}")
+    first = (next(n for n, w in enumerate(left) if w.shape == shape) for shape in wanted)
+    return [left.pop(n) for n in first]
 
 
 class Specified:
-    """A model of the specification, computed in steps; ``otherwise`` replaces some of them."""
+    """A model of the specification, computed in steps; ``otherwise`` replaces some of them.
 
-    def __init__(self, kind, weights, dropout=0.0, train=False, **otherwise):
-        self.kind, self.dropout, self.train = kind, dropout, train
+    ``weights`` are those of ``parameters``, in its order. It can be asked as a student's model is.
+    """
+
+    def __init__(self, kind, weights, dropout=0.0, **otherwise):
+        self.kind, self.dropout, self.training = kind, dropout, False
         self.table, *self.flat, self.weight, self.bias = weights
         self.num_layers, self.hidden_dim = len(self.flat) // 4, self.weight.shape[1]
         for step, function in otherwise.items():
             setattr(self, step, MethodType(function, self))
 
-    def __call__(self, x, hidden=None, every=False):
+    def __call__(self, x, hidden=None, return_sequences=False):
         """Return (logits, state) for windows x (b, t), as the class that was asked for does."""
-        self.x, self.given, self.every = x, hidden, every  # for steps that are done otherwise
+        self.x, self.given, self.every = x, hidden, return_sequences  # for other steps
         outputs, hidden = self.recur(self.read(x), self.begin(hidden))
         return self.hand_out(self.write(self.choose(outputs, hidden)), hidden)
+
+    def train(self, mode):
+        self.training = mode
 
     def read(self, x):
         return self.drop(self.embed(x))
@@ -78,7 +81,7 @@ class Specified:
         return F.embedding(x, self.table)  # (b, t, e)
 
     def drop(self, values):
-        return F.dropout(values, self.rate(), self.train)
+        return F.dropout(values, self.rate(), self.training)
 
     def rate(self):
         return self.dropout
@@ -87,19 +90,19 @@ class Specified:
         return self.dropout
 
     def begin(self, hidden):
-        return self.start(len(self.x)) if hidden is None else hidden
+        return self.init_hidden(len(self.x)) if hidden is None else hidden
 
-    def start(self, rows):
+    def init_hidden(self, rows):
         zeros = torch.zeros(self.num_layers, rows, self.hidden_dim)
         return (zeros, zeros) if self.kind == "LSTM" else zeros
 
-    def recur(self, inputs, hidden, batch_first=True, layer=None):
+    def recur(self, inputs, hidden, batch_first=True):
         """Return the outputs of the top layer (b, t, h), and the new state."""
         shape = (self.num_layers, inputs.shape[not batch_first], self.hidden_dim)
         if any(state.shape != shape for state in states(hidden)):  # torch's functions do not look
             raise ValueError(f"a state of another shape than {shape}")
-        outputs, *new = (layer or LAYERS[self.kind])(
-            inputs, hidden, self.flat, True, self.num_layers, self.rate_between(), self.train,
+        outputs, *new = LAYERS[self.kind](
+            inputs, hidden, self.flat, True, self.num_layers, self.rate_between(), self.training,
             False, batch_first,
         )  # fmt: skip
         return outputs, tuple(new) if self.kind == "LSTM" else new[0]
@@ -132,7 +135,7 @@ def before(step, function):
 
 def in_training(step, does):
     """Return a step that is done otherwise in training mode only."""
-    return lambda self, *given: (does if self.train else getattr(Specified, step))(self, *given)
+    return lambda self, *given: (does if self.training else getattr(Specified, step))(self, *given)
 
 
 def each(function):
@@ -152,12 +155,12 @@ def chosen(function):
 
 def begins_with(make):
     """Return the step ``begin`` of a model that makes its first state otherwise."""
-    return lambda self, given: each(make)(self.start(len(self.x))) if given is None else given
+    return lambda self, given: each(make)(self.init_hidden(len(self.x))) if given is None else given
 
 
 def of_given(function):
     """Return the step ``begin`` of a model that makes something else of the state it is given."""
-    return lambda self, given: self.start(len(self.x)) if given is None else function(given)
+    return lambda self, given: self.init_hidden(len(self.x)) if given is None else function(given)
 
 
 def of_new(function):
@@ -167,13 +170,22 @@ def of_new(function):
 
 def time_first(self, inputs, hidden):
     if self.given is None:  # the layer begins by itself, for as many rows as it takes it to have
-        hidden = self.start(inputs.shape[1])
+        hidden = self.init_hidden(inputs.shape[1])
     return Specified.recur(self, inputs, hidden, batch_first=False)
 
 
-def with_relu(self, inputs, hidden):
-    layer = torch.rnn_relu if self.kind == "RNN" else None
-    return Specified.recur(self, inputs, hidden, layer=layer)
+def viewed(back):
+    """Return the step ``recur`` of a layer that takes time first, fed by view in place of transpose.
+
+    ``back`` gives the batch its place again.
+    """
+
+    def recur(self, inputs, hidden):
+        b, t, e = inputs.shape
+        outputs, hidden = Specified.recur(self, inputs.view(t, b, e), hidden, batch_first=False)
+        return back(outputs), hidden
+
+    return recur
 
 
 def always(values):
@@ -183,8 +195,6 @@ def always(values):
 def backwards(self, outputs, hidden):
     outputs = outputs.flip(1)
     return outputs if self.every else outputs[:, -1]
-
-
 
 
 # ----- Known mistakes -----------------------------------------------------------------------------
@@ -343,6 +353,15 @@ MISTAKES = [
         {"choose": chosen(lambda outputs, hidden: outputs[-1])},
     ),
     *(
+        Mistake(
+            "batch-first",
+            "batch and time are exchanged by a view, which mixes the windows: "
+            "transpose exchanges two dimensions",
+            {"recur": viewed(back)},
+        )
+        for back in (lambda h: h.transpose(0, 1), lambda h: h.view(h.shape[1], h.shape[0], -1))
+    ),
+    *(
         Mistake("final-timestep", f"the logits are those {words}", {"choose": chosen(f)})
         for words, f in CHOSEN.items()
     ),
@@ -395,11 +414,6 @@ MISTAKES = [
         {"embed": after("embed", lambda e: e * e.shape[-1] ** 0.5)},
     ),
     Mistake(
-        "layer-type",
-        "the recurrent layer has a ReLU where nn.RNN has a tanh by default",
-        {"recur": with_relu},
-    ),
-    Mistake(
         "hidden-shape",
         "the state that is passed in is taken for (c, h) and returned so, where (h, c) belongs",
         {
@@ -430,7 +444,11 @@ MISTAKES = [
     Mistake(
         "mode-dependent",
         "in training mode the logits pass a softmax",
-        {"write": in_training("write", after("write", ACTIVATIONS["a softmax over the characters"]))},
+        {
+            "write": in_training(
+                "write", after("write", ACTIVATIONS["a softmax over the characters"])
+            )
+        },
     ),
     Mistake("dropout-missing", "no dropout stands after the embedding", {"read": Specified.embed}),
     Mistake(
@@ -507,7 +525,7 @@ def known_mistakes():
 
 
 def _on_one_path(mistake, every, where):
-    """Return a mistake that is made only with, or only without, return_sequences."""
+    # Return a mistake that is made only with, or only without, return_sequences.
 
     def only(step, does):
         usual = getattr(Specified, step)

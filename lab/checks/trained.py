@@ -13,15 +13,16 @@ import torch
 from torch.nn import functional as F
 
 import helpers
-from lab.ask.training import VOCAB, stand_ins
+from lab.ask.training import VOCAB, splits, stand_ins
 
 
 class Training:
-    """The training of a stand-in on a task; ``otherwise`` replaces some of its steps."""
+    """The training of a stand-in on the tiny texts; ``otherwise`` replaces some of its steps."""
 
-    def __init__(self, name, task, **otherwise):
-        self.name, self.task = name, task
-        self.train_X, self.train_y, self.val_X, self.val_y = task.splits()
+    def __init__(self, name, epochs, **otherwise):
+        self.name, self.epochs = name, epochs
+        train_X, train_y, val_X, val_y = splits()
+        self.train, self.val = (train_X, train_y), (val_X, val_y)
         for step, function in otherwise.items():
             setattr(self, step, MethodType(function, self))
 
@@ -29,7 +30,7 @@ class Training:
         """Yield what happens, in its order: (quantity, epoch from 1 or 0, value)."""
         self.begin()
         yield "first weights", 0, self.model.first
-        for self.epoch in range(self.task.epochs):
+        for self.epoch in range(self.epochs):
             losses = []
             for X, y in self.batches(*self.shown()):
                 yield "windows", self.epoch + 1, X.tolist()
@@ -65,7 +66,7 @@ class Training:
         return helpers.LEARNING_RATES[self.name]
 
     def shown(self):
-        return helpers.one_pass(self.train_X, self.train_y, self.epoch)
+        return helpers.one_pass(*self.train, self.epoch)
 
     def batches(self, X, y):
         return zip(X.split(32), y.split(32), strict=True)
@@ -94,11 +95,17 @@ class Training:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), helpers.MAX_GRADIENT_NORM)
 
     def validated(self):
-        return self.val_X[49::50], self.val_y[49::50]
+        return [part[49::50] for part in self.val]
 
     @torch.no_grad()
     def measured(self, X, y):
-        return self.loss(*self.predicted(X, y)).item()
+        self.model.eval()
+        loss = self.loss(*self.scored(X, y)).item()
+        self.model.train()
+        return loss
+
+    def scored(self, X, y):
+        return self.predicted(X, y)
 
     def note(self):
         """Note an epoch that has ended by its validation loss."""
@@ -136,8 +143,9 @@ class Mistake(NamedTuple):
     steps: dict[str, Callable]
 
 
-def last_step(self, X, y):
-    return self.model(X)[0], y
+def paired(self, targets):
+    X, _ = Training.shown(self)
+    return X, targets(X)
 
 
 def with_state(self, X, y):
@@ -145,14 +153,9 @@ def with_state(self, X, y):
     left = getattr(self, "left", None)
     fits = left is not None and helpers.states(left)[0].shape[1] == len(X)
     logits, state = self.model(X, left if fits else None, return_sequences=True)
-    detached = tuple(s.detach() for s in helpers.states(state))
-    self.left = detached if len(detached) == 2 else detached[0]
-    return logits.flatten(0, 1), torch.cat([X[:, 1:], y[:, None]], dim=1).flatten()
-
-
-def itself(self, X, y):
-    """Return targets in which each character predicts itself."""
-    return self.model(X, return_sequences=True)[0].flatten(0, 1), X.flatten()
+    self.left = tuple(s.detach() for s in helpers.states(state))
+    self.left = self.left if len(self.left) == 2 else self.left[0]
+    return logits.flatten(0, 1), Training.predicted(self, X, y)[1]
 
 
 def new_best(self):
@@ -181,51 +184,6 @@ def smaller_rate(self):
         group["lr"] *= 0.9
 
 
-def only_first_epoch(self):
-    if not self.epoch:
-        self.update(self.val_loss)
-
-
-def smoothed(self, logits, targets):
-    return F.cross_entropy(logits, targets, label_smoothing=0.1)
-
-
-def summed(self, logits, targets):
-    return F.cross_entropy(logits, targets, reduction="sum")
-
-
-def not_logarithms(self, logits, targets):
-    return F.nll_loss(logits, targets)
-
-
-def one_pass_of(seed):
-    """Return the step ``shown`` with another seed: a function of the training."""
-    return lambda self: helpers.one_pass(self.train_X, self.train_y, seed(self))
-
-
-def all_windows(self):
-    return self.train_X, self.train_y
-
-
-def first_targets(self):
-    X, _ = Training.shown(self)
-    return X, self.train_y[: len(X)]
-
-
-def last_characters(self):
-    X, _ = Training.shown(self)
-    return X, X[:, -1]
-
-
-@torch.no_grad()
-def measured_at_last_step(self, X, y):
-    return self.loss(self.model(X)[0], y).item()
-
-
-def every_validation_window(self):
-    return self.val_X, self.val_y
-
-
 MISTAKES = [
     Mistake("seed", "no seed is set", {"seed": lambda self: None}),
     Mistake("seed", "the seed is not SEED", {"seed": lambda self: torch.manual_seed(0)}),
@@ -243,21 +201,21 @@ MISTAKES = [
     Mistake(
         "other-windows",
         "an epoch shows all windows of train_X, which overlap, and not what one_pass chose",
-        {"shown": all_windows},
+        {"shown": lambda self: self.train},
     ),
     *(
         Mistake(
             "other-windows",
             "every epoch shows the same windows in the same order: the given line passes the "
             "epoch's number to one_pass as its seed",
-            {"shown": one_pass_of(lambda self, seed=seed: seed)},
+            {"shown": lambda self, seed=seed: helpers.one_pass(*self.train, seed)},
         )
         for seed in (0, 1, helpers.SEED)
     ),
     Mistake(
         "other-windows",
         "the seed of one_pass is the epoch's number counted from 1; the given line counts from 0",
-        {"shown": one_pass_of(lambda self: self.epoch + 1)},
+        {"shown": lambda self: helpers.one_pass(*self.train, self.epoch + 1)},
     ),
     Mistake(
         "other-windows",
@@ -277,18 +235,22 @@ MISTAKES = [
     Mistake(
         "wrong-targets",
         "the targets are the first of train_y: those of X are in y, which one_pass returned with it",
-        {"shown": first_targets},
+        {"shown": lambda self: paired(self, lambda X: self.train[1][: len(X)])},
     ),
-    Mistake("wrong-targets", "each character is its own target", {"predicted": itself}),
+    Mistake(
+        "wrong-targets",
+        "each character is its own target",
+        {"predicted": lambda self, X, y: (Training.predicted(self, X, y)[0], X.flatten())},
+    ),
     Mistake(
         "wrong-targets",
         "the targets are the last characters of the windows, not those that follow them",
-        {"shown": last_characters},
+        {"shown": lambda self: paired(self, lambda X: X[:, -1])},
     ),
     Mistake(
         "train-mode",
         "the loss is that of the final timestep only, where train_epoch takes every timestep",
-        {"predicted": last_step},
+        {"predicted": lambda self, X, y: (self.model(X)[0], y)},
     ),
     Mistake("update-steps", "the gradients of batches add up", {"forget": lambda self: None}),
     Mistake(
@@ -305,34 +267,34 @@ MISTAKES = [
     Mistake(
         "other-loss",
         "the loss has label smoothing: the given line makes nn.CrossEntropyLoss()",
-        {"loss": smoothed},
+        {"loss": lambda self, z, y: F.cross_entropy(z, y, label_smoothing=0.1)},
     ),
     Mistake(
         "other-loss",
         "the loss is a sum: the given line makes nn.CrossEntropyLoss(), which takes the mean",
-        {"loss": summed},
+        {"loss": lambda self, z, y: F.cross_entropy(z, y, reduction="sum")},
     ),
     Mistake(
         "other-loss",
         "the loss is nn.NLLLoss, which expects log-probabilities: the given line makes "
         "nn.CrossEntropyLoss()",
-        {"loss": not_logarithms},
+        {"loss": lambda self, z, y: F.nll_loss(z, y)},
     ),
     Mistake(
         "validation",
         "the model is validated on its final timestep only: every_step=True is missing",
-        {"measured": measured_at_last_step},
+        {"scored": lambda self, X, y: (self.model(X)[0], y)},
     ),
     Mistake(
         "validation",
         "the model is validated on all windows of val_X, which overlap: the given line chooses "
         "val_X[49::50]",
-        {"validated": every_validation_window},
+        {"validated": lambda self: self.val},
     ),
     Mistake(
         "validation",
         "the model is validated on all windows of val_X, which overlap, at their final timesteps",
-        {"validated": every_validation_window, "measured": measured_at_last_step},
+        {"validated": lambda self: self.val, "scored": lambda self, X, y: (self.model(X)[0], y)},
     ),
     Mistake(
         "validation",
@@ -342,12 +304,12 @@ MISTAKES = [
     Mistake(
         "validation",
         "the model is validated on windows of train_X",
-        {"validated": lambda self: (self.train_X[49::50], self.train_y[49::50])},
+        {"validated": lambda self: [part[49::50] for part in self.train]},
     ),
     Mistake(
         "validation",
         "the model is validated on all windows of train_X",
-        {"validated": all_windows},
+        {"validated": lambda self: self.train},
     ),
     Mistake(
         "validation",
@@ -413,7 +375,7 @@ MISTAKES = [
     Mistake(
         "best-weights",
         "best.update is called after the first epoch only",
-        {"note": only_first_epoch},
+        {"note": lambda self: self.epoch or self.update(self.val_loss)},
     ),
     Mistake(
         "best-weights",
@@ -433,7 +395,7 @@ MISTAKES = [
     Mistake(
         "best-weights",
         "best.restore() is not called: the last epoch takes the place of the best",
-        {"put_back": lambda self: self.task.epochs},
+        {"put_back": lambda self: self.epochs},
     ),
     Mistake(
         "best-weights",
@@ -443,7 +405,7 @@ MISTAKES = [
     Mistake(
         "best-weights",
         "best_epoch is the last epoch, not the best",
-        {"put_back": lambda self: Training.put_back(self) and self.task.epochs},
+        {"put_back": lambda self: Training.put_back(self) and self.epochs},
     ),
     Mistake(
         "best-weights",
