@@ -596,9 +596,13 @@ def generate_text(model, prompt, char2idx, idx2char, length=200, temperature=0.8
     x = encode(prompt, char2idx)[None].to(device)  # (1, len(prompt))
     hidden, text = None, prompt
     # oneDNN serves an LSTM of whole windows; for one character at a time it takes twice as long.
-    with torch.backends.mkldnn.flags(enabled=False):
+    # (None leaves the other settings as they are: setting them warns where there is no Intel GPU.)
+    without = torch.backends.mkldnn.flags(False, None, None, None)
+    with without:
         for _ in range(length):
             logits, hidden = call_model(model, x, hidden=hidden)  # (1, vocab_size)
+            if logits.isnan().any():
+                raise ValueError(f"{type(model).__name__} gives no numbers: its training diverged.")
             index = sample(logits[0], temperature, generator)  # (1,)
             text += idx2char[int(index)]
             x = index[None].to(device)  # (1, 1)
@@ -613,8 +617,6 @@ def sampling_seed(class_name, temperature):
 def sample(logits, temperature, generator):
     """Return the index of a character drawn by its logits (v,), a tensor (1,)."""
     probabilities = torch.softmax(logits.float().cpu() / temperature, dim=0)
-    if probabilities.isnan().any():
-        raise ValueError("the model gives no numbers: its training diverged.")
     return torch.multinomial(probabilities, 1, generator=generator)
 
 

@@ -22,8 +22,8 @@ BUNDLE = ROOT / "exported" / "exercise.zip"
 # What the exercise needs beside the notebook, by folder: a stray file is not handed out.
 SUPPLIES = {
     ".": "helpers.py requirements.txt LICENSE",
-    "lab": "__init__.py exercise.py goal.py last_step.py memory.py ngram.py progress.py recurrences.py"
-    " series.py study.py takeaways.py trained.py",
+    "lab": "__init__.py exercise.py goal.py last_step.py memory.py ngram.py progress.py"
+    " recurrences.py series.py study.py takeaways.py trained.py",
     "lab/ask": "__init__.py figures.py models.py outputs.py training.py",
     "lab/checks": "__init__.py decision.py figures.py hints.toml models.py outputs.py results.py"
     " rule.py specified.py trained.py training.py",

@@ -41,6 +41,9 @@ class Setting(NamedTuple):
     num_layers: int
 
 
+measured = []  # all spans of this session, the last one last
+
+
 class Span(int):
     """A memory span in characters, a whole number that knows how it was measured.
 
@@ -71,15 +74,11 @@ def memory_span(
 ):
     """Return the longest lag, in characters, over which a model class can be taught to remember.
 
-    It is a Span, a whole number that remembers how it was measured. The model reads ``load``
-    symbols drawn from 8, then a lag of real text, then a query "which was the j-th?", and answers
-    on the final timestep (chance: 1 in 8). Training starts at lag 1. Each time the accuracy over
-    the last 20 batches of 64 passes 0.95, the lag doubles, up to ``longest_lag``; lags are drawn
-    from the upper half of their range. A lag that is not passed within ``batches`` (2,000 unless
-    given) ends the measurement; 0 means that not even lag 1 was learned. Every batch is new, so the
-    accuracy is one on unseen data. Raises ValueError for a text no longer than the longest lag,
-    TypeError for a model in place of its class. A delayed-recall task in the line of Hochreiter and
-    Schmidhuber, "Long Short-Term Memory" (1997).
+    It is a Span, a whole number that remembers how it was measured. The model is trained on Recall.
+    Training starts at lag 1. Each time the accuracy over the last 20 batches of 64 passes 0.95, the
+    lag doubles, up to ``longest_lag``. A lag that is not passed within ``batches`` (2,000 unless
+    given) ends the measurement; 0 means that not even lag 1 was learned. Raises ValueError for a
+    text no longer than the longest lag, TypeError for a model in place of its class.
     """
     if isinstance(model_class, nn.Module):
         name = type(model_class).__name__
@@ -101,7 +100,8 @@ def memory_span(
         span, taught = level, _weights(model)
         print(f" {span}", end="", flush=True)
     print(f" characters ({time.perf_counter() - start:.0f} s)", flush=True)
-    return Span(span, setting, first, taught or _weights(model))
+    measured.append(Span(span, setting, first, taught or _weights(model)))
+    return measured[-1]
 
 
 def _weights(model):
@@ -110,6 +110,11 @@ def _weights(model):
 
 class Recall:
     """The task of memory_span: symbols, a lag of real text, and which of the symbols is asked for.
+
+    A model reads ``load`` symbols drawn from 8, then a lag of real text, then a query "which was
+    the j-th?", and answers on the final timestep (chance: 1 in 8). Lags are drawn from the upper
+    half of their range. Every batch is new, so an accuracy is one on unseen data. A delayed-recall
+    task in the line of Hochreiter and Schmidhuber, "Long Short-Term Memory" (1997).
 
     A vocabulary of its own holds the text's characters, the 8 symbols and the queries, in this
     order. Raises ValueError for a text no longer than the longest lag.

@@ -58,7 +58,7 @@ def test_what_is_left_over_is_found():
 
 
 def run(source, seconds=20, megabytes=500, **how):
-    return sandbox.run([("cell", source, None, None)], seconds, megabytes, **how)
+    return sandbox.run([("cell", source, None)], seconds, megabytes, **how)
 
 
 def test_cells_are_run_and_reported():
@@ -351,7 +351,7 @@ def test_what_a_notebook_says_to_its_screen_keyboard_or_system_does_nothing():
         "%pip install torch", "%conda install torch", "lines = !ls", "name = input('Your name?')",
         "%%time\nx = 1", "%%not_a_magic\ny = 1", "assert x + y == 2", "exit()", "quit()", "%debug",
     )  # fmt: skip
-    cells = [(source, source, None, None) for source in harmless]
+    cells = [(source, source, None) for source in harmless]
     facts, ended, *_ = sandbox.run(cells, 20, 500)
     assert [fact for fact in facts if "error" in fact] == [] and ended is None
     assert [fact["cell"] for fact in facts[:-1]] == list(harmless)

@@ -3,9 +3,11 @@
 import json
 import zipfile
 
+import nbformat
 import pytest
 
 from course.grade import handed_in
+from lab.exercise import VERSION
 
 TEXT = json.dumps({"cells": [], "é": "ü"}, ensure_ascii=False)
 
@@ -93,3 +95,23 @@ def test_nobody_is_lost_and_nothing_counts_twice(tmp_path):
 def test_a_single_notebook_is_a_submission(tmp_path):
     (tmp_path / "a.ipynb").write_text(TEXT, encoding="utf-8")
     assert handed_in.find(tmp_path / "a.ipynb") == {"a": tmp_path / "a.ipynb"}
+
+
+@pytest.mark.parametrize(
+    ("version", "source", "said"),
+    [
+        (VERSION, "", None),
+        (None, f'VERSION = "{VERSION}"  # of this exercise', None),
+        ("0.9", f'VERSION = "{VERSION}"', "it is of version 0.9: a checkout of that version"),
+        (None, 'import torch\nVERSION = "3.1"', "it is of version 3.1: a checkout"),
+        (None, "import torch", "it is of version 1, which carries no number"),
+    ],
+)
+def test_a_notebook_of_another_version_is_known_by_its_metadata_or_its_setup(version, source, said):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    if version:
+        notebook.metadata["rnn-lstm-gru"] = {"version": version}
+    found = handed_in.other_version(notebook)
+    assert found == said or (
+        said and found.startswith(said) and f"this one is of {VERSION}" in found
+    )

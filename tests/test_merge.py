@@ -30,7 +30,7 @@ def test_only_answers_and_added_cells_are_the_students():
     assert cells[ids.index("char-rnn") + 1][:3] == ("a cell of your own", "mine = 1", None)
     assert all(sources[i] == source for i, source, _ in ours if i not in answers)
     assert "nn.RNN(" in sources["char-rnn"]
-    assert {check for *_, check, _ in cells} - {None} == set(checks.POINTS)
+    assert {check for *_, check in cells} - {None} == set(checks.POINTS)
 
 
 def test_a_notebook_whose_cells_lost_their_ids_is_understood():
@@ -72,7 +72,7 @@ LAYOUTS = {
 def order_of(cells):
     """Return the place of each name's last definition, and of each check."""
     places = {n: p for p, (_, source, *_) in enumerate(cells) for n in merge.defined(source)}
-    return places, {check: place for place, (*_, check, _) in enumerate(cells) if check}
+    return places, {check: place for place, (*_, check) in enumerate(cells) if check}
 
 
 @pytest.mark.parametrize("name", LAYOUTS)

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from torch import nn
 
 import helpers
-from lab import checks, goal
-from tests.answers import todo_8_figures, todo_10_recommendation
+from lab import checks, goal, memory
+from tests.answers import todo_8_figures, todo_9_spans, todo_10_recommendation
 from tests.answers.todo_9_spans import SPANS
 
 PROMPT = "the "
@@ -77,8 +77,16 @@ ODD = {
 
 
 @pytest.fixture(scope="module")
-def usual(namespace):
+def usual(namespace, sample):
     """What each check is handed by the notebook, by its name."""
+    made = namespace["MODEL_CLASSES"].items()
+    spans = {
+        name: todo_9_spans.again(
+            memory.memory_span(cls, sample[0][:5_000], memory.SPAN_RATES[name], batches=20),
+            batches=2_000,
+        )
+        for name, cls in made
+    }
     text = "the quick brown fox jumps over the lazy dog. " * 20
     chars, char2idx, idx2char = helpers.build_vocabulary(text)
     X, y = helpers.prepare_sequences(text, char2idx, seq_len=20)[4:]
@@ -101,11 +109,11 @@ def usual(namespace):
         "char_lstm": (classes["LSTM"], classes["RNN"]),
         "char_gru": (classes["GRU"], classes["RNN"]),
         "parameters": (counts, len(chars)),
-        "training": (namespace["train_and_compare_models"], classes),
+        "training": (namespace["train_and_compare_models"],),
         "samples": (samples, PROMPT, models, char2idx),
         "performance": (table, models, metrics, X[:50], y[:50]),
         "figures": (todo_8_figures.curves(), todo_8_figures.plotted(), MEASURED),
-        "long_context": (SPANS,),
+        "long_context": (spans, classes, sample[0][:5_000], ASKED),
         "recommendation": ("GRU", evidence, paragraph, MEASURED, SPANS, ASKED),
     }
 

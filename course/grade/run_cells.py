@@ -3,10 +3,10 @@
     python run_cells.py CELLS    in a folder with the helpers, the checks and the data
 
 CELLS is a JSON list of [id, source, the check that the cell runs or null]. That file and this one
-are deleted before the first cell runs. To stdout goes a JSON object per line, behind the token that stdin begins with, without which a line is not
-ours: each cell as it begins, the error that it ended in, what its check found; last how many
-processes are left. What the cells themselves print goes nowhere. This process runs a student's
-code: it may end at any line, and the lines so far count.
+are deleted before the first cell runs. To stdout goes a JSON object per line, behind the token that
+stdin begins with, without which a line is not ours: each cell as it begins, the error that it ended
+in, what its check found; last how many processes are left. What the cells themselves print goes
+nowhere. This process runs a student's code: it may end at any line, and the lines so far count.
 """
 
 import builtins

@@ -1,4 +1,4 @@
-"""What student code answers when it is asked, as plain data: numbers, texts, arrays, what was raised.
+"""What student code answers, as plain data: numbers, texts, arrays, what was raised where.
 
 Nothing here judges, and nothing here imports what does (lab/checks/): when submissions are graded,
 this half runs beside a student's code and the other half does not.
@@ -146,7 +146,7 @@ def plain(value):
 
 
 def mapping(value, depth=1):
-    """Return a dict, and dicts in it down to a depth, with plain keys and values; words for else."""
+    """Return a dict, and dicts in it down to a depth, with plain keys and values, else words."""
     if not isinstance(value, dict) or not depth:
         return scalar(value)
     return {scalar(key): mapping(each, depth - 1) for key, each in value.items()}

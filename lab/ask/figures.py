@@ -5,6 +5,7 @@ import numpy as np
 from matplotlib.legend import Legend
 from matplotlib.patches import Rectangle
 
+from helpers import MODELS
 from lab.ask import Other, describe
 from lab.ask.outputs import table
 
@@ -98,7 +99,9 @@ def _marks(axes):
         offsets = np.ma.filled(np.ma.asarray(collection.get_offsets(), dtype=float), np.nan)
         found += [([tuple(place)], str(collection.get_label())) for place in offsets.tolist()]
     for line in axes.lines:
-        found += [([tuple(p)], str(line.get_label())) for p in _points(line).tolist()]
+        label, points = str(line.get_label()), _points(line).tolist()
+        of_one = sum(name in label.upper() for name in MODELS) == 1
+        found += [([tuple(p)], label) for p in points if not (of_one and len(points) > 1)]
     labels = {id(bar): c.get_label() for c in axes.containers for bar in getattr(c, "patches", ())}
     for bar in axes.patches:
         if isinstance(bar, Rectangle):
@@ -106,4 +109,6 @@ def _marks(axes):
             ends = [(x + width / 2, y + height), (x + width, y + height / 2)]
             own, shared = str(bar.get_label()), str(labels.get(id(bar), ""))
             found.append((ends, shared if own.startswith("_") else own))
-    return found
+    owners = (axes.get_figure(root=True), *axes.get_figure(root=True).axes)
+    told = any(map(_legends, owners))  # without a legend nobody reads the labels
+    return [(places, label if told else "") for places, label in found]

@@ -51,9 +51,9 @@ class Question(NamedTuple):
         shape = (len(self.x), len(self.x[0]))
         words = [f"x of shape {shape}", "hidden" * bool(self.state)]
         words += ["return_sequences=True" * self.every]
-        mode = f" in training mode, with dropout={self.dropout}," * self.train
-        layers = f" with num_layers={self.num_layers}," * (self.num_layers != SPEC["num_layers"])
-        return f"model({', '.join(filter(None, words))}){mode or layers}"
+        more = f" in training mode with dropout={self.dropout}" * self.train
+        more += f" with num_layers={self.num_layers}" * (self.num_layers != SPEC["num_layers"])
+        return f"model({', '.join(filter(None, words))}){more}"
 
 
 def weights(shapes, seed):
@@ -65,7 +65,8 @@ def weights(shapes, seed):
 def fill(parameters, seed):
     """Give parameters the numbers of a seed, in their order, whatever they began with."""
     parameters = list(parameters)
-    for parameter, numbers in zip(parameters, weights([p.shape for p in parameters], seed)):
+    drawn = weights([p.shape for p in parameters], seed)
+    for parameter, numbers in zip(parameters, drawn, strict=True):
         parameter.data.copy_(numbers)
 
 
@@ -154,7 +155,7 @@ def _layers(model):
         "shapes": [tuple(p.shape) for p in model.parameters()],
         "unseen": next((name for m in modules for name in _unregistered(m)), None),
         "settings": [
-            (f"nn.{layer.__name__}".replace("Base", ""), setting, getattr(module, setting), usual)
+            (f"nn.{type(module).__name__}", setting, getattr(module, setting), usual)
             for module in modules
             for layer, settings in USUAL.items()
             if isinstance(module, layer)
@@ -171,9 +172,9 @@ def _unregistered(module):
     # Yield in words the attributes that hold layers in a plain list or dict.
     for name, value in vars(module).items():
         members = list(value.values()) if isinstance(value, dict) else value
-        if not name.startswith("_") and isinstance(members, (list, tuple, set)):
-            if any(isinstance(member, nn.Module) for member in members):
-                yield f"self.{name} is a {type(value).__name__}"
+        several = isinstance(members, (list, tuple, set)) and not name.startswith("_")
+        if several and any(isinstance(member, nn.Module) for member in members):
+            yield f"self.{name} is a {type(value).__name__}"
 
 
 def _is_empty(model):

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 import helpers
+from lab import memory
 from lab.ask import Other, Raised, describe, mapping, plain, run, scalar
 
 
@@ -48,7 +49,7 @@ def samples(given, prompt, trained, char2idx):
 
 
 def table(given):
-    """Return a table as {"columns": names, "rows": lists}, by a column Model; words for all else."""
+    """Return a table as {"columns": names, "rows": lists}, by a column Model, or words."""
     if not isinstance(given, pd.DataFrame):
         return Other(describe(given))
     if "Model" in given:
@@ -73,18 +74,24 @@ def performance(given, trained, metrics, test_X, test_y):
     return found
 
 
-def spans(given):
-    """Return the facts on TODO 9: for each name the span, and how it was measured."""
+def spans(given, classes):
+    """Return the facts on TODO 9: for each name the span, and how it was measured.
+
+    A plain number counts as the span that was measured last of the class of its name, if equal.
+    """
     if not isinstance(given, dict):
         return Other(describe(given))
-    return {scalar(name): _span(span) for name, span in given.items()}
+    return {scalar(name): _span(span, classes.get(name)) for name, span in given.items()}
 
 
-def _span(span):
-    found = {"span": scalar(span), "measured": hasattr(span, "setting")}
-    if found["measured"]:
-        found |= span.setting._asdict() | {"first": span.first, "taught": span.taught}
-    return found
+def _span(span, model_class):
+    if not hasattr(span, "setting"):
+        of_class = (s for s in reversed(memory.measured) if s.setting.model == model_class)
+        span = next((s for s in of_class if scalar(span) == s), span)
+    if not hasattr(span, "setting"):
+        return {"span": scalar(span), "measured": False}
+    known = {"span": scalar(span), "measured": True} | span.setting._asdict()
+    return known | {"first": span.first, "taught": span.taught}
 
 
 def decision(recommendation, evidence, paragraph, measured, spans):
@@ -92,7 +99,7 @@ def decision(recommendation, evidence, paragraph, measured, spans):
     return {
         "name": scalar(recommendation),
         "evidence": mapping(evidence),
-        "paragraph": scalar(paragraph),
+        "paragraph": paragraph if isinstance(paragraph, str) else Other(describe(paragraph)),
         "table": table(measured),
         "spans": mapping(spans),
     }

@@ -24,7 +24,7 @@ from lab.checks.results import (
     summary,
     title,
 )
-from lab.checks.rule import RULES, NotAttempted
+from lab.checks.rule import RULES, Broken, NotAttempted
 
 
 def _class(kind, model_class, char_rnn=None):
@@ -93,7 +93,8 @@ def figures(learning_curves, tradeoff_figure, performance_table):
 def long_context(spans, MODEL_CLASSES, text, requirements):
     """Return the CheckResult of TODO 9: one memory span for each model, measured as asked."""
     names = {name: getattr(cls, "__name__", None) for name, cls in MODEL_CLASSES.items()}
-    return decision.judge_spans(answered(_outputs.spans, spans), names, text, requirements)
+    facts = answered(_outputs.spans, spans, names)
+    return decision.judge_spans(facts, names, text, requirements)
 
 
 @check

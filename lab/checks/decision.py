@@ -37,8 +37,8 @@ def judge_spans(spans, classes, text, requirements):
         need(
             span["measured"],
             "spans-setting",
-            f"spans[{name!r}] is {span['span']}, a plain number: expected what memory_span "
-            "returned, as it is, which knows how it was measured.",
+            f"spans[{name!r}] is {span['span']}, a number that memory_span has not measured for "
+            f"Char{name}: expected what it returns for that class.",
         )
         _setting(name, span, classes.get(name), requirements)
     task = memory.Recall(text, requirements.load, memory.LONGEST_LAG)
@@ -94,7 +94,7 @@ def _asked_again(name, span, task):
         f"{accuracy:.0%} right: mend TODO {TODO[name]} first, then measure again.",
     )
     need(
-        not (not span["span"] and not after < before),
+        not (not span["span"] and not after < 0.9 * before),
         "spans-setting",
         f"the {name} was not taught anything: measure its span again.",
     )
@@ -202,8 +202,7 @@ def _matches(name, evidence, measured):
             whose = f" That is the {others[0]}'s." if others else ""
             raise Broken(
                 "evidence-mismatch",
-                f"evidence[{column!r}] is {number:,.7g}, but the {name} has {value:,.7g} "
-                f"there.{whose}",
+                f"evidence[{column!r}] is {number:,.7g}, but the {name}'s is {value:,.7g}.{whose}",
             )
 
 

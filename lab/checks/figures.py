@@ -147,12 +147,12 @@ def _curve(axes, named, end, column, finals, losses, rows):
     title = f"{axes['words'][0]} {axes['labels']['y']}".lower()
     said = {c for c in losses if re.search(WORDS[c].replace(" loss", ""), title)}
     if len(said) == 1 and column not in said and named and _ends(end, finals[named]):
-        if not _ends(end, float(rows[named][said.pop()])):
-            raise Broken(
-                "curves-missing",
-                f"a panel named {axes['words'][0] or axes['labels']['y']!r} shows the {column} of "
-                f"the {named}.",
-            )
+        need(
+            _ends(end, float(rows[named][said.pop()])),
+            "curves-missing",
+            f"a panel named {axes['words'][0] or axes['labels']['y']!r} shows the {column} of the "
+            f"{named}.",
+        )
 
 
 def _ends(end, final):

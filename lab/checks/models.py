@@ -30,7 +30,7 @@ TRIED = (
 SAID = {  # what PyTorch says: the rule that is broken then, and where it comes from
     "does not match weight dtype": (
         "raised",
-        "The recurrent layer was given x, the indices of characters, where the embedded ones belong.",
+        "The recurrent layer was given x, the indices, where the embedded characters belong.",
     ),
     "index out of range in self": (
         "raised",
@@ -114,10 +114,8 @@ def _the_class(kind, facts, renamed):
     need(
         not same,
         "class-name",
-        (
-            f"CharRNN now has nn.{kind}: the class in this cell is named CharRNN and has replaced that "
-            f"of TODO 1. Name it Char{kind}, run the cell again, then that of TODO 1."
-        ),
+        f"CharRNN now has nn.{kind}: the class in this cell is named CharRNN and has replaced "
+        f"that of TODO 1. Name it Char{kind}, run the cell again, then that of TODO 1.",
     )
     if facts["empty"]:
         raise NotAttempted
@@ -153,6 +151,11 @@ def _sizes(kind, seen, spec):
             "layer-size",
             f"{call} is built as with {argument}={value}: it should follow {where}.",
         )
+    _other_parameters(call, kind, seen, full)
+
+
+def _other_parameters(call, kind, seen, full):
+    # One of several layers has another size, or there are more layers, or fewer.
     extra, missing = list(seen), []
     for layer, shape, arguments in parameters(kind, **full):
         if shape in extra:
@@ -210,12 +213,12 @@ def _agree(q, a, b):
 def _compare(kind, facts, asked):
     # The first question that a class answers otherwise, by its mistake's name if it has one.
     built, answers = facts["built"], facts["answers"]
-    for place, ((rule, q), seen) in enumerate(zip(asked, answers, strict=True)):
-        wanted = reference(kind, built, q)
-        if not _agree(q, seen, wanted):
-            break
-    else:
+    wanted = (reference(kind, built, q) for _, q in asked)
+    triples = zip(asked, answers, wanted, strict=True)
+    other = ((n, *t) for n, t in enumerate(triples) if not _agree(t[0][1], *t[1:]))
+    if not (first := next(other, None)):
         return
+    place, (rule, q), seen, wanted = first
     if isinstance(seen, Raised) or q.part == "start":
         _start(kind, facts, asked)
     as_usual = describe(seen) == describe(wanted)
@@ -335,10 +338,8 @@ def _beside(facts):
     need(
         not facts["elsewhere"],
         "init-hidden-device",
-        (
-            f"{facts['elsewhere']} makes a tensor on the CPU in a model on another device: it should "
-            "ask one of the model's parameters for its device."
-        ),
+        f"{facts['elsewhere']} makes a tensor on the CPU in a model on another device: it "
+        "should ask one of the model's parameters for its device.",
     )
 
 
@@ -347,7 +348,7 @@ def _beside(facts):
 
 def judge_counts(parameter_counts, vocab_size):
     """Return the message for three right counts; raises Broken or NotAttempted."""
-    if parameter_counts is None:
+    if parameter_counts == "None":
         raise NotAttempted
     need_one_per_model("counts-wrong", parameter_counts, "parameter_counts", "a number")
     for name, seen in parameter_counts.items():

@@ -31,7 +31,7 @@ def specified(kind, weights, **spec):
 
 @torch.no_grad()
 def trained_models(models, vocab_size):
-    """Return the specified models that have the weights of trained ones, by name; or raise Broken."""
+    """Return specified models with the weights of trained ones, by name; or raise Broken."""
     need_one_per_model("models-incomplete", models, "models", "a trained model")
     return {name: _trained(name, model, vocab_size) for name, model in models.items()}
 
@@ -57,8 +57,8 @@ def _trained(name, model, vocab_size):
         raise Broken(
             "models-incomplete",
             f"models[{name!r}] has {number:,} parameters: expected the {count(name, vocab_size):,} "
-            f"of Char{name}(vocab_size). Is the class right (TODO {TODO[name]}), and was it trained "
-            "with its default sizes?",
+            f"of Char{name}(vocab_size). Is the class right (TODO {TODO[name]}), and does it have "
+            "its default sizes?",
         ) from None
     if isinstance(model["windows"], np.ndarray):
         logits, _ = found(torch.from_numpy(model["windows"]))
@@ -312,8 +312,8 @@ def _need_figure(name, column, seen, value, known):
         whose = f" That is the {others[0]}'s." if others else ""
         raise Broken(
             "table-stale",
-            f"{column} of the {name} is {seen:.6g} in the table, but {value:.6g} for the models and "
-            f"metrics at hand.{whose}",
+            f"{column} of the {name} is {seen:.6g} in the table, but {value:.6g} for the models "
+            f"and metrics at hand.{whose}",
         )
 
 

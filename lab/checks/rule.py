@@ -49,7 +49,7 @@ RULES = {  # id -> what is wrong
     "wrong-class": "a name holds a model of another class",
     "many-models": "the model that was trained under a name is not the one that is returned",
     "model-sizes": "a model was not made as its class makes it by default",
-    "metrics-lists": "metrics lacks one of its entries, or one is not a list with a number per epoch",
+    "metrics-lists": "metrics lacks an entry, or one is not a list with a number for each epoch",
     "seed": "a model does not begin with the weights that SEED gives it",
     "learning-rate": "a model was not trained at its own learning rate",
     "optimizer": "a model was not trained, whole, by one Adam as it is by default",

@@ -175,7 +175,7 @@ def time_first(self, inputs, hidden):
 
 
 def viewed(back):
-    """Return the step ``recur`` of a layer that takes time first, fed by view in place of transpose.
+    """Return the step ``recur`` of a layer that takes time first, fed by view, not transpose.
 
     ``back`` gives the batch its place again.
     """
@@ -240,8 +240,8 @@ PARTS = {
     "only the top layer's": each(lambda s: s[-1:]),
     "only the top layer's, without the dimension of the layers": each(lambda s: s[-1]),
     "only the lowest layer's": each(lambda s: s[0]),
-    "only the first of two tensors, or the lowest layer's": lambda hidden: hidden[0],
-    "only the second of two tensors": lambda hidden: hidden[1],
+    "only h of the pair (h, c)": lambda hidden: hidden[0] if isinstance(hidden, tuple) else hidden,
+    "only c of the pair (h, c)": lambda hidden: hidden[-1] if isinstance(hidden, tuple) else hidden,
     "the pair (c, h) in place of (h, c)": lambda hidden: (hidden[1], hidden[0]),
     "all, but with the first two dimensions exchanged": each(lambda s: s.transpose(0, 1)),
 }

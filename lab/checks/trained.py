@@ -4,6 +4,8 @@ As in specified.py: a known mistake is the same training with one step done othe
 names what the comparison has found.
 """
 
+import functools
+import itertools
 import math
 from collections.abc import Callable
 from types import MethodType
@@ -30,7 +32,8 @@ class Training:
         """Yield what happens, in its order: (quantity, epoch from 1 or 0, value)."""
         self.begin()
         yield "first weights", 0, self.model.first
-        for self.epoch in range(self.epochs):
+        for epoch in range(self.epochs):
+            self.epoch = epoch
             losses = []
             for X, y in self.batches(*self.shown()):
                 yield "windows", self.epoch + 1, X.tolist()
@@ -130,6 +133,28 @@ class Training:
             parameter.data.copy_(part.view_as(parameter))
             start += parameter.numel()
         return self.best_epoch
+
+
+class Trace:
+    """What a training yields, computed as far as somebody has asked and then kept."""
+
+    def __init__(self, training):
+        self.rest, self.known = iter(training), []
+
+    def __iter__(self):
+        for place in itertools.count():
+            if place == len(self.known):
+                self.known += itertools.islice(self.rest, 1)
+            if place == len(self.known):
+                return
+            yield self.known[place]
+
+
+@functools.cache
+def trace(name, epochs, mistake=None):
+    """Return the Trace of the training of a name, with the mistake of this place in MISTAKES."""
+    steps = {} if mistake is None else MISTAKES[mistake].steps
+    return Trace(Training(name, epochs, **steps))
 
 
 # ----- Known mistakes -----------------------------------------------------------------------------
@@ -234,7 +259,7 @@ MISTAKES = [
     ),
     Mistake(
         "wrong-targets",
-        "the targets are the first of train_y: those of X are in y, which one_pass returned with it",
+        "the targets are the first of train_y, and not y, which one_pass returned with X",
         {"shown": lambda self: paired(self, lambda X: self.train[1][: len(X)])},
     ),
     Mistake(
@@ -353,8 +378,8 @@ MISTAKES = [
     ),
     Mistake(
         "best-weights",
-        "no epoch's weights are kept, as best.update does after each epoch: the model ends with those "
-        "from before its training",
+        "no epoch's weights are kept, as best.update does after each epoch: the model ends with "
+        "those from before its training",
         {"note": lambda self: None},
     ),
     Mistake(
@@ -389,7 +414,8 @@ MISTAKES = [
     ),
     Mistake(
         "best-weights",
-        "the weights of the best epoch are not put back: the model keeps those of its last epoch",
+        "the weights of the best epoch are not put back: the model keeps those of its last epoch "
+        "(state_dict() alone, for example, is not a copy)",
         {"put_back": lambda self: self.best_epoch},
     ),
     Mistake(

@@ -9,6 +9,7 @@ from lab.ask import describe, short
 from lab.ask.training import (
     EPOCHS,
     KEYS,
+    SCHEDULED,
     SEQ_LEN,
     SETTINGS,
     SYMBOLS,
@@ -18,7 +19,7 @@ from lab.ask.training import (
     tiny_texts,
 )
 from lab.checks.rule import Broken, NotAttempted, need, need_one_per_model
-from lab.checks.trained import MISTAKES, Training
+from lab.checks.trained import MISTAKES, trace
 
 SPEC = {"vocab_size": VOCAB, "embedding_dim": 128, "hidden_dim": 256, "num_layers": 2}
 SPEC |= {"dropout": 0.3}
@@ -93,13 +94,10 @@ def _returned(seen):
             "wrong-class",
             f"models[{name!r}] is a Char{model['kind']}: expected a Char{name}.",
         )
-        measured = seen["metrics"][name]
+    for name, measured in seen["metrics"].items():
         lacking = measured if isinstance(measured, str) else [k for k in KEYS if k not in measured]
-        need(
-            not lacking,
-            "metrics-lists",
-            f"metrics[{name!r}] lacks or is {lacking}: expected the entries {KEYS}.",
-        )
+        what = f"metrics[{name!r}] lacks or is {lacking}: expected the entries {KEYS}."
+        need(not lacking, "metrics-lists", what)
     what = "{} are one and the same list: each model and each entry needs a list of its own."
     need(not seen["lists"], "metrics-lists", what.format(*seen["lists"][:1] or [""]))
 
@@ -115,18 +113,14 @@ def _trained(name, seen):
     need(
         trained or np.inf not in (losses or ()),
         "other-loss",
-        (
-            f"the first loss of the {name} is so large that it counts as diverged: the given line makes "
-            "nn.CrossEntropyLoss(), which takes the mean."
-        ),
+        f"the first loss of the {name} is so large that it counts as diverged: the given "
+        "line makes nn.CrossEntropyLoss(), which takes the mean.",
     )
     need(
         trained,
         "not-trained",
-        (
-            f"no optimizer moved the weights of a Char{name}: either it was not trained, or the "
-            "optimizer was given the parameters of another model."
-        ),
+        f"no optimizer moved the weights of a Char{name}: either it was not trained, or the "
+        "optimizer was given the parameters of another model.",
     )
     need(
         len(trained) == 1,
@@ -145,7 +139,8 @@ def _trained(name, seen):
 def _optimizer(name, steps):
     # A model is trained by one Adam, as it is by default, at its own learning rate.
     usual = torch.optim.Adam([torch.zeros(1)]).param_groups[0]
-    usual = {key: usual[key] for key in SETTINGS} | {"lr": helpers.LEARNING_RATES[name]}
+    usual = {key: usual[key] for key in SETTINGS}
+    usual |= {"lr": helpers.LEARNING_RATES[name], SCHEDULED: None}
     for step in steps:
         need(
             step.optimizer == "Adam",
@@ -156,18 +151,17 @@ def _optimizer(name, steps):
             other = {key: value for key, value in group.items() if value != usual[key]}
             rate = f"LEARNING_RATES[{name!r}], {usual['lr']:g}, in all epochs"
             need(
-                "lr" not in other,
+                not {"lr", SCHEDULED} & set(other),
                 "learning-rate",
-                f"the {name} was trained with lr={group['lr']:g}: expected {rate}.",
+                f"the {name} was trained with lr={group['lr']:g}"
+                f"{', which a scheduler changes' * (SCHEDULED in other)}: expected {rate}.",
             )
             need(not other, "optimizer", f"the {name}'s Adam has {other}: expected its defaults.")
     need(
         len({step.number for step in steps}) == 1,
         "optimizer",
-        (
-            f"the {name} was trained by more than one Adam: it is made once, before the epochs, since "
-            "it keeps running means of the gradients."
-        ),
+        f"the {name} was trained by more than one Adam: it is made once, before the epochs, "
+        "since it keeps running means of the gradients.",
     )
 
 
@@ -220,11 +214,11 @@ def _modes(name, trained):
     )
 
 
-def _agreement(events, seen):
+def _agreement(name, epochs, events, seen):
     # Return how many events of a training the model of its name agrees with, and the other
     # one. That is the first that differs, as (quantity, epoch, what was seen, what was
     # expected), or None.
-    trained, measured = _trained(events.name, seen), seen["metrics"][events.name]
+    trained, measured = _trained(name, seen), seen["metrics"][name]
     steps, count = iter([*_steps(trained), (None, None)]), 0
     read, moved = next(steps)
     for quantity, epoch, wanted in events:
@@ -232,7 +226,7 @@ def _agreement(events, seen):
             "first weights": trained["first"],
             "windows": read,
             "weights": moved,
-            "last weights": seen["models"][events.name]["weights"],
+            "last weights": seen["models"][name]["weights"],
         }.get(quantity, measured.get(quantity))
         if quantity == "weights" and read:
             read, moved = next(steps)
@@ -241,7 +235,7 @@ def _agreement(events, seen):
         if not _same(got, wanted):
             return count, (quantity, epoch, got, wanted)
         count += 1
-    return count, None if read is None else ("windows", events.epochs, read, None)
+    return count, None if read is None else ("windows", epochs, read, None)
 
 
 def _steps(trained):
@@ -266,12 +260,12 @@ def _same(got, wanted):
 
 def _compare(name, epochs, seen, found):
     # Where a model's training departs from the one asked for, by its mistake's name.
-    _, other = _agreement(Training(name, epochs), seen)
+    _, other = _agreement(name, epochs, trace(name, epochs), seen)
     if other is None:
         return
-    most, best = _explained(name, found, {}), None
-    for mistake in MISTAKES:
-        if (count := _explained(name, found, mistake.steps)) > most:
+    most, best = _explained(name, found), None
+    for place, mistake in enumerate(MISTAKES):
+        if (count := _explained(name, found, place)) > most:
             most, best = count, mistake
     quantity, epoch, got, wanted = other
     when = f"{quantity} of the {name}" + f" in epoch {epoch}" * bool(epoch)
@@ -281,11 +275,11 @@ def _compare(name, epochs, seen, found):
     raise Broken(rule, f"{when}: {_told(quantity, got, wanted)}. Expected: {means}.")
 
 
-def _explained(name, found, steps):
+def _explained(name, found, mistake=None):
     # How many events, until one differs, a training with other steps shares with a model's.
     total = 0
     for epochs, seen in zip(EPOCHS, found, strict=True):
-        count, other = _agreement(Training(name, epochs, **steps), seen)
+        count, other = _agreement(name, epochs, trace(name, epochs, mistake), seen)
         total += count
         if other:
             return total
@@ -326,20 +320,16 @@ def _kept(name, seen):
     need(
         given,
         "keep-missing",
-        (
-            f"keep was not called for the {name}: the given lines at the end of the loop save each "
-            "model once it is trained."
-        ),
+        f"keep was not called for the {name}: the given lines at the end of the loop save each "
+        "model once it is trained.",
     )
     model, measured = given[-1]
     weights = model["weights"] if isinstance(model, dict) else None
     need(
         _same(weights, seen["models"][name]["weights"]),
         "keep-missing",
-        (
-            f"keep was given other weights of the {name} than those that are returned: it is called "
-            "once the best weights are put back."
-        ),
+        f"keep was given other weights of the {name} than those that are returned: it is "
+        "called once the best weights are put back.",
     )
     need(
         set(KEYS) <= set(measured),

@@ -78,13 +78,13 @@ WRONG = [
     # what is read, and in which amounts
     wrong("input-ignored", "GRU", {LOOKUP: "self.embedding(torch.zeros_like(x))"}),
     wrong("input-ignored", "RNN", {LOOKUP: "self.embedding(x[:, :1].expand_as(x))"}),
-    wrong("input-ignored", "LSTM", {LOOKUP: "self.embedding(x.clamp(min=9))"}),
-    wrong("input-ignored", "RNN", {LOOKUP: "self.embedding(x // 2 * 2)"}),
+    wrong("differs", "LSTM", {LOOKUP: "self.embedding(x.clamp(min=9))"}),
+    wrong("differs", "RNN", {LOOKUP: "self.embedding(x // 2 * 2)"}),
     wrong("any-size", "RNN", {LAST: "rnn_out = rnn_out[:, -1, :].squeeze()"}),
     wrong("any-size", "GRU", returned(f"{LOGITS}.squeeze(0)")),
     wrong("any-size", "LSTM", {RETURN: f"out = {LOGITS}\nreturn out.squeeze(1), hidden"}),
-    wrong("any-size", "RNN", {STEP: f"embedded = embedded / len(x) ** 0.5\n{STEP}"}),
-    wrong("input-ignored", "GRU", {LOOKUP: "self.embedding(x % 20)"}),
+    wrong("differs", "RNN", {STEP: f"embedded = embedded / len(x) ** 0.5\n{STEP}"}),
+    wrong("differs", "GRU", {LOOKUP: "self.embedding(x % 20)"}),
     wrong("any-size", "RNN", {LAST: "rnn_out = hidden.squeeze(0)[-1]"}),
     wrong("embedding-changed", "RNN", {EMBED: f"self.dropout(torch.tanh({LOOKUP}))"}),
     wrong("embedding-changed", "GRU", {EMBED: f"F.relu({EMBED})"}),
@@ -93,7 +93,8 @@ WRONG = [
     wrong("raised", "RNN", {LOOKUP: "self.embeddings(x)"}),
     wrong("raised", "LSTM", {RUN: "self.rnn(embedded, hidden[0])"}),
     wrong("raised", "GRU", {RUN: "self.rnn(hidden, embedded)"}),
-    wrong("raised", "RNN", {FORWARD: WINDOWS_OF_50}),
+    wrong("signature", "RNN", {FORWARD: WINDOWS_OF_50}),
+    wrong("raised", "RNN", {RUN: "self.rnn(x, hidden)"}),
     # the logits: their shape, and that they are logits
     wrong("logits-shape", "RNN", {LAST: "rnn_out = rnn_out[-1]"}),
     wrong("logits-shape", "GRU", {LAST: "rnn_out = rnn_out[-1, :]"}),
@@ -128,7 +129,7 @@ WRONG = [
         "output-layer", "LSTM", {DROPPED: "F.layer_norm(self.dropout(rnn_out), rnn_out.shape[-1:])"}
     ),
     wrong("output-layer", "GRU", {DROPPED: "self.dropout(F.normalize(rnn_out, dim=-1))"}),
-    wrong("output-layer", "GRU", {DROPPED: "self.dropout(rnn_out + rnn_out ** 2)"}),
+    wrong("differs", "GRU", {DROPPED: "self.dropout(rnn_out + rnn_out ** 2)"}),
     # time: which dimension, which step, which direction
     wrong("return-sequences", "RNN", {UNLESS: "if True:"}),
     wrong("batch-first", "RNN", {BATCH_FIRST: ""}),
@@ -141,7 +142,7 @@ WRONG = [
     wrong("final-timestep", "GRU", {LAST: "rnn_out = rnn_out.mean(dim=1)"}),
     wrong("final-timestep", "LSTM", {LAST: "rnn_out = rnn_out.max(dim=1).values"}),
     wrong("final-timestep", "RNN", {LAST: "rnn_out = hidden[0]"}),
-    wrong("final-timestep", "RNN", {LAST: "rnn_out = rnn_out[:, -1, :].tanh()"}),
+    wrong("output-layer", "RNN", {LAST: "rnn_out = rnn_out[:, -1, :].tanh()"}),
     wrong("final-timestep", "LSTM", {LAST: "rnn_out = hidden[1][-1]"}),
     wrong("bidirectional", "GRU", BOTH_WAYS),
     wrong("bidirectional", "LSTM", BOTH_WAYS | {LINEAR: "nn.Linear(2 * hidden_dim, vocab_size)"}),
@@ -163,7 +164,7 @@ WRONG = [
     wrong("layer-type", "LSTM", {"nn.LSTM": "nn.GRU"}),
     wrong("layer-type", "GRU", {"nn.GRU": "nn.LSTM"}),
     wrong("parameter-count", "RNN", {LINEAR: "nn.Linear(hidden_dim, vocab_size, bias=False)"}),
-    wrong("parameter-count", "RNN", {"hidden_dim=256": "hidden_dim=128"}),
+    wrong("layer-size", "RNN", {"hidden_dim=256": "hidden_dim=128"}),
     wrong(
         "parameter-count",
         "GRU",
@@ -202,11 +203,11 @@ WRONG = [
         {RETURN: f"if return_sequences: return {LOGITS}, torch.zeros_like(hidden)\n{RETURN}"},
     ),
     wrong(
-        "hidden-not-returned",
+        "hidden-shape",
         "LSTM",
         {RETURN: f"if return_sequences: return {LOGITS}, hidden[0]\n{RETURN}"},
     ),
-    wrong("hidden-shape", "GRU", returned(hidden="hidden.squeeze(1)")),
+    wrong("any-size", "GRU", returned(hidden="hidden.squeeze(1)")),
     wrong("hidden-shape", "LSTM", {STEP: f"{TURNED}rnn_out, (h, c) = {RUN}; hidden = (c, h)"}),
     wrong("hidden-shape", "RNN", returned(hidden="hidden[-1]")),
     wrong("hidden-shape", "RNN", returned(hidden="hidden[-1:]")),
@@ -227,7 +228,9 @@ WRONG = [
     wrong("detached", "GRU", {RUN: "self.rnn(embedded.data, hidden)"}),
     wrong("detached", "RNN", {STEP: f"with torch.no_grad():\n    {STEP}"}),
     wrong("detached", "RNN", {LAST: "rnn_out = rnn_out[:, -1, :].detach()"}),
-    wrong("detached", "LSTM", {EMBEDDING: EMBEDDING.replace("dim)", "dim, padding_idx=0)")}),
+    wrong(
+        "embedding-changed", "LSTM", {EMBEDDING: EMBEDDING.replace("dim)", "dim, padding_idx=0)")}
+    ),
     # dropout: in three places, while training, at the rate asked for
     wrong("dropout-always-on", "RNN", {EMBED: f"F.dropout({LOOKUP}, 0.3)"}),
     wrong("dropout-always-on", "LSTM", {DROPPED: "F.dropout(rnn_out, p=0.3)"}),
@@ -265,9 +268,7 @@ WRONG = [
     wrong("init-hidden", "LSTM", {PAIR: "return h", **FROM_ZEROS}),
     wrong("init-hidden", "GRU", {f"return {ZEROS}": f"h = {ZEROS}; return h, h"}),
     wrong("init-hidden", "RNN", {"layers, batch_size,": "layers, 1,"}),
-    wrong(
-        "init-hidden", "LSTM", {"self.num_layers, batch_size": "batch_size, self.num_layers"}
-    ),
+    wrong("init-hidden", "LSTM", {"self.num_layers, batch_size": "batch_size, self.num_layers"}),
     wrong("init-hidden", "GRU", {"(self.num_layers, batch_size": "(batch_size"}),
     wrong("init-hidden", "RNN", {ZEROS: f"{ZEROS}.squeeze(1)"}),
     wrong("init-hidden", "GRU", {", device=device": ", device=device, dtype=torch.long"}),

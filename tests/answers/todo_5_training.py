@@ -89,9 +89,9 @@ WRONG = [
     # what is returned
     wrong("models-missing", {RETURN: "return metrics"}),
     wrong("models-missing", {RETURN: "return"}),
-    wrong("models-missing", {KEEP: "models[name.lower()], metrics[name] = model, measured"}),
-    wrong("models-missing", {KEEP: "models[name], metrics[name] = None, measured"}),
-    wrong("metrics-lists", {KEEP: "models[name], metrics['all'] = model, measured"}),
+    wrong("raised", {KEEP: "models[name.lower()], metrics[name] = model, measured"}),
+    wrong("wrong-class", {KEEP: "models[name], metrics[name] = None, measured"}),
+    wrong("raised", {KEEP: "models[name], metrics['all'] = model, measured"}),
     wrong("metrics-lists", {KEEP: f"{KEEP}; del measured['epoch_times']"}),
     wrong("metrics-lists", {RESTORE: "best.restore()"}),
     wrong("metrics-lists", {VALIDATED: 'measured["val_losses"] = [val_loss]'}),
@@ -104,7 +104,7 @@ WRONG = [
     wrong("losses-changed", {VALIDATED: VALIDATED.replace("val_loss)", "train_loss)")}),
     wrong("losses-changed", {VALIDATED: BEST_SO_FAR}),
     wrong("losses-changed", {TRAINED: TRAINED.replace("train_loss)", "2.718 ** train_loss)")}),
-    wrong("losses-changed", {"nn.CrossEntropyLoss()": "nn.CrossEntropyLoss(reduction='sum')"}),
+    wrong("other-loss", {"nn.CrossEntropyLoss()": "nn.CrossEntropyLoss(reduction='sum')"}),
     wrong("validation", VALIDATED_FIRST),
     # exceptions
     wrong("raised", {VALIDATED: "pass"}),
@@ -146,8 +146,9 @@ WRONG = [
     wrong("other-windows", {"train_epoch(model, X, y,": "train_epoch(model, X.flip(1), y,"}),
     wrong("wrong-targets", {TRAIN: TRAIN.replace("X, y", "X, train_y[:len(X)]")}),
     wrong("wrong-targets", {TRAIN: TRAIN.replace("X, y", "X, X[:, -1]")}),
+    wrong("learning-rate", {NEW_ADAM: f"{NEW_ADAM}; optim.lr_scheduler.StepLR(optimizer, 5)"}),
     wrong(
-        "wrong-targets",
+        "other-windows",
         {TRAIN: f"model.train() and {OWN_EPOCH.format(EVERY_STEP[0], 'X.flatten()')}"},
     ),
     wrong("train-mode", {TRAIN: OWN_EPOCH.format("model(X)[0]", "y")}),
@@ -174,7 +175,7 @@ WRONG = [
     # the validation
     wrong("validation", {SUBSET: "val_X, val_y = train_X, train_y"}),
     wrong("validation", {VALIDATE: "train_loss"}),
-    wrong("losses-changed", {VALIDATE: f"{VALIDATE} + 1"}),
+    wrong("validation", {VALIDATE: f"{VALIDATE} + 1"}),
     wrong("validation", {VALIDATE: VALIDATE.replace("val_X, val_y", "X, y")}),
     wrong("validation", {VALIDATE: FINAL_STEP}),
     wrong("validation", {SUBSET: ""}),
@@ -190,10 +191,17 @@ WRONG = [
     wrong("other-loss", {"nn.CrossEntropyLoss()": "nn.CrossEntropyLoss(label_smoothing=0.1)"}),
     wrong("other-loss", {"nn.CrossEntropyLoss()": "nn.NLLLoss()"}),
     wrong("keep-missing", {"    if keep:": "    if False:"}),
-    wrong("update-steps", {SOURCE: BY_HAND_IN_FULL.replace("optimizer.zero_grad()", "pass") + SOURCE,
-                           TRAIN: "own_epoch(model, X, y, optimizer, criterion)"}),
-    wrong("metrics-lists", {MEASURED: 'measured = dict.fromkeys(["train_losses", "val_losses", '
-                            '"epoch_times"], [])'}),
+    wrong(
+        "update-steps",
+        {
+            SOURCE: BY_HAND_IN_FULL.replace("optimizer.zero_grad()", "pass") + SOURCE,
+            TRAIN: "own_epoch(model, X, y, optimizer, criterion)",
+        },
+    ),
+    wrong(
+        "metrics-lists",
+        {MEASURED: 'measured = dict.fromkeys(["train_losses", "val_losses", "epoch_times"], [])'},
+    ),
     # the weights that are kept
     wrong("best-weights", {UPDATE: "pass"}),
     wrong("best-weights", {UPDATE: f"{UPDATE}; best.restore()"}),
@@ -226,7 +234,9 @@ RIGHT = [
     right({CREATE: "model_class(vocab_size, 128, 256, 2, 0.3)"}),
     right({"optim.Adam(model.parameters()": "optim.Adam(list(model.parameters())"}),
     right({"optim.Adam(model.parameters()": "optim.Adam(model.named_parameters()"}),
-    right({SOURCE: BY_HAND_IN_FULL + SOURCE, TRAIN: "own_epoch(model, X, y, optimizer, criterion)"}),
+    right(
+        {SOURCE: BY_HAND_IN_FULL + SOURCE, TRAIN: "own_epoch(model, X, y, optimizer, criterion)"}
+    ),
     # one loop over the epochs with all models inside
     right({SOURCE: ALL_IN_ONE_LOOP}),
     right({SOURCE: ALL_IN_ONE_LOOP, SEPARATE: GROUPS}),

@@ -29,17 +29,37 @@ def plotted(x="Parameters", y="Test Perplexity", how="annotate", **other):
     if how == "text":
         for name, point in zip(names, points, strict=False):
             axes.text(*point, f" {name}")
+    if how == "far away":
+        for name, point in zip(names, points, strict=False):
+            axes.annotate(name, point[::-1])
     if how == "legend":
         axes.legend()
     axes.set(xlabel=other.get("xlabel", x), ylabel=other.get("ylabel", y))
     return figure
 
 
-def curves():
+LOSSES = ("Final Train Loss", "Final Val Loss")
+
+
+def curves(names=None, columns=LOSSES, models=3):
+    """Return learning curves that end at the table's losses: one panel for each of them."""
     figure = Figure()
-    axes = figure.subplots()
-    axes.plot([1, 2, 3], [3.0, 2.0, 1.5])
-    axes.set(xlabel="epoch", ylabel="loss")
+    names = MEASURED["Model"] if names is None else names
+    for column, axes in zip(
+        columns, figure.subplots(1, len(columns), squeeze=False)[0], strict=True
+    ):
+        for name, final in list(zip(names, MEASURED[column], strict=True))[:models]:
+            axes.plot([1, 2, 3], [3.0, 2.5, final], label=name)
+        axes.legend()
+        axes.set(xlabel="epoch", ylabel="loss", title=column)
+    return figure
+
+
+def swapped_panels():
+    figure = curves()
+    titles = [axes.get_title() for axes in figure.axes]
+    for axes, title in zip(figure.axes, reversed(titles), strict=True):
+        axes.set_title(title)
     return figure
 
 
@@ -166,11 +186,17 @@ WRONG = [
     wrong("figure-empty", curves(), empty()),
     wrong("figure-empty", curves(), plotted().axes[0]),
     wrong("figure-empty", empty_curves(), plotted()),
+    # curves of one model, of one loss, or under other names
+    wrong("curves-missing", curves(models=1), plotted()),
+    wrong("curves-missing", curves(columns=LOSSES[:1]), plotted()),
+    wrong("curves-missing", curves(names=["LSTM", "RNN", "GRU"]), plotted()),
+    wrong("curves-missing", swapped_panels(), plotted()),
     # an axis or a model without its name
     wrong("axes-labels", curves(), plotted(xlabel="")),
     wrong("axes-labels", curves(), plotted(ylabel=" ")),
     wrong("axes-labels", curves(), plotted(how="no names")),
-    wrong("axes-labels", curves(), plotted(some=2)),
+    wrong("tradeoff-points", curves(), plotted(some=2)),
+    wrong("tradeoff-points", curves(), plotted(some=1)),
     # no quality against a cost, of all three models
     wrong("tradeoff-points", curves(), plotted("Parameters", "Inference Speed (ms)")),
     wrong("tradeoff-points", curves(), plotted("Parameters", "Parameters")),
@@ -190,6 +216,12 @@ WRONG = [
     wrong("axes-labels", curves(), plotted(xlabel="latency (ms)")),
     wrong("axes-labels", curves(), plotted(ylabel="parameters")),
     wrong("axes-labels", curves(), plotted(*LATENCY, xlabel="number of parameters")),
+]
+WRONG += [
+    # limits that hide a point, names far off
+    wrong("tradeoff-hidden", curves(), of_points(lambda axes: axes.set_xlim(0, 5e5))),
+    wrong("tradeoff-hidden", curves(), of_points(lambda axes: axes.set_ylim(6.8, 7.2))),
+    wrong("tradeoff-names", curves(), plotted(how="far away")),
 ]
 RIGHT = [
     right(curves(), plotted()),

@@ -1,0 +1,146 @@
+"""The asking half: it hands over plain data, knows no judge, and stops what does not end."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from course.make_exercise import ROOT
+from lab import ask, checks
+from lab.ask import models, training
+from lab.checks import models as judged
+
+
+def in_a_new_process(code):
+    command = [sys.executable, "-c", code]
+    return subprocess.check_output(command, cwd=ROOT, text=True).strip()
+
+
+def test_who_asks_does_not_know_who_judges():
+    code = (
+        "import sys\n"
+        "from lab.ask import figures, models, outputs, training\n"
+        "print([name for name in sys.modules if name.startswith('lab.checks')])"
+    )
+    assert in_a_new_process(code) == "[]"
+
+
+def test_a_look_at_another_device_brings_no_compiler_in():
+    code = (
+        "import sys, torch\n"
+        "from torch import nn\n"
+        "from lab.ask import models\n"
+        "class Model(nn.Module):\n"
+        "    def __init__(self, *sizes, **more):\n"
+        "        super().__init__()\n"
+        "        self.layer = nn.Linear(2, 2)\n"
+        "    def init_hidden(self, rows):\n"
+        "        return torch.zeros(3, rows, 20)\n"
+        "print(models._elsewhere(Model()), [n for n in sys.modules if 'sympy' in n][:1])"
+    )
+    assert in_a_new_process(code) == "init_hidden []"
+
+
+def is_plain(value):
+    """Return whether a value is numbers, texts, arrays, None, or containers of these."""
+    if isinstance(value, dict):
+        return all(is_plain(part) for pair in value.items() for part in pair)
+    if isinstance(value, (list, tuple)):
+        return all(map(is_plain, value))
+    return value is None or isinstance(value, (str, int, float, bool, np.ndarray))
+
+
+def test_what_is_handed_over_is_plain_data(namespace):
+    questions = [question for _, question in judged.questions("LSTM")]
+    assert is_plain(models.ask(namespace["CharLSTM"], questions))
+    assert is_plain(models.ask(nn.Module, questions))
+    with ask.helpers.one_thread():
+        found = training.ask(namespace["train_and_compare_models"])
+    assert is_plain(found)
+    assert not is_plain({"model": nn.Linear(1, 1)}) and not is_plain([torch.zeros(1)])
+
+
+def endless():
+    while True:
+        pass
+
+
+def waiting():
+    while True:
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("function", [endless, waiting])
+def test_code_that_does_not_end_is_stopped_and_named(function):
+    said = r"answer\(\) had not ended after"
+    with pytest.raises(ask.TooSlow, match=said) as slow, ask.within(0.2):
+        ask.run("answer()", function)
+    assert "at your line: " in str(slow.value)
+
+
+def test_code_on_a_busy_machine_has_its_processor_time():
+    def starved():  # a third of the processor, for longer than the limit
+        start = time.thread_time()
+        while (used := time.thread_time() - start) < 0.15:
+            while time.thread_time() - start < used + 0.02:
+                pass
+            time.sleep(0.04)
+        return "done"
+
+    with ask.within(0.25):
+        assert ask.run("answer()", starved) == "done"
+
+
+def test_threads_of_others_do_not_count():
+    others = (
+        "import threading\nfor _ in range(2): threading.Thread(target=burn, daemon=True).start()"
+    )
+    scope = {"burn": lambda: [None for _ in iter(lambda: time.monotonic() < until, False)]}
+    until = time.monotonic() + 1.5
+    exec(others, scope)
+    with ask.within(0.6):
+        time.sleep(0.5)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="the system has no such signal")
+def test_a_machine_that_sleeps_is_no_slow_answer():
+    code = (
+        "import os, signal, subprocess, sys, time, torch\n"
+        "from lab import ask\n"
+        "class Model(torch.nn.Module):\n"
+        "    def forward(self, x):\n"
+        "        wake = f'sleep 3; kill -CONT {os.getpid()}'\n"
+        "        subprocess.Popen(['sh', '-c', wake])\n"
+        "        os.kill(os.getpid(), signal.SIGSTOP)\n"
+        "        time.sleep(0.3)\n"
+        "        return x + 1\n"
+        "start = time.monotonic()\n"
+        "with ask.within(1):\n"
+        "    answer = ask.run('model(x)', Model(), torch.zeros(1))\n"
+        "print(float(answer), time.monotonic() - start > 3)"
+    )
+    assert in_a_new_process(code) == "1.0 True"
+
+
+def test_what_ends_in_time_is_not_stopped_afterwards():
+    with ask.within(0.05):
+        pass
+    time.sleep(0.3)
+
+
+def test_student_code_runs_on_one_thread(namespace):
+    seen = []
+
+    def function(*args, **kwargs):
+        ask.helpers.threads().looked = 0  # as if the last look had been long ago
+        ask.helpers.threads().adapt()
+        seen.append(torch.get_num_threads())
+
+    before = torch.get_num_threads()
+    checks.training(function)
+    assert set(seen) == {1} and torch.get_num_threads() == before

@@ -1,0 +1,69 @@
+"""TODO 9 and 10: what the checks of the memory spans and of the recommendation find."""
+
+import pytest
+
+import helpers
+from lab import checks, memory
+from tests.answers import assert_breaks, cases, todo_9_spans, todo_10_recommendation
+from tests.answers.todo_10_recommendation import ASKED, GOOD, MEASURED
+
+
+@pytest.fixture(scope="session")
+def short_spans(namespace, sample):
+    """What memory_span returns in quick mode, in which no lag is passed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EXERCISE_QUICK", "1")
+        return {
+            name: memory.memory_span(
+                namespace["MODEL_CLASSES"][name], sample[0], memory.SPAN_RATES[name]
+            )
+            for name in helpers.MODELS
+        }
+
+
+@pytest.mark.parametrize("mode", ["0", "1"], ids=["full", "quick"])
+@pytest.mark.parametrize("rule, answer", cases(todo_9_spans))
+def test_spans_know_how_they_were_measured(
+    rule, answer, mode, short_spans, sample, namespace, monkeypatch
+):
+    monkeypatch.setenv("EXERCISE_QUICK", mode)
+    batches = helpers.budget().span_batches
+    measured = {n: todo_9_spans.again(s, batches=batches) for n, s in short_spans.items()}
+    classes = namespace["MODEL_CLASSES"]
+    assert_breaks(rule, checks.long_context(answer(measured), classes, sample[0], ASKED))
+
+
+@pytest.mark.slow
+def test_a_taught_model_answers_the_judge_too(namespace, sample):
+    span = memory.memory_span(namespace["CharLSTM"], sample[0], memory.SPAN_RATES["LSTM"])
+    assert span == memory.LONGEST_LAG
+    measured = dict.fromkeys(helpers.MODELS, span)
+    classes = dict.fromkeys(helpers.MODELS, namespace["CharLSTM"])
+    result = checks.long_context(measured, classes, sample[0], ASKED)
+    assert result.rule == "spans-setting" and "measured with learning_rate" in result.message
+
+
+@pytest.mark.parametrize(
+    "rule, name, evidence, paragraph, table, spans, asked", cases(todo_10_recommendation)
+)
+def test_a_recommendation_follows_from_the_numbers(
+    rule, name, evidence, paragraph, table, spans, asked
+):
+    result = checks.recommendation(name, evidence, paragraph, table, spans, asked)
+    assert_breaks(rule, result)
+
+
+@pytest.mark.parametrize(
+    ("paragraph", "note"),
+    [
+        ("I recommend the GRU because it meets all that was asked.", None),
+        ("I recommend the LSTM because it meets all that was asked.", "recommend the LSTM"),
+        ("It is the smallest that meets all that was asked.", "does not name the GRU"),
+        ("The GRU has {size['GRU']:,} parameters and is small.", "is the f before it missing"),
+    ],
+)
+def test_a_paragraph_earns_a_note_and_costs_no_point(paragraph, note):
+    spans = todo_9_spans.SPANS
+    result = checks.recommendation("GRU", GOOD, paragraph, MEASURED, spans, ASKED)
+    assert result.status == "passed"
+    assert ("Note:" in result.message) == (note is not None) and (note or "") in result.message

@@ -1,0 +1,49 @@
+"""TODO 1 to 4: what the checks of the model classes and of the parameter counts find."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from lab import checks
+from lab.ask import models as asking
+from lab.checks import models
+from tests.answers import assert_breaks, cases, changed, todo_1_models, todo_4_parameters
+
+
+def made(model, changes):
+    """Return the class that a student's changes to the solution make."""
+    scope = {"nn": nn, "torch": torch, "F": F}
+    exec(changed(todo_1_models.SOURCE[model], changes), scope)
+    return scope[f"Char{model}"]
+
+
+@pytest.mark.parametrize("rule, model, changes", cases(todo_1_models))
+def test_a_wrong_model_breaks_its_own_rule_and_a_right_one_none(rule, model, changes):
+    assert_breaks(rule, getattr(checks, f"char_{model.lower()}")(made(model, changes)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 9))
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_verdicts_do_not_depend_on_the_seed_of_the_questions(kind, seed):
+    asked = models.questions(kind, seed)
+    for answer in todo_1_models.WRONG + todo_1_models.RIGHT:
+        if answer.given[0] == kind:
+            facts = asking.ask(made(*answer.given), [question for _, question in asked])
+            try:
+                models.judge(kind, facts, asked)
+                broken = False
+            except checks.Broken:
+                broken = True
+            assert broken == (answer.rule is not None), answer
+
+
+def test_few_wrong_models_have_no_name():
+    unnamed = [answer for answer in todo_1_models.WRONG if answer.rule == "differs"]
+    assert len(unnamed) <= len(todo_1_models.WRONG) / 10
+
+
+@pytest.mark.parametrize("rule, counts, vocab_size", cases(todo_4_parameters))
+def test_parameter_counts_are_compared_with_the_formula(rule, counts, vocab_size):
+    assert_breaks(rule, checks.parameters(counts, vocab_size))

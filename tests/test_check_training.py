@@ -1,0 +1,89 @@
+"""TODO 5: what the check of train_and_compare_models finds."""
+
+import pytest
+import torch
+from torch import nn
+
+from lab import checks
+from lab.ask import training as asking
+from lab.checks import trained
+from tests.answers import assert_breaks, cases, changed, todo_5_training
+
+
+def check(namespace, changes):
+    scope = dict(namespace)
+    exec(changed(todo_5_training.SOURCE, changes), scope)
+    return checks.training(scope["train_and_compare_models"])
+
+
+@pytest.mark.parametrize("rule, changes", cases(todo_5_training))
+def test_wrong_training_breaks_its_own_rule_and_right_training_none(rule, changes, namespace):
+    assert_breaks(rule, check(namespace, changes))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rule, changes", cases(todo_5_training))
+def test_quick_mode_has_the_same_verdicts(rule, changes, namespace, quick):
+    assert_breaks(rule, check(namespace, changes))
+
+
+def test_the_best_epoch_of_the_stand_ins_cannot_be_guessed():
+    losses = {
+        name: [v for quantity, _, v in trained.Training(name, 4) if quantity == "val_losses"]
+        for name in ("RNN", "LSTM", "GRU")
+    }
+    best = [values.index(min(values)) for values in losses.values()]
+    assert any(0 < epoch < 3 for epoch in best)  # neither the first nor the last
+    first, second, third, _ = losses["RNN"]
+    assert third < first < second  # an epoch that is no improvement comes before the best
+
+
+def test_the_classes_of_todo_1_to_3_do_not_matter(namespace):
+    broken = dict.fromkeys(("CharRNN", "CharLSTM", "CharGRU", "MODEL_CLASSES"))
+    scope = dict(namespace) | broken
+    exec(changed(todo_5_training.SOURCE, {"MODEL_CLASSES = ": "_ = "}), scope)
+    assert checks.training(scope["train_and_compare_models"]).status == "passed"
+
+
+def test_an_unnamed_difference_shows_quantity_epoch_and_both_values(namespace):
+    validate = todo_5_training.VALIDATE
+    result = check(namespace, {validate: f"{validate} + 1"})
+    assert_breaks("validation", result)
+    assert "val_losses of the RNN in epoch 1: 5." in result.message
+    assert "in the training asked for 4." in result.message
+    assert "Expected: it is the loss on val_X and val_y at every timestep" in result.message
+
+
+def test_another_function_of_the_notebooks_is_told_so(namespace):
+    result = check(namespace, {"model_classes.items()": "MODEL_CLASSES.items()"})
+    assert_breaks("wrong-class", result)
+    assert "expected a model of the class given under this name" in result.message
+
+
+class OnAppleGpu(torch.Tensor):
+    """A tensor that cannot become float64, as none can on the device "mps"."""
+
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        name = getattr(function, "__name__", None)
+        asked = (*args, *(kwargs or {}).values())
+        if name == "double" or any(value is torch.float64 for value in asked):
+            raise TypeError("Cannot convert a MPS Tensor to float64")
+        if name == "cpu":
+            with torch._C.DisableTorchFunctionSubclass():
+                return args[0].as_subclass(torch.Tensor)
+        return super().__torch_function__(function, types, args, kwargs)
+
+
+def test_training_is_judged_where_there_is_no_float64(namespace, monkeypatch):
+    class Moved(asking.StandIn):
+        def __init__(self, *sizes):
+            super().__init__(*sizes)
+            for module in self.modules():
+                for name, weight in list(module.named_parameters(recurse=False)):
+                    setattr(module, name, nn.Parameter(weight.detach().as_subclass(OnAppleGpu)))
+
+    with pytest.raises(TypeError, match="float64"):
+        next(Moved(5).parameters()).double()
+    monkeypatch.setattr(asking, "StandIn", Moved)
+    assert check(namespace, {}).status == "passed"
