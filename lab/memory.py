@@ -76,13 +76,13 @@ def memory_span(
 
     It is a Span, a whole number that remembers how it was measured. The model is trained on Recall.
     Training starts at lag 1. Each time the accuracy over the last 20 batches of 64 passes 0.95, the
-    lag doubles, up to ``longest_lag``. A lag that is not passed within ``batches`` (2,000 unless
-    given) ends the measurement; 0 means that not even lag 1 was learned. Raises ValueError for a
-    text no longer than the longest lag, TypeError for a model in place of its class.
+    lag doubles, up to ``longest_lag``. A lag not passed within ``batches`` (2,000 unless given)
+    ends it; 0 means that not even lag 1 was learned. Raises ValueError for a text no longer than
+    the longest lag, TypeError for a model.
     """
     if isinstance(model_class, nn.Module):
-        name = type(model_class).__name__
-        raise TypeError(f"got a {name}, a model: memory_span makes models of its own from a class.")
+        got = type(model_class).__name__
+        raise TypeError(f"got a {got}, a model: memory_span makes models of its own from a class.")
     name = getattr(model_class, "__name__", str(model_class))
     batches = batches or budget().span_batches
     setting = Setting(name, learning_rate, load, batches, longest_lag, hidden_dim, num_layers)
