@@ -74,11 +74,11 @@ def memory_span(
 ):
     """Return the longest lag, in characters, over which a model class can be taught to remember.
 
-    It is a Span, a whole number that remembers how it was measured. The model is trained on Recall.
-    Training starts at lag 1. Each time the accuracy over the last 20 batches of 64 passes 0.95, the
-    lag doubles, up to ``longest_lag``. A lag not passed within ``batches`` (2,000 unless given)
-    ends it; 0 means that not even lag 1 was learned. Raises ValueError for a text no longer than
-    the longest lag, TypeError for a model.
+    It is a Span, which remembers how it was measured. A model is trained on Recall, first at lag 1.
+    Each time the accuracy over the last 20 batches of 64 passes 0.95, the lag doubles, up to
+    ``longest_lag``. A lag not passed within ``batches`` (2,000 unless given) ends it; 0 means that
+    not even lag 1 was learned. Raises ValueError for a text no longer than the longest lag,
+    TypeError for a model.
     """
     if isinstance(model_class, nn.Module):
         got = type(model_class).__name__

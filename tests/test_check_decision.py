@@ -33,6 +33,15 @@ def test_spans_know_how_they_were_measured(
     assert_breaks(rule, checks.long_context(answer(measured), classes, sample[0], ASKED))
 
 
+def test_a_plain_number_counts_as_the_span_that_was_measured(short_spans, sample, namespace, quick):
+    classes = namespace["MODEL_CLASSES"]
+    plain = {name: int(span) for name, span in short_spans.items()}
+    assert_breaks(None, checks.long_context(plain, classes, sample[0], ASKED))
+    result = checks.long_context(plain | {"GRU": 8}, classes, sample[0], ASKED)
+    assert_breaks("spans-setting", result)
+    assert "a number that memory_span has not measured for CharGRU" in result.message
+
+
 @pytest.mark.slow
 def test_a_taught_model_answers_the_judge_too(namespace, sample):
     span = memory.memory_span(namespace["CharLSTM"], sample[0], memory.SPAN_RATES["LSTM"])

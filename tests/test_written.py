@@ -12,6 +12,7 @@ import io
 import json
 import re
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 import torch
@@ -109,7 +110,8 @@ def given(notebook, spans, cell):
     scope = dict(notebook) | {"memory_span": measured_otherwise(spans)}
     scope["models"] = copy.deepcopy(notebook["models"])
     if cell in ("learning-curves", "tradeoff", "recommendation"):
-        table = todo_10_recommendation.MEASURED
+        perplexities = {"Test Perplexity": [7.137, 6.616, 6.620]}  # of the key's run
+        table = todo_10_recommendation.MEASURED.assign(**perplexities)
         losses = table[["Final Train Loss", "Final Val Loss"]].to_numpy().tolist()
         scope["metrics"] = {
             name: {"train_losses": [3.0, train], "val_losses": [3.1, val], "best_epoch": 2}
@@ -138,14 +140,16 @@ def test_an_answer_that_nobody_here_has_written_is_judged_as_a_tutor_would(answe
     scope = given(notebook, spans, answer["cell"])
     try:
         run(source, scope)
-    except Exception:
+    except Exception:  # Python's own words name it
         assert answer["rule"] == "cell-error"
         return
     run(CELLS[CHECKS[answer["cell"]]], scope)
     name = read_solution.check_of({"source": CELLS[CHECKS[answer["cell"]]]})
     result = checks.latest[name]
+    plt.close("all")
     rule = None if answer["rule"] in ("words", "unseen") else answer["rule"]
-    assert (result.status, result.rule) == ("failed" if rule else "passed", rule), result
+    found = result.rule or ("not attempted" if result.status == "not attempted" else None)
+    assert found == rule and (result.status == "passed") == (rule is None), result
 
 
 def test_the_banks_are_large():

@@ -10,11 +10,12 @@ from torch.nn import functional as F
 import helpers
 from helpers import MODELS
 from lab import goal, memory
-from lab.ask import Other
+from lab.ask import Other, short
 from lab.checks.outputs import TODO, rows_of, specified
-from lab.checks.rule import Broken, NotAttempted, need, need_one_per_model, number_of
+from lab.checks.rule import Broken, attempted, need, need_number, need_one_per_model, refuse
 
 POSSIBLE = [0] + [2**i for i in range(8)]  # what memory_span can return
+SIZES = {"embedding_dim": 128, "hidden_dim": 128, "num_layers": 1}  # of the models taught
 ENOUGH = 0.85  # of the answers of a taught model: those that passed a lag give .93 to 1
 QUALITY = ("Test Perplexity", "Bits per Character", "Final Val Loss", "Final Train Loss")
 
@@ -24,15 +25,12 @@ QUALITY = ("Test Perplexity", "Bits per Character", "Final Val Loss", "Final Tra
 
 def judge_spans(spans, classes, text, requirements):
     """Return the message for three spans, each measured as asked; or raise."""
-    if spans == "None":
-        raise NotAttempted
+    attempted(spans)
     need_one_per_model("spans-missing", spans, "spans", "a memory span")
     for name, span in spans.items():
+        one = f"expected the number that memory_span returns, one of {POSSIBLE}"
         need(
-            not (isinstance(span["span"], str) or span["span"] not in POSSIBLE),
-            "spans-missing",
-            f"spans[{name!r}] is {span['span']!s}: expected the number that memory_span "
-            f"returns, one of {POSSIBLE}.",
+            span["span"] in POSSIBLE, "spans-missing", f"spans[{name!r}] is {span['span']}: {one}."
         )
         need(
             span["measured"],
@@ -48,7 +46,7 @@ def judge_spans(spans, classes, text, requirements):
 
 
 def _setting(name, span, model_class, requirements):
-    # Raise Broken for a span that was measured otherwise than asked.
+    # A span that was measured otherwise than asked.
     asked = {
         "model": model_class,
         "learning_rate": memory.SPAN_RATES[name],
@@ -58,46 +56,40 @@ def _setting(name, span, model_class, requirements):
         "hidden_dim": 128,
         "num_layers": 1,
     }
-    for what, wanted in asked.items():
-        need(
-            span[what] == wanted,
-            "spans-setting",
-            f"spans[{name!r}] was measured with {what}={span[what]}: expected {wanted}, so that "
-            "the three can be compared with each other and with the requirement.",
-        )
+    why = "so that the three can be compared with each other and with the requirement"
+    refuse(
+        "spans-setting",
+        (
+            f"spans[{name!r}] was measured with {what}={span[what]}: expected {wanted}, {why}."
+            for what, wanted in asked.items()
+            if span[what] != wanted
+        ),
+    )
 
 
 @torch.no_grad()
 def _asked_again(name, span, task):
-    # Raise Broken where the taught weights do not answer as those of a passed lag do.
-    spec = {"vocab_size": task.vocab_size, "embedding_dim": 128, "hidden_dim": 128}
-    batches = [task.batch(memory.lag_of(max(1, span["span"]))) for _ in range(8)]
-    answers = {}
+    # The taught weights answer as those of a passed lag do, or at least better than the first.
+    lags = [memory.lag_of(max(1, span["span"])) for _ in range(8)]
+    batches, answers = [task.batch(lag) for lag in lags], {}
+    right = torch.cat([y for _, y in batches])  # (n,)
     for which in ("first", "taught"):
         try:
-            model = specified(name, span[which], **spec, num_layers=1)
-        except ValueError:
-            raise Broken(
-                "spans-setting",
-                f"spans[{name!r}] is not that of a Char{name} as specified, on this text: mend "
-                f"TODO {TODO[name]} first.",
-            ) from None
-        logits = torch.cat([task.of_symbols(model(x)[0]) for x, _ in batches])
-        right = torch.cat([y for _, y in batches])
-        accuracy = (logits.argmax(dim=1) == right).float().mean().item()
-        answers[which] = accuracy, F.cross_entropy(logits, right).item()
-    (_, before), (accuracy, after) = answers["first"], answers["taught"]
+            model = specified(name, span[which], vocab_size=task.vocab_size, **SIZES)
+        except ValueError as error:
+            what = f"spans[{name!r}]: {error}. Mend TODO {TODO[name]} first, or take text as it is."
+            raise Broken("spans-setting", what) from None
+        logits = torch.cat([task.of_symbols(model(x)[0]) for x, _ in batches])  # (n, 8)
+        answers[which] = F.cross_entropy(logits, right).item()
+    accuracy = (logits.argmax(dim=1) == right).float().mean().item()
     need(
-        not (span["span"] and accuracy < ENOUGH),
+        not span["span"] or accuracy >= ENOUGH,
         "spans-setting",
         f"asked again over {span['span']} characters, the {name} that was taught answers "
         f"{accuracy:.0%} right: mend TODO {TODO[name]} first, then measure again.",
     )
-    need(
-        not (not span["span"] and not after < 0.9 * before),
-        "spans-setting",
-        f"the {name} was not taught anything: measure its span again.",
-    )
+    what = f"the {name} was not taught anything: measure its span again."
+    need(span["span"] or answers["taught"] < 0.9 * answers["first"], "spans-setting", what)
 
 
 # ----- TODO 10: the recommendation ----------------------------------------------------------------
@@ -105,142 +97,106 @@ def _asked_again(name, span, task):
 
 def judge_recommendation(facts, requirements):
     """Return the message for a recommendation that the student's numbers support; or raise."""
-    if all(facts[part] == "None" for part in ("name", "evidence", "paragraph")):
-        raise NotAttempted
-    name = _recommended(facts["name"])
-    evidence = _evidence(facts["evidence"])
+    name, evidence, paragraph = (facts[part] for part in ("name", "evidence", "paragraph"))
+    attempted(name, evidence, paragraph)
+    near = [model for model in MODELS if model in str(name).upper()]
+    meant = f" Write {near[0]!r}." if len(near) == 1 else " Name one." * bool(near)
+    one = f"recommendation is {name!s}: expected one of {', '.join(MODELS)}.{meant}"
+    need(isinstance(name, str) and name in MODELS, "recommendation-unknown", one)
+    by_name = f"evidence is {evidence or 'empty'}: expected a dict of numbers by their names."
+    need(isinstance(evidence, dict) and evidence, "evidence-missing", by_name)
+    for column, number in evidence.items():
+        need_number("evidence-missing", f"evidence[{column!r}]", number)
+        finite = f"evidence[{column!r}] is {number}: expected a number."
+        need(math.isfinite(number), "evidence-missing", finite)
     table = _table(facts)
-    met = goal.requirements_met(table, facts["spans"], requirements)
     measured = goal.measured(table, facts["spans"])
-    found = _supported(name, met, measured)
+    met = goal.requirements_met(table, facts["spans"], requirements).loc[list(MODELS)]
+    _supported(name, met, measured)
     _matches(name, evidence, measured)
-    _both_sides(evidence)
-    note = _paragraph(name, facts["paragraph"])
+    note = _paragraph(name, paragraph)
     if helpers.quick():
         return f"Quick mode: a person judges the numbers in evidence, with the paragraph.{note}"
-    none = "" if found else " No model meets the requirements in this run: say so."
+    none = " No model meets the requirements in this run: say so." * (not met.all(axis=1).any())
     return f"Supported by your numbers.{none} Now make sure that your paragraph says why.{note}"
 
 
-def _recommended(name):
-    if isinstance(name, str) and name in MODELS:
-        return name
-    near = [model for model in MODELS if model in str(name).upper()]
-    meant = f" Write {near[0]!r}." if len(near) == 1 else " Name one." * bool(near)
-    shown = name if isinstance(name, Other) else repr(name)
-    raise Broken(
-        "recommendation-unknown",
-        f"recommendation is {shown}: expected one of {', '.join(MODELS)}.{meant}",
-    )
-
-
-def _evidence(evidence):
-    if not isinstance(evidence, dict) or not evidence:
-        shown = "an empty dict" if evidence == {} else evidence
-        raise Broken(
-            "evidence-missing", f"evidence is {shown}: expected a dict of numbers by their names."
-        )
-    for column, number in evidence.items():
-        need(
-            not (isinstance(number, str) or not math.isfinite(number)),
-            "evidence-missing",
-            f"evidence[{column!r}] is {number}: expected a number.",
-        )
-    return evidence
-
-
 def _table(facts):
-    # Return the performance table as a DataFrame; raises Broken without three models and
-    # spans.
+    # The performance table as a DataFrame, if it and the spans have all three models.
+    rule, columns = "models-incomplete", ("Parameters", "Test Perplexity", "Inference Speed (ms)")
     for value, name, todo in (
         (facts["table"], "performance_table", 7),
         (facts["spans"], "spans", 9),
     ):
-        need(value != "None", "models-incomplete", f"{name} is None: fill in TODO {todo} first.")
-    columns = ("Parameters", "Test Perplexity", "Inference Speed (ms)")
-    rows_of(facts["table"], "models-incomplete", columns)
-    need_one_per_model("models-incomplete", facts["spans"], "spans", "a memory span")
+        need(value != "None", rule, f"{name} is None: fill in TODO {todo} first.")
+    rows_of(facts["table"], rule, columns)
+    need_one_per_model(rule, facts["spans"], "spans", "a memory span")
     for name, span in facts["spans"].items():
-        number_of("models-incomplete", f"spans[{name!r}]", span)
-    table = pd.DataFrame(facts["table"]["rows"], columns=facts["table"]["columns"])
-    return table.set_index("Model")
+        need_number(rule, f"spans[{name!r}]", span)
+    return pd.DataFrame(facts["table"]["rows"], columns=facts["table"]["columns"]).set_index(
+        "Model"
+    )
 
 
 def _supported(name, met, measured):
-    # Return whether a model meets the requirements; raises Broken if another should be
-    # chosen.
-    meets = met.loc[list(MODELS)].all(axis=1)
+    # Another model is the smallest that meets the requirements.
+    meets, rule = met.all(axis=1), "recommendation-unsupported"
     if not meets.any():
-        return False
-    if not meets[name]:
-        missed = met.columns[~met.loc[name]]
-        values = "; ".join(f"{column}, {measured.loc[name, column]:.5g}" for column in missed)
-        raise Broken(
-            "recommendation-unsupported",
-            f"the {name} misses these requirements: {values} (the table above says what is asked).",
-        )
+        return
+    missed = [f"{c}, {measured.loc[name, c]:.5g}" for c in met.columns if not met.loc[name, c]]
+    what = f"the {name} misses these requirements: {'; '.join(missed)} (see the table above)."
+    need(not missed, rule, what)
     need(
         name == measured.loc[meets[meets].index, "Parameters"].astype(float).idxmin(),
-        "recommendation-unsupported",
-        f"the {name} meets the requirements, but the product manager wants the smallest model "
-        "that does, and a smaller one does too.",
+        rule,
+        f"the {name} meets the requirements, but the product manager wants the smallest model that "
+        "does, and a smaller one does too.",
     )
-    return True
 
 
 def _matches(name, evidence, measured):
+    rule = "evidence-mismatch"
     for column, number in evidence.items():
-        need(
-            column in measured,
-            "evidence-mismatch",
-            f"evidence names {column!r}: expected columns of performance_table, or 'Memory Span'.",
+        columns = (
+            f"evidence names {column!r}: expected columns of performance_table, 'Memory Span'."
         )
+        need(column in measured, rule, columns)
         value, exact = float(measured.loc[name, column]), column == "Parameters"
-        right = number == value if exact else exact or _as_shown(float(number), value)
-        if not right and (exact or not helpers.quick()):
-            others = [o for o in MODELS if o != name and measured.loc[o, column] == number]
-            whose = f" That is the {others[0]}'s." if others else ""
-            raise Broken(
-                "evidence-mismatch",
-                f"evidence[{column!r}] is {number:,.7g}, but the {name}'s is {value:,.7g}.{whose}",
-            )
+        right = number == value if exact else helpers.quick() or _as_shown(float(number), value)
+        whose = [f" That is the {o}'s." for o in MODELS if measured.loc[o, column] == number]
+        what = f"evidence[{column!r}] is {number:,.7g}, but the {name}'s is {value:,.7g}."
+        need(right, rule, what + "".join(whose[:1]))
+    what = (
+        f"evidence has {', '.join(map(repr, evidence))} only: the cell asks for 'Memory Span' too."
+    )
+    need("Memory Span" in evidence, "evidence-missing", what)
 
 
 def _as_shown(number, value):
-    # Return whether a number is a measured one, or what a table shows of it when rounded.
+    # Whether a number is a measured one, or what a table shows of it when rounded.
     if math.isclose(number, value, rel_tol=0.01) or number == float(f"{value:.2g}"):
         return True
     digits = len(f"{number:.10g}".partition(".")[2])
     return bool(digits) and abs(number - value) <= 0.5001 * 10**-digits
 
 
-def _both_sides(evidence):
-    need(
-        "Memory Span" in evidence,
-        "evidence-missing",
-        f"evidence has {', '.join(map(repr, evidence))} only: the requirement is one of memory, "
-        "so it needs the 'Memory Span', as the cell asks.",
-    )
-
-
 def _paragraph(name, paragraph):
-    # Return a note on a paragraph, or an empty text; raises Broken where there is none.
-    if isinstance(paragraph, Other) or len(str(paragraph).split()) < 5:
-        shown = paragraph if isinstance(paragraph, Other) else repr(paragraph)
-        raise Broken(
-            "paragraph-missing",
-            f"paragraph is {shown}: expected what you would write to the product manager, in a few "
-            "sentences.",
-        )
+    # A note on a paragraph, or an empty text; only where there is none a rule is broken.
+    need(
+        not isinstance(paragraph, Other) and len(paragraph.split()) >= 5,
+        "paragraph-missing",
+        f"paragraph is {short(paragraph)}: expected what you would write to the product manager, "
+        "in a few sentences.",
+    )
     words = r"(?:recommend|choose|pick|ship|suggest|propose|go with|use)\w*\W+(?:\w+\W+){0,3}?"
     chosen = re.findall(rf"{words}(?:char)?({'|'.join(MODELS)})s?\b", paragraph, re.IGNORECASE)
-    if chosen and name not in (found.upper() for found in chosen):
-        return (
-            f" Note: the paragraph seems to recommend the {chosen[0].upper()}, but recommendation "
-            f"is {name!r}."
+    chosen = {found.upper() for found in chosen}
+    notes = {
+        f"seems to recommend the {' and '.join(chosen)}, but recommendation is {name!r}": bool(
+            chosen
         )
-    if re.search(r"\{\w+.*?\}", paragraph):
-        return " Note: the paragraph holds {…} in place of a number: is the f before it missing?"
-    if not re.search(rf"\b(?:char)?{name}s?\b", paragraph, re.IGNORECASE):
-        return f" Note: the paragraph does not name the {name}."
-    return ""
+        and name not in chosen,
+        "holds {…} in place of a number: is the f before it missing": "{" in paragraph,
+        f"does not name the {name}": not re.search(rf"{name}", paragraph, re.IGNORECASE),
+    }
+    return "".join([f" Note: the paragraph {note}." for note, is_so in notes.items() if is_so][:1])

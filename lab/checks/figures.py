@@ -13,7 +13,7 @@ from helpers import MODELS
 from lab.ask import Other
 from lab.checks.decision import QUALITY
 from lab.checks.outputs import NUMBERS, rows_of
-from lab.checks.rule import Broken, NotAttempted, need
+from lab.checks.rule import Broken, attempted, need, refuse
 
 COST = ("Parameters", "Avg Epoch Time (s)", "Inference Speed (ms)")
 WORDS = {  # by which the label of an axis says what it shows
@@ -38,8 +38,7 @@ class Shown(NamedTuple):
 
 def judge(facts):
     """Return the message for two figures that show what they should; or raise."""
-    if facts["learning_curves"] == "None" and facts["tradeoff_figure"] == "None":
-        raise NotAttempted
+    attempted(facts["learning_curves"], facts["tradeoff_figure"])
     for name in ("learning_curves", "tradeoff_figure"):
         _shows_data(name, facts[name])
     _of_all_models(facts)
@@ -117,42 +116,52 @@ def _of_all_models(facts):
 
 
 def _curves(figure, rows):
-    # Raise Broken for learning curves that do not end at the table's final losses.
+    # Learning curves end at the table's final losses, each under its own name.
     losses = [column for column in ("Final Train Loss", "Final Val Loss") if column in rows["RNN"]]
-    drawn = [(axes, curve) for axes in figure["axes"] for curve in axes["curves"]]
-    ends = [(axes, curve["label"], curve["points"][-1][1]) for axes, curve in drawn
-            if len(curve["points"])]  # fmt: skip
+    panels = [
+        (f"{axes['words'][0]} {axes['labels']['y']}".strip(), _finals(axes))
+        for axes in figure["axes"]
+    ]
+    ends = [end for _, found in panels for _, end in found]
     for column in losses:
         finals = {name: float(row[column]) for name, row in rows.items()}
-        for name, final in finals.items():
-            need(
-                not (math.isfinite(final) and not any(_ends(end, final) for *_, end in ends)),
-                "curves-missing",
+        refuse(
+            "curves-missing",
+            (
                 f"learning_curves has no curve that ends at the {column} of the {name}, "
-                f"{final:.3f}: expected training and validation losses of all three models.",
-            )
-        for axes, label, end in ends:
-            _curve(axes, _named(label), end, column, finals, losses, rows)
+                f"{final:.3f}: expected training and validation losses of all three models."
+                for name, final in finals.items()
+                if math.isfinite(final) and not any(_ends(end, final) for end in ends)
+            ),
+        )
+        for panel, found in panels:
+            _panel(panel, [(n, end) for n, end in found if n], column, finals, losses)
 
 
-def _curve(axes, named, end, column, finals, losses, rows):
-    # Raise Broken for a curve with the name of another model, or in the other loss's panel.
-    own = named and any(_ends(end, float(rows[named][c])) for c in losses)
-    others = [other for other in MODELS if other != named and _ends(end, finals[other])]
-    if named and others and not own:
-        raise Broken(
+def _finals(axes):
+    # The model that each curve of axes names, if it names one, and where the curve ends.
+    curves = [curve for curve in axes["curves"] if len(curve["points"])]
+    return [(_named(curve["label"]), curve["points"][-1][1]) for curve in curves]
+
+
+def _panel(panel, named, column, finals, losses):
+    # A panel whose curves all end at this column's losses: under their names, and under its own.
+    owners = [
+        sorted((m for m in MODELS if _ends(end, finals[m])), key=lambda m, n=name: m != n)
+        for name, end in named
+    ]
+    if all(owners) and len({owner[0] for owner in owners}) == len(named) > 1:
+        refuse(
             "curves-missing",
-            f"the curve with the name {named} ends at the {column} of the {others[0]}.",
+            (
+                f"the curve with the name {name} ends at the {column} of the {owner[0]}."
+                for (name, _), owner in zip(named, owners, strict=True)
+                if name not in owner
+            ),
         )
-    title = f"{axes['words'][0]} {axes['labels']['y']}".lower()
-    said = {c for c in losses if re.search(WORDS[c].replace(" loss", ""), title)}
-    if len(said) == 1 and column not in said and named and _ends(end, finals[named]):
-        need(
-            _ends(end, float(rows[named][said.pop()])),
-            "curves-missing",
-            f"a panel named {axes['words'][0] or axes['labels']['y']!r} shows the {column} of the "
-            f"{named}.",
-        )
+        said = [c for c in losses if re.search(WORDS[c].replace(" loss", ""), panel.lower())]
+        what = f"a panel named {panel!r} shows the {column}."
+        need(len(said) != 1 or said == [column], "curves-missing", what)
 
 
 def _ends(end, final):

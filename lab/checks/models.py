@@ -10,7 +10,7 @@ from helpers import MODELS
 from lab.ask import Raised, describe
 from lab.ask import models as asking
 from lab.ask.models import DEFAULT, SPEC, Question
-from lab.checks.rule import Broken, NotAttempted, need, need_one_per_model, number_of
+from lab.checks.rule import Broken, NotAttempted, attempted, need, need_number, need_one_per_model
 from lab.checks.specified import (
     GATES,
     Specified,
@@ -101,8 +101,7 @@ def judge(kind, facts, asked, renamed=None):
 
 def _the_class(kind, facts, renamed):
     # Raise for a class that cannot be asked.
-    if facts["class"] == "None":
-        raise NotAttempted
+    attempted(facts["class"])
     need(facts["module"], "not-a-module", f"it is {facts['class']}: expected a class of nn.Module.")
     need(not facts["signature"], "signature", facts["signature"])
     raised = next((b for b in facts["built"].values() if isinstance(b, Raised)), None)
@@ -348,17 +347,13 @@ def _beside(facts):
 
 def judge_counts(parameter_counts, vocab_size):
     """Return the message for three right counts; raises Broken or NotAttempted."""
-    if parameter_counts == "None":
-        raise NotAttempted
+    attempted(parameter_counts)
     need_one_per_model("counts-wrong", parameter_counts, "parameter_counts", "a number")
     for name, seen in parameter_counts.items():
-        expected = count(name, vocab_size)
-        need(
-            number_of("counts-wrong", f"parameter_counts[{name!r}]", seen) == expected,
-            "counts-wrong",
-            f"parameter_counts[{name!r}] is {seen:,}: expected {expected:,}, the trainable "
-            f"parameters of Char{name}({vocab_size}).",
-        )
+        need_number("counts-wrong", f"parameter_counts[{name!r}]", seen)
+        what = f"expected {count(name, vocab_size):,}, the trainable parameters of Char{name}"
+        what = f"parameter_counts[{name!r}] is {seen:,}: {what}({vocab_size})."
+        need(seen == count(name, vocab_size), "counts-wrong", what)
     counts = ", ".join(f"{name} {number:,}" for name, number in parameter_counts.items())
     ratio = parameter_counts["GRU"] / parameter_counts["LSTM"]
     return f"{counts}: the GRU has {ratio:.0%} of the LSTM's, 3 sets of recurrent weights, not 4."

@@ -1,9 +1,7 @@
 """The rules that an answer can break, in a line each, and how a verdict is told."""
 
-from numbers import Real
-
 from helpers import MODELS
-from lab.ask import describe, short
+from lab.ask import short
 
 RULES = {  # id -> what is wrong
     "raised": "the code raised an exception",
@@ -98,35 +96,43 @@ class NotAttempted(Exception):
     """Nothing has been filled in yet; the message, if any, says what to do first."""
 
 
+def attempted(*answers):
+    """Raise NotAttempted where all answers, as they were handed over, are None."""
+    if all(answer is None or answer == "None" for answer in answers):
+        raise NotAttempted
+
+
 def need(right, rule, message):
     """Raise Broken, with the rule and what was seen, unless an answer is right."""
     if not right:
         raise Broken(rule, message)
 
 
-def number_of(rule, name, value):
-    """Return a value that is a number; raises Broken for all else."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise Broken(rule, f"{name} is {describe(value)}: expected a number.")
-    return value
+def refuse(rule, complaints):
+    """Raise Broken with the first of some complaints, if there is one."""
+    for message in complaints:
+        raise Broken(rule, message)
+
+
+def need_number(rule, name, value):
+    """Raise Broken for a value that is not a number."""
+    need(isinstance(value, int | float), rule, f"{name} is {value}: expected a number.")
 
 
 def need_one_per_model(rule, values, name, expected):
     """Raise Broken unless a value is a dict with the three names of the models."""
-    if isinstance(values, dict) and set(values) == set(MODELS):
-        return
     wanted = f"expected a dict with {expected} under each of {', '.join(map(repr, MODELS))}"
-    if not isinstance(values, dict):
-        raise Broken(rule, f"{name} is {describe(values)}: {wanted}.")
-    for key in values:
-        near = [model for model in MODELS if model in str(key).upper()]
-        if key not in MODELS and near:
-            raise Broken(
-                rule, f"{name} has the key {short(key)} where {near[0]!r} belongs: {wanted}."
-            )
-    if values and not set(values) & set(MODELS):
+    need(isinstance(values, dict), rule, f"{name} is {values}: {wanted}.")
+    missing, more = [m for m in MODELS if m not in values], [k for k in values if k not in MODELS]
+    near = {key: model for key in more for model in MODELS if model in str(key).upper()}
+    refuse(
+        rule, (f"{name} has the key {key!r} where {near[key]!r} belongs: {wanted}." for key in near)
+    )
+    if missing and more:
         raise Broken(rule, f"{name} has the keys {', '.join(map(short, values))}: {wanted}.")
-    if missing := [model for model in MODELS if model not in values]:
-        raise Broken(rule, f"{name} lacks {' and '.join(missing)}: {wanted}.")
-    more = next(key for key in values if key not in MODELS)
-    raise Broken(rule, f"{name} has the key {short(more)} besides the models: {wanted}.")
+    need(not missing, rule, f"{name} lacks {' and '.join(missing)}: {wanted}.")
+    need(
+        not more,
+        rule,
+        f"{name} has the key {''.join(map(short, more))} besides the models: {wanted}.",
+    )

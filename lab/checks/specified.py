@@ -201,7 +201,7 @@ def backwards(self, outputs, hidden):
 
 
 class Mistake(NamedTuple):
-    """The rule it breaks, what the model does, and the steps that it does otherwise."""
+    """The rule it breaks, what a model or a training does, and its steps done otherwise."""
 
     rule: str
     says: str

@@ -7,15 +7,14 @@ names what the comparison has found.
 import functools
 import itertools
 import math
-from collections.abc import Callable
 from types import MethodType
-from typing import NamedTuple
 
 import torch
 from torch.nn import functional as F
 
 import helpers
 from lab.ask.training import VOCAB, splits, stand_ins
+from lab.checks.specified import Mistake
 
 
 class Training:
@@ -158,14 +157,6 @@ def trace(name, epochs, mistake=None):
 
 
 # ----- Known mistakes -----------------------------------------------------------------------------
-
-
-class Mistake(NamedTuple):
-    """The rule it breaks, what the function does, and the steps that it does otherwise."""
-
-    rule: str
-    says: str
-    steps: dict[str, Callable]
 
 
 def paired(self, targets):

@@ -24,7 +24,6 @@ WRONG = [
     wrong("spans-missing", lambda spans: list(spans.values())),
     wrong("spans-missing", lambda spans: {name: span >= 0 for name, span in spans.items()}),
     # typed, or measured otherwise
-    wrong("spans-setting", lambda spans: {name: int(span) for name, span in spans.items()}),
     wrong("spans-setting", lambda spans: SPANS),
     wrong("spans-setting", lambda spans: dict.fromkeys(spans, spans["LSTM"])),
     wrong("spans-setting", lambda spans: spans | {"RNN": spans["GRU"], "GRU": spans["RNN"]}),
