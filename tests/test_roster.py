@@ -7,9 +7,11 @@ import joblib
 import nbformat
 import pytest
 
+from course import gradescope
 from course.grade import __main__ as grade
-from course.grade import roster, table
-from course.make_exercise import EXERCISE
+from course.grade import after_nbgrader, roster, table
+from course.make_exercise import EXERCISE, NAME
+from lab.exercise import VERSION
 
 ROSTER = """id,name,e-mail
 1001,Ada Lovelace,ada.l@example.org
@@ -146,3 +148,41 @@ def test_a_page_names_the_person_and_the_points_for_the_paragraph(graded, tmp_pa
 def test_no_name_is_a_formula(tmp_path):
     person = roster.Person("=1+1", "@Ada", "-")
     assert roster.gradebook({}, {"=1+1": person}).split(b"\n")[1] == b"'@Ada,,'=1+1,'-,,"
+
+
+@pytest.mark.parametrize("version", ["1.5", None])
+def test_a_notebook_of_another_version_has_a_row_and_no_grade(version, people, tmp_path, capsys):
+    notebook = nbformat.read(EXERCISE, as_version=4)
+    notebook.metadata.pop("rnn-lstm-gru")
+    for cell in notebook.cells:
+        named = f'VERSION = "{version}"' if version else "# no number"
+        cell.source = cell.source.replace(f'VERSION = "{VERSION}"', named)
+        cell.source = cell.source.replace("parameter_counts = None", "parameter_counts = {}")
+    folder = tmp_path / "class" / "1001"
+    folder.mkdir(parents=True)
+    nbformat.write(notebook, folder / "exercise.ipynb")
+    with joblib.parallel_config("sequential"):
+        for _ in range(2):  # the second time the rows are read from grades.csv
+            (row,) = grade.grade_all(tmp_path / "class", tmp_path / "grades", people)
+            assert row["verdict"] == "other version" and row["points"] == row["total"] == ""
+    named = f"it is of version {version or 1}"
+    assert (
+        row["detail"].startswith(named) and "a checkout of that version grades it" in row["detail"]
+    )
+    written = (tmp_path / "grades" / "gradebook.csv").read_text(encoding="utf-8")
+    assert written.split("\n")[1].endswith("Ada Lovelace,,1001,ada.l@example.org,,")
+    page = (tmp_path / "grades" / "1001" / "exercise.html").read_text(encoding="utf-8")
+    assert "Ada Lovelace, 1001: no grade" in page
+    assert "1001/exercise: other version, no grade" in capsys.readouterr().out
+
+
+def test_nbgrader_and_gradescope_name_a_notebook_of_another_version(tmp_path):
+    notebook = nbformat.read(EXERCISE, as_version=4)
+    notebook.metadata["rnn-lstm-gru"]["version"] = "1.5"
+    place = tmp_path / "submitted" / "ada" / NAME
+    place.mkdir(parents=True)
+    nbformat.write(notebook, place / "exercise.ipynb")
+    ((_, why),) = after_nbgrader.left(tmp_path).values()
+    assert "it is of version 1.5" in why and "the points that nbgrader has are not a grade" in why
+    told = gradescope.results(place)
+    assert told["score"] == 0 and told["output"].startswith("other version: it is of version 1.5")
