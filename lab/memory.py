@@ -81,8 +81,7 @@ def memory_span(
     TypeError for a model.
     """
     if isinstance(model_class, nn.Module):
-        got = type(model_class).__name__
-        raise TypeError(f"got a {got}, a model: memory_span makes models of its own from a class.")
+        raise TypeError(f"got a {type(model_class).__name__}, a model: its class is wanted.")
     name = getattr(model_class, "__name__", str(model_class))
     batches = batches or budget().span_batches
     setting = Setting(name, learning_rate, load, batches, longest_lag, hidden_dim, num_layers)

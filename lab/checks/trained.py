@@ -10,6 +10,7 @@ import math
 from types import MethodType
 
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 import helpers
@@ -51,21 +52,16 @@ class Training:
     def begin(self):
         self.seed()
         self.model = stand_ins([])[self.name](VOCAB)
-        self.optimizer = self.make_optimizer()
+        rate = helpers.LEARNING_RATES[self.name]
+        self.optimizer = torch.optim.Adam(self.learned(), lr=rate)
         self.lowest, self.best_epoch, self.best = math.inf, 0, self.model.weights()
         self.updates = 0
 
     def seed(self):
         torch.manual_seed(helpers.SEED)
 
-    def make_optimizer(self):
-        return torch.optim.Adam(self.learned(), lr=self.rate())
-
     def learned(self):
         return list(self.model.parameters())
-
-    def rate(self):
-        return helpers.LEARNING_RATES[self.name]
 
     def shown(self):
         return helpers.one_pass(*self.train, self.epoch)
@@ -94,7 +90,7 @@ class Training:
         return F.cross_entropy(logits, targets)
 
     def clip(self):
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), helpers.MAX_GRADIENT_NORM)
+        nn.utils.clip_grad_norm_(self.model.parameters(), helpers.MAX_GRADIENT_NORM)
 
     def validated(self):
         return [part[49::50] for part in self.val]
@@ -126,11 +122,7 @@ class Training:
 
     def put_back(self):
         """Give the model the weights of its best epoch, and return the epoch's number."""
-        flat, start = torch.from_numpy(self.best), 0
-        for parameter in self.model.parameters():
-            part = flat[start : start + parameter.numel()]
-            parameter.data.copy_(part.view_as(parameter))
-            start += parameter.numel()
+        nn.utils.vector_to_parameters(torch.tensor(self.best), self.model.parameters())
         return self.best_epoch
 
 
