@@ -45,7 +45,8 @@ def test_a_notebook_whose_cells_lost_their_ids_is_understood():
 def notebook(*sources, ids=()):
     """Return a notebook of these sources; of the cells with these ids first, as we have them."""
     cells = [cell for cell in FULL.cells if cell.id in ids]
-    return nbformat.v4.new_notebook(cells=cells + [nbformat.v4.new_code_cell(s) for s in sources])
+    cells += [nbformat.v4.new_code_cell(source) for source in sources]
+    return nbformat.v4.new_notebook(cells=cells, metadata=FULL.metadata)  # with our version
 
 
 def without_todo_lines(cells):

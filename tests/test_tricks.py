@@ -17,8 +17,8 @@ PASSED = "type('Result', (), dict(status='passed', rule=None, message='', points
 MEMORY = (
     "import gc\n"
     "for found in gc.get_objects():\n"
-    "    if type(found) is list and len(found) == 4 and 'class Char' in str(found[3]):\n"
-    "        exec(found[3])\n"
+    "    if type(found) is list and len(found) == 3 and 'nn.RNN(' in str(found[1]):\n"
+    "        exec(found[1])\n"
 )
 EXECUTE = (
     "import json\n"
@@ -26,7 +26,7 @@ EXECUTE = (
     "    if 'class Char' in ''.join(cell['source']): exec(''.join(cell['source']))\n"
 )
 PATCH = (
-    "import lab.checks.todo_1_models as looks\n"
+    "import lab.checks.models as looks\n"
     "looks.judge = lambda *_: 'all is well'\n"
     "class CharRNN: pass\nclass CharLSTM: pass\nclass CharGRU: pass\n"
 )
@@ -63,10 +63,10 @@ TRICKS = {  # what stands in place of CharRNN, and the points that it gets
     ),
     "results that pass": (
         f"import lab.checks\nlab.checks.latest = dict.fromkeys(lab.checks.POINTS, {PASSED})",
-        78,  # CharRNN itself is missing
+        58,  # of what comes after the classes
     ),
     "patches the checks": (PATCH, 32),
-    "searches the memory": (MEMORY, 12),
+    "searches the memory": (MEMORY, 0),
 }
 
 

@@ -79,11 +79,12 @@ def judge(cells, unreadable, seconds, megabytes, run=sandbox.run):
         return Judged(*unreadable, [], {}, 0.0, 0.0)
     facts, ended, used, peak = run(cells, seconds, megabytes)
     found, verdict = _by_check(facts), _verdict(facts, ended)
-    failed = [c for c in CLASSES if c in found and found[c]["status"] != "passed"]
+    failed = [c for c in CLASSES if found.get(c, {}).get("status") != "passed"]
     if failed and not ended:  # one fault costs one TODO: what comes after runs with our class
         again, ended, more, other = run(with_ours(cells, failed), seconds, megabytes)
-        of_classes = {check: found[check] for check in CLASSES if check in found}
-        found, used, peak = _by_check(again) | of_classes, used + more, max(peak, other)
+        later = {check: fact for check, fact in _by_check(again).items() if check not in CLASSES}
+        found = {check: fact for check, fact in found.items() if check in CLASSES} | later
+        used, peak = used + more, max(peak, other)
         facts += [{"reference": check} for check in failed]
         verdict = _verdict(again, ended) if ended else verdict
     return Judged(*verdict, facts, found, used, peak)
