@@ -5,13 +5,15 @@ judge this data, beside a reference. They judge behaviour: names of attributes, 
 text are free. The student's models, the global random state and stdout are left alone.
 """
 
-from lab.ask import figures as _figures
-from lab.ask import models as _models
-from lab.ask import outputs as _outputs
-from lab.ask import training as _training
-from lab.checks import decision, models, outputs
-from lab.checks import figures as judged_figures
-from lab.checks import training as judged_training
+from lab.ask import figures as ask_figures
+from lab.ask import models as ask_models
+from lab.ask import outputs as ask_outputs
+from lab.ask import training as ask_training
+from lab.checks import decision
+from lab.checks import figures as of_figures
+from lab.checks import models as of_models
+from lab.checks import outputs as of_outputs
+from lab.checks import training as of_training
 from lab.checks.results import (
     CHECKS,
     PARAGRAPH_POINTS,
@@ -28,10 +30,10 @@ from lab.checks.rule import RULES, Broken, NotAttempted
 
 
 def _class(kind, model_class, char_rnn=None):
-    asked = models.questions(kind)
+    asked = of_models.questions(kind)
     questions = [question for _, question in asked]
-    facts = answered(_models.ask, model_class, questions)
-    return models.judge(kind, facts, asked, answered(_models.shapes, char_rnn))
+    facts = answered(ask_models.ask, model_class, questions)
+    return of_models.judge(kind, facts, asked, answered(ask_models.shapes, char_rnn))
 
 
 @check
@@ -55,7 +57,7 @@ def char_gru(CharGRU, CharRNN=None):
 @check
 def parameters(parameter_counts, vocab_size):
     """Return the CheckResult of TODO 4: the dict of parameter counts, by formula."""
-    return models.judge_counts(answered(_outputs.mapping, parameter_counts), vocab_size)
+    return of_models.judge_counts(answered(ask_outputs.mapping, parameter_counts), vocab_size)
 
 
 @check
@@ -63,13 +65,15 @@ def training(train_and_compare_models):
     """Return the CheckResult of TODO 5: the function, called on tiny texts with stand-ins."""
     if train_and_compare_models is None:
         raise NotAttempted
-    return judged_training.judge(answered(_training.ask, train_and_compare_models))
+    return of_training.judge(answered(ask_training.ask, train_and_compare_models))
 
 
 @check
 def samples(samples, prompt, models, char2idx):
     """Return the CheckResult of TODO 6: samples[name][temperature], as the models would write."""
-    return outputs.judge_samples(answered(_outputs.samples, samples, prompt, models, char2idx))
+    return of_outputs.judge_samples(
+        answered(ask_outputs.samples, samples, prompt, models, char2idx)
+    )
 
 
 @check
@@ -78,22 +82,22 @@ def performance(performance_table, models, metrics, test_X, test_y):
 
     The perplexities are computed again: that takes as long as the table did.
     """
-    facts = answered(_outputs.performance, performance_table, models, metrics, test_X, test_y)
-    return outputs.judge_performance(facts, test_X, test_y)
+    facts = answered(ask_outputs.performance, performance_table, models, metrics, test_X, test_y)
+    return of_outputs.judge_performance(facts, test_X, test_y)
 
 
 @check
 def figures(learning_curves, tradeoff_figure, performance_table):
     """Return the CheckResult of TODO 8: two figures that show data and say of what."""
-    facts = answered(_figures.ask, learning_curves, tradeoff_figure, performance_table)
-    return judged_figures.judge(facts)
+    facts = answered(ask_figures.ask, learning_curves, tradeoff_figure, performance_table)
+    return of_figures.judge(facts)
 
 
 @check
 def long_context(spans, MODEL_CLASSES, text, requirements):
     """Return the CheckResult of TODO 9: one memory span for each model, measured as asked."""
     names = {name: getattr(cls, "__name__", None) for name, cls in MODEL_CLASSES.items()}
-    facts = answered(_outputs.spans, spans, names)
+    facts = answered(ask_outputs.spans, spans, names)
     return decision.judge_spans(facts, names, text, requirements)
 
 
@@ -105,6 +109,6 @@ def recommendation(recommendation, evidence, paragraph, performance_table, spans
     of the numbers in ``evidence`` only the parameters are compared.
     """
     facts = answered(
-        _outputs.decision, recommendation, evidence, paragraph, performance_table, spans
+        ask_outputs.decision, recommendation, evidence, paragraph, performance_table, spans
     )
     return decision.judge_recommendation(facts, requirements)

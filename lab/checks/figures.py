@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 
 from helpers import MODELS
-from lab.ask import Other
 from lab.checks.decision import QUALITY
 from lab.checks.outputs import NUMBERS, rows_of
 from lab.checks.rule import Broken, attempted, need, refuse
@@ -66,23 +65,14 @@ def judge(facts):
 
 
 def _shows_data(name, figure):
-    if isinstance(figure, Other):
-        remedy = "assign it" if figure == "None" else "axes.figure is the figure of axes"
-        raise Broken(
-            "figure-empty", f"{name} is {figure}: expected a matplotlib figure ({remedy})."
-        )
-    need(
-        any(axes["data"] for axes in figure["axes"]),
-        "figure-empty",
-        f"{name} has no axes that show any data.",
-    )
-    for axes in figure["axes"]:
-        if axes["data"] and axes["unlabelled"]:
-            raise Broken(
-                "axes-labels",
-                f"{name} has axes without {axes['unlabelled'][0]}label: a reader needs to know "
-                "what is shown, and in which unit.",
-            )
+    remedy = "assign it" if figure == "None" else "axes.figure is the figure of axes"
+    what = f"{name} is {figure}: expected a matplotlib figure ({remedy})."
+    need(isinstance(figure, dict), "figure-empty", what)
+    shown = [axes for axes in figure["axes"] if axes["data"]]
+    need(shown, "figure-empty", f"{name} has no axes that show any data.")
+    why = "a reader needs to know what is shown, and in which unit"
+    missing = (axis for axes in shown for axis in axes["unlabelled"])
+    refuse("axes-labels", (f"{name} has axes without {axis}label: {why}." for axis in missing))
 
 
 def _words(figure):
@@ -105,14 +95,9 @@ def _of_all_models(facts):
     curves = facts["learning_curves"]
     drawn = [curve for axes in curves["axes"] for curve in axes["curves"] if len(curve["points"])]
     labels = " ".join(curve["label"] for curve in drawn).upper() + _words(curves)
-    missing = [name for name in MODELS if name not in labels]
-    if missing or len(drawn) < len(MODELS):
-        lacks = f"does not name the curves of {' and '.join(missing)}" if missing else (
-            f"has {len(drawn)} curves"
-        )  # fmt: skip
-        raise Broken(
-            "curves-missing", f"learning_curves {lacks}: expected those of all three models."
-        )
+    missing = [name for name in MODELS if name not in labels] or "…" * (len(drawn) < len(MODELS))
+    what = f"learning_curves lacks curves with the names {' and '.join(missing)}"
+    need(not missing, "curves-missing", f"{what}: expected those of all three models.")
 
 
 def _curves(figure, rows):
@@ -302,14 +287,11 @@ def _names(axes, marks, what):
     for name in MODELS:
         own = _labelled(axes, name)
         own = _written(axes, marks, name) if own is None else own
-        if own and not own & marks[name]:
-            others = [other for other in MODELS if own & marks[other]]
-            if others:
-                raise Broken(
-                    "tradeoff-names",
-                    f"the name {name} stands at the {what} of the {others[0]}: the name and the "
-                    "numbers belong to the same row.",
-                )
+        theirs = [other for other in MODELS if own and own & marks[other]]
+        why = "the name and the numbers belong to the same row"
+        others = theirs if name not in theirs else []
+        stands = f"the name {name} stands at the {what} of the "
+        refuse("tradeoff-names", (f"{stands}{other}: {why}." for other in others))
 
 
 def _labelled(axes, name):

@@ -124,22 +124,22 @@ class Specified:
 
 
 def after(step, function):
-    """Return a step that goes on with a function of what it gives."""
+    # A step that goes on with a function of what it gives.
     return lambda self, *given: function(getattr(Specified, step)(self, *given))
 
 
 def before(step, function):
-    """Return a step that is given a function of what it should be given."""
+    # A step that is given a function of what it should be given.
     return lambda self, given: getattr(Specified, step)(self, function(given))
 
 
 def in_training(step, does):
-    """Return a step that is done otherwise in training mode only."""
+    # A step that is done otherwise in training mode only.
     return lambda self, *given: (does if self.training else getattr(Specified, step))(self, *given)
 
 
 def each(function):
-    """Return a function of a state that does the same to each of its tensors."""
+    # A function of a state that does the same to each of its tensors.
 
     def change(hidden):
         changed = tuple(map(function, states(hidden)))
@@ -149,22 +149,22 @@ def each(function):
 
 
 def chosen(function):
-    """Return the step ``choose`` with something else in place of the final timestep."""
+    # The step ``choose`` with something else in place of the final timestep.
     return lambda self, outputs, hidden: outputs if self.every else function(outputs, hidden)
 
 
 def begins_with(make):
-    """Return the step ``begin`` of a model that makes its first state otherwise."""
+    # The step ``begin`` of a model that makes its first state otherwise.
     return lambda self, given: each(make)(self.init_hidden(len(self.x))) if given is None else given
 
 
 def of_given(function):
-    """Return the step ``begin`` of a model that makes something else of the state it is given."""
+    # The step ``begin`` of a model that makes something else of the state it is given.
     return lambda self, given: self.init_hidden(len(self.x)) if given is None else function(given)
 
 
 def of_new(function):
-    """Return the step ``hand_out`` of a model that makes something else of the new state."""
+    # The step ``hand_out`` of a model that makes something else of the new state.
     return lambda self, logits, hidden: (logits, function(hidden))
 
 
@@ -175,10 +175,8 @@ def time_first(self, inputs, hidden):
 
 
 def viewed(back):
-    """Return the step ``recur`` of a layer that takes time first, fed by view, not transpose.
-
-    ``back`` gives the batch its place again.
-    """
+    # The step ``recur`` of a layer that takes time first, fed by view, not transpose.
+    # ``back`` gives the batch its place again.
 
     def recur(self, inputs, hidden):
         b, t, e = inputs.shape
@@ -516,7 +514,7 @@ MISTAKES = [
 
 
 def known_mistakes():
-    """Yield all known mistakes, in the order in which they are compared."""
+    # Yield all known mistakes, in the order in which they are compared.
     yield from MISTAKES
     for mistake in ON_A_PATH:
         yield mistake

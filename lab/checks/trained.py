@@ -29,7 +29,7 @@ class Training:
             setattr(self, step, MethodType(function, self))
 
     def __iter__(self):
-        """Yield what happens, in its order: (quantity, epoch from 1 or 0, value)."""
+        # Yield what happens, in its order: (quantity, epoch from 1 or 0, value).
         self.begin()
         yield "first weights", 0, self.model.first
         for epoch in range(self.epochs):
@@ -70,7 +70,7 @@ class Training:
         return zip(X.split(32), y.split(32), strict=True)
 
     def learn(self, X, y):
-        """Make one step of learning from a batch; return its loss."""
+        # Make one step of learning from a batch; return its loss.
         self.forget()
         loss = self.loss(*self.predicted(X, y))
         loss.backward()
@@ -82,7 +82,7 @@ class Training:
         self.optimizer.zero_grad()
 
     def predicted(self, X, y):
-        """Return logits and targets at every timestep: (b * t, v) and (b * t,)."""
+        # Return logits and targets at every timestep: (b * t, v) and (b * t,).
         logits, _ = self.model(X, return_sequences=True)
         return logits.flatten(0, 1), torch.cat([X[:, 1:], y[:, None]], dim=1).flatten()
 
@@ -106,7 +106,7 @@ class Training:
         return self.predicted(X, y)
 
     def note(self):
-        """Note an epoch that has ended by its validation loss."""
+        # Note an epoch that has ended by its validation loss.
         self.update(self.val_loss)
 
     def update(self, loss):
@@ -121,7 +121,7 @@ class Training:
         return self.val_loss
 
     def put_back(self):
-        """Give the model the weights of its best epoch, and return the epoch's number."""
+        # Give the model the weights of its best epoch, and return the epoch's number.
         nn.utils.vector_to_parameters(torch.tensor(self.best), self.model.parameters())
         return self.best_epoch
 
@@ -143,7 +143,8 @@ class Trace:
 
 @functools.cache
 def trace(name, epochs, mistake=None):
-    """Return the Trace of the training of a name, with the mistake of this place in MISTAKES."""
+    # Return the Trace of the training of a name, with the mistake of this place in
+    # MISTAKES.
     steps = {} if mistake is None else MISTAKES[mistake].steps
     return Trace(Training(name, epochs, **steps))
 
@@ -157,7 +158,7 @@ def paired(self, targets):
 
 
 def with_state(self, X, y):
-    """Predict with the state that the batch before has left, where it has as many rows."""
+    # Predict with the state that the batch before has left, where it has as many rows.
     left = getattr(self, "left", None)
     fits = left is not None and helpers.states(left)[0].shape[1] == len(X)
     logits, state = self.model(X, left if fits else None, return_sequences=True)
