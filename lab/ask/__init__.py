@@ -137,7 +137,7 @@ def plain(value):
     """Return a value as arrays, tuples of arrays, None, Raised, or words for all else."""
     if torch.is_tensor(value):
         value = value.detach().cpu()
-        return np.array(value.float() if value.dtype == torch.bfloat16 else value)
+        return (value.float() if value.dtype == torch.bfloat16 else value).numpy().copy()
     if isinstance(value, Raised) or value is None:
         return value
     if isinstance(value, (tuple, list)):
