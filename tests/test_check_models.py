@@ -40,6 +40,12 @@ def test_verdicts_do_not_depend_on_the_seed_of_the_questions(kind, seed):
             assert broken == (answer.rule is not None), answer
 
 
+def test_another_layer_in_todo_1_costs_nothing_in_todo_3():
+    other = made("RNN", {"nn.RNN": "nn.GRU"})
+    assert_breaks("layer-type", checks.char_rnn(other))
+    assert_breaks(None, checks.char_gru(made("GRU", {}), other))
+
+
 def test_few_wrong_models_have_no_name():
     unnamed = [answer for answer in todo_1_models.WRONG if answer.rule == "differs"]
     assert len(unnamed) <= len(todo_1_models.WRONG) / 10

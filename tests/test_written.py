@@ -3,7 +3,7 @@
 tests/answers/written/ holds them: the first bank, in three files, showed what to mend, the second
 too; the third was judged as it came. ``rule`` is what the check finds broken now: None for a right
 answer, "words" for one that only its words make wrong, which a person reads, "unseen" for one whose
-mistake lies outside of what its check is given.
+mistake lies outside of what its check is given: a class of another name, for example.
 """
 
 import contextlib

@@ -109,14 +109,14 @@ def _the_class(kind, facts, renamed):
         early = "before Module.__init__() call" in raised.text
         more = "\n  Call super().__init__() first in __init__." * early
         raise Broken("super-init" if early else "raised", f"{raised}{more}")
-    same = kind != "RNN" and renamed == sorted(shapes(kind, **SPEC))
-    need(
-        not same,
-        "class-name",
-        f"CharRNN now has nn.{kind}: the class in this cell is named CharRNN and has replaced "
-        f"that of TODO 1. Name it Char{kind}, run the cell again, then that of TODO 1.",
-    )
     if facts["empty"]:
+        need(
+            kind == "RNN" or renamed != sorted(shapes(kind, **SPEC)),
+            "class-name",
+            f"Char{kind} is still empty, but CharRNN now has nn.{kind}: the class in this cell is "
+            f"named CharRNN and has replaced that of TODO 1. Name it Char{kind}, run the cell "
+            "again, then that of TODO 1.",
+        )
         raise NotAttempted
     unseen = next(iter(facts["built"].values()))["unseen"]
     need(
@@ -221,8 +221,8 @@ def _compare(kind, facts, asked):
     if isinstance(seen, Raised) or q.part == "start":
         _start(kind, facts, asked)
     as_usual = describe(seen) == describe(wanted)
-    returned = f"{seen if isinstance(seen, Raised) else q}"
-    returned += "" if as_usual or isinstance(seen, Raised) else f" returned {describe(seen)}"
+    returned = f"{q}" if as_usual else f"{q} returned {describe(seen)}"
+    returned = str(seen) if isinstance(seen, Raised) else returned
     if mistake := _named(kind, facts, asked, place):
         raise Broken(mistake.rule, f"{returned}: {mistake.says}.")
     if isinstance(seen, Raised):
@@ -256,15 +256,16 @@ def _named(kind, facts, asked, place):
 
 
 def _other_numbers(q, names, seen, wanted):
-    # Shapes agree here, so the first part that differs does so in its numbers.
-    for name, *parts in zip(("logits", "state"), seen, wanted, strict=True):
-        if not alike(*parts):
-            first = [part[0] if isinstance(part, tuple) else part for part in parts]
-            begins = [", ".join(f"{v:.3f}" for v in part.flatten()[:3]) for part in first]
-            return (
-                f"{q}: the {name} begin with {begins[0]}; those of the specified model with the "
-                f"same weights begin with {begins[1]}."
-            )
+    # Shapes agree here, so the first tensor that differs does so in its numbers.
+    seen, wanted = (tuple(map(helpers.states, answer)) for answer in (seen, wanted))
+    logits, states = (list(zip(*both, strict=True)) for both in zip(seen, wanted, strict=True))
+    tensors = [("logits", *logits), *(("state", pair) for pair in states)]
+    name, pair = next((name, pair) for name, pair in tensors if not alike(*pair))
+    begins = [", ".join(f"{v:.3f}" for v in t.flatten()[:3]) + f" ({t.dtype})" for t in pair]
+    return (
+        f"{q}: the {name} begin with {begins[0]}; those of the specified model with the same "
+        f"weights begin with {begins[1]}."
+    )
 
 
 def _other_gradients(q, names, seen, wanted):

@@ -111,7 +111,7 @@ def _trained(name, seen):
     ]
     losses = seen["metrics"][name]["train_losses"]
     need(
-        trained or np.inf not in (losses or ()),
+        trained or np.inf not in helpers.states(losses),
         "other-loss",
         f"the first loss of the {name} is so large that it counts as diverged: the given "
         "line makes nn.CrossEntropyLoss(), which takes the mean.",
