@@ -20,7 +20,7 @@ from course import command, named_path, workers
 from course.bundle import pack, supplies
 from course.grade import flags, handed_in, page, sandbox, submission
 from course.make_exercise import EXERCISE, ROOT, SOLUTION
-from lab import checks
+from lab import exercise
 
 ARCHIVE = ROOT / "exported" / "autograder.zip"
 SETUP = """\
@@ -83,9 +83,9 @@ def _test(check, points, fact):
     """Return the result of a check as a test of Gradescope's."""
     lines = [page.rule_line(fact), fact["message"]] if fact else ["The cell was not reached."]
     return {
-        "name": checks.title(check),
+        "name": exercise.CHECKS[check].title,
         "score": points,
-        "max_score": checks.POINTS[check],
+        "max_score": exercise.CHECKS[check].points,
         "status": "passed" if points else "failed",
         "output": "\n".join(filter(None, lines)),
     }

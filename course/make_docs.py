@@ -20,7 +20,7 @@ from bs4 import BeautifulSoup
 
 from course import clock, read_solution
 from course.make_exercise import ROOT
-from lab import checks
+from lab import exercise
 from lab.memory import LONGEST_LAG
 
 README, DOCS = ROOT / "README.md", ROOT / "docs"
@@ -160,7 +160,7 @@ def timings():
     parts = clock.by_part(read_solution.read())
     taken = {name: seconds for names in parts.values() for name, seconds in names.items()}
     rows = {}
-    for check in checks.CHECKS.values():
+    for check in exercise.CHECKS.values():
         seconds = taken[f"TODO {check.number}"]
         rows[str(check.number)] = {
             "what": f"`{check.what}`".replace(" and ", "` and `"),
@@ -168,7 +168,7 @@ def timings():
             "computing (s)": f"{seconds.computing:.0f}" if seconds.computing else "",
             "points": check.points,
         }
-    rows["10, by you"] = {"what": "the paragraph", "points": checks.PARAGRAPH_POINTS}
+    rows["10, by you"] = {"what": "the paragraph", "points": exercise.PARAGRAPH_POINTS}
     whole = clock.total(parts)
     others = whole.minutes - sum(taken[f"TODO {n}"].minutes for n in range(1, 11))
     rows["all else"] = {"what": "the prose and cells between", "minutes": f"{others:.1f}"}

@@ -19,7 +19,7 @@ from course import command, named_path, read_solution
 from course.bundle import NAME, copy_supplies, instructions
 from course.grade import handed_in
 from course.make_exercise import make_exercise, render
-from lab import checks
+from lab import exercise
 
 ASSIGNMENT = NAME
 EXECUTION = '''\
@@ -87,11 +87,11 @@ def nbgrader_notebook():
         source = "".join(cell["source"])
         graded = {"grade": False, "locked": True, "solution": False}
         if check := read_solution.check_of(cell):
-            graded |= {"grade": True, "points": checks.POINTS[check]}
+            graded |= {"grade": True, "points": exercise.CHECKS[check].points}
             source = f"{source}.points"
         elif cell["id"] == "recommendation":
             graded |= {"grade": True, "locked": False, "solution": True}
-            graded |= {"points": checks.PARAGRAPH_POINTS}
+            graded |= {"points": exercise.PARAGRAPH_POINTS}
         elif cell["id"] in answers:
             graded |= {"locked": False, "solution": True}
         cell["source"] = source.splitlines(keepends=True)

@@ -7,7 +7,7 @@ import re
 import torch
 
 from course.make_exercise import FOLDED, SOLUTION, todo_number
-from lab import checks
+from lab import exercise
 
 
 def read():
@@ -33,7 +33,7 @@ def answer_ids():
 def check_of(cell):
     """Return the name of the check that a cell ends with, or None."""
     match = re.search(r"^checks\.(\w+)\(.*\)\Z", "".join(cell["source"]), re.M | re.S)
-    return match[1] if match and match[1] in checks.POINTS else None
+    return match[1] if match and match[1] in exercise.CHECKS else None
 
 
 def run_todos(*numbers):

@@ -7,7 +7,7 @@ import nbformat
 
 from course import read_solution
 from course.make_exercise import todo_number
-from lab import checks
+from lab import exercise
 
 SOURCES = {cell["id"]: "".join(cell["source"]) for cell in read_solution.read()["cells"]}
 ANSWERS = read_solution.answer_ids()
@@ -75,8 +75,8 @@ WRONG = {
 }
 
 # The same for code that does more than answer: how grading it ends, and the points it keeps.
-LATER = [name for name, check in checks.CHECKS.items() if check.number >= 6]
-AFTER = 90 - sum(checks.POINTS[name] for name in LATER)
+LATER = [name for name, check in exercise.CHECKS.items() if check.number >= 6]
+AFTER = 90 - sum(exercise.CHECKS[name].points for name in LATER)
 HOSTILE = {
     "endless-loop": ("samples", "while True:\n    pass", "stopped", AFTER),
     "memory-hog": ("samples", "hog = [torch.ones(10**8) for _ in range(99)]", "stopped", AFTER),
@@ -120,12 +120,12 @@ def change(notebook, cell_id, old, new):
 
 def points(broken):
     """Return the points of the full solution when these checks are not passed."""
-    return sum(worth for check, worth in checks.POINTS.items() if check not in broken)
+    return sum(todo.points for check, todo in exercise.CHECKS.items() if check not in broken)
 
 
 def own_faults(broken):
     """Return which checks fail where our model stands in for one that is wrong."""
-    models = {check for check in broken if checks.CHECKS[check].number <= 3 and broken[check]}
+    models = {check for check in broken if exercise.CHECKS[check].number <= 3 and broken[check]}
     return {check: rule for check, rule in broken.items() if check in models} or broken
 
 
@@ -134,7 +134,7 @@ def a_class(base):
 
     Each comes with the rules that its checks find broken: (notebook, {check: rule or None}).
     """
-    todo = {name: check.number for name, check in checks.CHECKS.items()}
+    todo = {name: check.number for name, check in exercise.CHECKS.items()}
     made = {"unfilled": (fill(base, ()), dict.fromkeys(todo))}
     made["full"] = (fill(base, range(11)), {})
     for k in HALF:

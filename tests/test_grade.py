@@ -20,7 +20,7 @@ import pytest
 from course.grade import __main__ as grade
 from course.grade import sandbox, submission
 from course.make_exercise import EXERCISE, ROOT
-from lab import checks
+from lab import exercise
 from tests import submissions
 from tests.test_commands import ODD
 from tests.test_merge import LAYOUTS
@@ -304,7 +304,7 @@ def test_whatever_a_submission_reports_the_others_are_graded(fact, verdict, tmp_
     ],
 )
 def test_a_notebook_in_which_nothing_is_filled_in_is_said(statuses, detail):
-    found = zip(checks.POINTS, statuses, strict=False)
+    found = zip(exercise.CHECKS, statuses, strict=False)
     facts = [{"check": c, "status": s, "rule": None, "message": ""} for c, s in found]
     judged = submission.judge([], None, 1, 1, lambda *_: ([*facts, {"left": 0}], None, 1.0, 1.0))
     assert (judged.verdict, judged.detail) == ("graded", detail)
@@ -313,7 +313,7 @@ def test_a_notebook_in_which_nothing_is_filled_in_is_said(statuses, detail):
 def test_points_are_those_of_our_own_table(tmp_path):
     facts = [
         {"check": check, "status": "passed", "rule": None, "message": "", "points": 1_000}
-        for check in [*checks.POINTS, *checks.POINTS, "mine"]
+        for check in [*exercise.CHECKS, *exercise.CHECKS, "mine"]
     ]
     says = functools.partial(submission.grade, run=lambda *_: ([*facts, {"left": 0}], None, 1, 1))
     row, _ = says("name", [], [], None, 1, 1)
@@ -364,7 +364,10 @@ def test_a_broken_model_costs_its_own_points_only(tmp_path):
     submissions.change(notebook, "recommendation", "evidence[", "evidence evidence[")
     nbformat.write(notebook, tmp_path / "one.ipynb")
     row, page = submission.grade("one", *submission.read(tmp_path / "one.ipynb"), 60, 1_000)
-    assert row["points"] == 90 - checks.POINTS["char_lstm"] - checks.POINTS["recommendation"]
+    assert (
+        row["points"]
+        == 90 - exercise.CHECKS["char_lstm"].points - exercise.CHECKS["recommendation"].points
+    )
     assert "our CharLSTM stood in for the one handed in" in page
     assert "I recommend the" in page and "evidence evidence[" in page  # although it did not run
 

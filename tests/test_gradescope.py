@@ -11,7 +11,7 @@ import pytest
 
 from course import gradescope
 from course.make_exercise import EXERCISE
-from lab import checks
+from lab import exercise
 from tests import submissions
 from tests.test_commands import ODD
 
@@ -50,9 +50,11 @@ def test_a_submission_is_graded_as_by_the_folder_grader(autograder):
     nbformat.write(notebook, autograder / "submission" / "mine (1).ipynb")
     (autograder / "submission" / "notes.txt").write_text("mine", encoding="utf-8")
     told = run(autograder)
-    assert told["score"] == 90 - checks.POINTS["parameters"] and told["output"] == "graded"
+    assert told["score"] == 90 - exercise.CHECKS["parameters"].points and told["output"] == "graded"
     *tests, look = told["tests"]
-    assert [test["max_score"] for test in tests] == list(checks.POINTS.values())
+    assert [test["max_score"] for test in tests] == [
+        todo.points for todo in exercise.CHECKS.values()
+    ]
     assert sum(test["score"] for test in tests) == told["score"]
     (failed,) = (test for test in tests if test["status"] == "failed")
     assert "counts-wrong: " in failed["output"] and "TODO 4" in failed["name"]

@@ -1,22 +1,23 @@
 """Each rule, and each check before it is attempted, has three hints: a question, then the line."""
 
 import tomllib
+from pathlib import Path
 
 import pytest
 
-from lab import checks
+from lab import checks, exercise
 from lab.checks import results
 
-FILED = tomllib.loads((results.FOLDER / "hints.toml").read_text(encoding="utf-8"))
+FILED = tomllib.loads(Path(results.__file__).with_name("hints.toml").read_text(encoding="utf-8"))
 
 
 def test_hints_are_filed_under_the_rules_and_the_checks():
-    assert set(FILED) == set(checks.RULES) | set(checks.CHECKS)
+    assert set(FILED) == set(checks.RULES) | set(exercise.CHECKS)
 
 
 @pytest.mark.parametrize("filed", FILED)
 def test_a_rule_has_three_hints_that_begin_with_a_question(filed):
-    check = filed if filed in checks.CHECKS else "char_lstm"
+    check = filed if filed in exercise.CHECKS else "char_lstm"
     texts = results.hints(check, None if filed == check else filed)
     assert len(texts) == len(set(texts)) == 3 and "?" in texts[0]
     assert "{layer}" not in "".join(texts) and "{state}" not in "".join(texts)

@@ -5,7 +5,7 @@ import pytest
 
 from course.grade import merge
 from course.make_exercise import EXERCISE
-from lab import checks
+from lab import exercise
 from tests import submissions
 
 BASE = nbformat.read(EXERCISE, as_version=4)
@@ -23,14 +23,14 @@ def test_only_answers_and_added_cells_are_the_students():
     cells = merge.merge(notebook).cells
     ids = [cell_id for cell_id, *_ in cells]
     sources = {cell_id: source for cell_id, source, *_ in cells}
-    ours, answers = merge.exercise()
+    ours, answers = merge.our_cells()
     last = [i for i, *_ in ours].index("check-recommendation")
     ours = ours[: last + 1]  # nothing judges the rest
     assert [i for i in ids if i != "a cell of your own"] == [i for i, *_ in ours]
     assert cells[ids.index("char-rnn") + 1][:3] == ("a cell of your own", "mine = 1", None)
     assert all(sources[i] == source for i, source, _ in ours if i not in answers)
     assert "nn.RNN(" in sources["char-rnn"]
-    assert {check for *_, check in cells} - {None} == set(checks.POINTS)
+    assert {check for *_, check in cells} - {None} == set(exercise.CHECKS)
 
 
 def test_a_notebook_whose_cells_lost_their_ids_is_understood():
@@ -80,7 +80,7 @@ def order_of(cells):
 def test_answers_are_found_by_what_they_define(name):
     cells = merge.merge(LAYOUTS[name]).cells
     defined, checked = order_of(cells)
-    assert set(defined) == merge.ANSWERS and set(checked) == set(checks.POINTS)
+    assert set(defined) == merge.ANSWERS and set(checked) == set(exercise.CHECKS)
     for check, names in merge.JUDGED.items():
         assert max(defined[name] for name in names) < checked[check]
     assert sum("nn.LSTM(" in source for _, source, *_ in cells) == 1

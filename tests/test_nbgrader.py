@@ -19,7 +19,7 @@ from course.grade import __main__ as grade
 from course.grade.after_nbgrader import is_course, left
 from course.make_exercise import ROOT
 from course.nbgrader import ASSIGNMENT as NAME
-from lab import checks
+from lab import exercise
 from tests import submissions
 from tests.test_commands import ODD
 
@@ -45,9 +45,9 @@ def graded(notebook):
 def test_the_points_are_those_of_the_checks_and_the_paragraph(notebook):
     points = graded(notebook)
     assert sum(metadata.points for metadata in points.values()) == 100
-    assert points["recommendation"].points == checks.PARAGRAPH_POINTS
+    assert points["recommendation"].points == exercise.PARAGRAPH_POINTS
     assert points["recommendation"].solution and not points["recommendation"].locked
-    assert len(points) == len(checks.POINTS) + 1
+    assert len(points) == len(exercise.CHECKS) + 1
 
 
 def test_a_check_cell_is_locked_and_ends_with_the_points(notebook):

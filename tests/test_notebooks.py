@@ -12,7 +12,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from course.make_exercise import EXERCISE, FOLDED, ROOT, SOLUTION, todo_number
-from lab import checks
+from lab import exercise
 
 SOLUTION_SOURCES = {
     cell["id"]: "".join(cell["source"])
@@ -55,7 +55,7 @@ def test_the_first_cell_says_which_folder_it_needs(tmp_path):
 
 
 def test_todos_are_numbered_without_a_gap():
-    assert [check.number for check in checks.CHECKS.values()] == TODOS
+    assert [check.number for check in exercise.CHECKS.values()] == TODOS
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_exercise_with_the_first_todos_filled_in_runs(k, quick):
     notebook, status = run_filled(k)
     assert status == {
         name: "passed" if check.number <= k else "not attempted"
-        for name, check in checks.CHECKS.items()
+        for name, check in exercise.CHECKS.items()
     } | {"paragraph": "read by a person"}
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert not [o for o in outputs if o.get("name") == "stderr"]

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from torch import nn
 
 import helpers
-from lab import checks, goal, memory
+from lab import checks, exercise, goal, memory
 from tests.answers import todo_8_figures, todo_9_spans, todo_10_recommendation
 from tests.answers.todo_9_spans import SPANS
 
@@ -134,7 +134,7 @@ def test_what_the_notebook_hands_over_passes(usual):
     assert set(statuses.values()) == {"passed"}
 
 
-@pytest.mark.parametrize("name", checks.CHECKS)
+@pytest.mark.parametrize("name", exercise.CHECKS)
 def test_an_odd_call_is_answered_with_a_sentence_on_the_answer(name, usual):
     function, count = getattr(checks, name), 0
     for how, arguments in calls(name, usual[name]):

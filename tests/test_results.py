@@ -8,7 +8,7 @@ from torch import nn
 
 import helpers
 from helpers import MODELS
-from lab import checks
+from lab import checks, exercise
 from lab.checks import results
 from tests.answers import changed
 from tests.answers.todo_1_models import LOOKUP, SOURCE
@@ -39,7 +39,7 @@ def test_a_failure_says_how_to_get_a_hint():
     assert "hint" not in str(counts())
 
 
-@pytest.mark.parametrize("name", checks.CHECKS)
+@pytest.mark.parametrize("name", exercise.CHECKS)
 def test_nothing_filled_in_is_not_attempted(name):
     scope = {"nn": nn}
     exec(STUB, scope)
@@ -101,9 +101,11 @@ def test_summary_tells_the_state_of_every_check_and_what_to_do_next(namespace, c
     checks.char_lstm(namespace["CharGRU"])
     spans_of(None)
     table = checks.summary()
-    assert list(table["check"]) == [*checks.CHECKS, "paragraph"]
+    assert list(table["check"]) == [*exercise.CHECKS, "paragraph"]
     assert table["of"].sum() == 100
-    assert f"{table['points'].sum()} of {100 - checks.PARAGRAPH_POINTS}" in capsys.readouterr().out
+    assert (
+        f"{table['points'].sum()} of {100 - exercise.PARAGRAPH_POINTS}" in capsys.readouterr().out
+    )
     table = table.set_index("check")
     assert table.loc["char_rnn", "status"] == "passed" and table.loc["char_rnn", "next"] == ""
     assert 'checks.hint("char_lstm")' in table.loc["char_lstm", "next"]

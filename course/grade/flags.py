@@ -4,7 +4,7 @@ import ast
 import functools
 import re
 
-from course.grade.merge import exercise, parsed
+from course.grade.merge import our_cells, parsed
 
 # Modules by which a cell can reach the interpreter, files, other processes or a network.
 REACHING = {
@@ -102,7 +102,7 @@ def _special(name):
 @functools.cache
 def _modules():
     """Return the names of what our cells import, and of what students usually do."""
-    nodes = [node for _, source, _ in exercise()[0] for node in ast.walk(parsed(source))]
+    nodes = [node for _, source, _ in our_cells()[0] for node in ast.walk(parsed(source))]
     imports = [node for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom))]
     names = {alias.asname or alias.name for node in imports for alias in node.names}
     return names | {"torch", "np", "numpy", "pd", "pandas", "plt", "F", "math", "random", "time"}

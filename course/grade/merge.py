@@ -15,12 +15,12 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from course import read_solution
 from course.make_exercise import make_exercise
-from lab import checks
+from lab import exercise
 
 OWN = "a cell of your own"
 # The names that each check judges; an answer is known by them. The guess has no check.
 JUDGED = {
-    check: set(re.findall(r"\w+", todo.what)) - {"and"} for check, todo in checks.CHECKS.items()
+    check: set(re.findall(r"\w+", todo.what)) - {"and"} for check, todo in exercise.CHECKS.items()
 }
 ANSWERS = {"guess"}.union(*JUDGED.values())
 
@@ -34,7 +34,7 @@ class Unknown(Exception):
 
 
 @functools.cache
-def exercise():
+def our_cells():
     """Return the exercise's code cells as (id, source, check), and the ids of the answers."""
     cells = [c for c in make_exercise(read_solution.read())["cells"] if c["cell_type"] == "code"]
     return (
@@ -47,7 +47,7 @@ def title(cell_id):
     """Return the first line of a cell of ours, for people; OWN for a cell of the student's."""
     if cell_id == OWN:
         return OWN
-    (source,) = (source for known, source, _ in exercise()[0] if known == cell_id)
+    (source,) = (source for known, source, _ in our_cells()[0] if known == cell_id)
     return source.split("\n")[0].removeprefix("# ")
 
 
@@ -88,14 +88,14 @@ def defined(source):
 @functools.cache
 def _stubs():
     """Return the stub of each answer, by its id."""
-    ours, answers = exercise()
+    ours, answers = our_cells()
     return {cell_id: source.strip() for cell_id, source, _ in ours if cell_id in answers}
 
 
 @functools.cache
 def _slots():
     """Return the place of each answer's name in our exercise."""
-    places = {cell_id: place for place, (cell_id, *_) in enumerate(exercise()[0])}
+    places = {cell_id: place for place, (cell_id, *_) in enumerate(our_cells()[0])}
     return {name: places[i] for i, stub in _stubs().items() for name in defined(stub)}
 
 
@@ -123,7 +123,7 @@ def merge(notebook):
     cells = [(OWN, cell.source, None) for cell in added[-1]]
     handed_in = {cell_id: [cell] for cell_id, cell in theirs.items()}
     handed_in[OWN] = [cell for cell in own if not defined(cell.source) and cell.source.strip()]
-    for place, (cell_id, source, check) in enumerate(exercise()[0]):
+    for place, (cell_id, source, check) in enumerate(our_cells()[0]):
         if cell_id in stubs:
             found = [cell for cell in filled if cell is theirs.get(cell_id)]
             found += [elsewhere[name] for name in sorted(defined(source)) if name in elsewhere]
@@ -145,7 +145,7 @@ def _recognised(notebook):
     A cell that defines an answer never comes before that answer's place: between them are cells of
     ours that the student deleted.
     """
-    places = {cell_id: place for place, (cell_id, *_) in enumerate(exercise()[0])}
+    places = {cell_id: place for place, (cell_id, *_) in enumerate(our_cells()[0])}
     theirs, added, place = {}, collections.defaultdict(list), -1
     for cell in notebook.cells:
         if cell.cell_type != "code":
@@ -176,7 +176,7 @@ def with_ours(cells, failed):
 
 def _by_its_lines(source):
     """Return the id of the cell of ours that a cell is: it has the TODO's line, or half of ours."""
-    ours, answers = exercise()
+    ours, answers = our_cells()
     lines = set(source.strip().split("\n"))
     for cell_id, other, _ in ours:
         theirs = other.split("\n")

@@ -4,7 +4,7 @@ import re
 from html import escape
 
 from course.grade import flags, sandbox
-from lab import checks
+from lab import checks, exercise
 
 STYLE = """
 :root { color-scheme: light dark }
@@ -27,7 +27,7 @@ def page(row, facts, found, handed_in):
     """
     parts = [_table(("check", "status", "points", "rule", "message"), _checks(row, found))]
     if replaced := [fact["reference"] for fact in facts if "reference" in fact]:
-        names = " and ".join(checks.CHECKS[check].what for check in replaced)
+        names = " and ".join(exercise.CHECKS[check].what for check in replaced)
         parts += [f"<p>After its own check, our {names} stood in for the one handed in.</p>"]
     if facts and (reach := " and ".join(sandbox.isolation()[1])):
         parts += [f"<p>Within reach of the submission while it ran: {reach}.</p>"]
@@ -41,7 +41,7 @@ def page(row, facts, found, handed_in):
             "<h2>What was handed in: the answers, and what they showed then</h2>",
             "<p>The checks above ran in quick mode, which measures nothing: numbers in their "
             "messages are not those below.</p>",
-            f"<p>The paragraph of TODO 10: up to {checks.PARAGRAPH_POINTS} points, given by a "
+            f"<p>The paragraph of TODO 10: up to {exercise.PARAGRAPH_POINTS} points, given by a "
             "person.</p>",
         ]
     for title, source, output in handed_in:
@@ -61,7 +61,7 @@ def _header(row):
     """Return what may change after grading: whose it is, and the points for the paragraph."""
     row = {key: escape(str(value)) for key, value in row.items()}
     person = ", ".join(filter(None, [row.get("name"), row.get("id")]))
-    points = f"{row['points']} of {sum(checks.POINTS.values())} points"
+    points = f"{row['points']} of {exercise.POINTS} points"
     points = points if row["points"] else "no grade"
     if row.get("paragraph"):
         points += f", and {row['paragraph']} for the paragraph: {row['total']} of 100"
@@ -78,13 +78,13 @@ def renewed(text, row):
 
 
 def _checks(row, found):
-    for check, most in checks.POINTS.items():
+    for check, todo in exercise.CHECKS.items():
         result = found.get(check, {"status": "not reached", "message": "", "rule": None})
         status = result["status"]
         sign = {"passed": "✔", "failed": "✘"}.get(status, "○")
         line = rule_line(result)
-        points = f"{row[check]} of {most}" if row[check] != "" else ""
-        yield f"{sign} {checks.title(check)}", status, points, line, result["message"]
+        points = f"{row[check]} of {todo.points}" if row[check] != "" else ""
+        yield f"{sign} {exercise.CHECKS[check].title}", status, points, line, result["message"]
 
 
 def rule_line(fact):

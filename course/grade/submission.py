@@ -5,8 +5,8 @@ from typing import NamedTuple
 import nbformat
 
 from course.grade import handed_in, page, run_cells, sandbox
-from course.grade.merge import CLASSES, OWN, Unknown, exercise, merge, questions, title, with_ours
-from lab import checks
+from course.grade.merge import CLASSES, OWN, Unknown, merge, our_cells, questions, title, with_ours
+from lab import exercise
 
 # On these a person marks the paragraph: they come first.
 MARKED = ("recommendation", "check-recommendation", "requirements-met", "performance-table")
@@ -16,7 +16,7 @@ OPTIONAL = {"keyboard"}  # shown if it was run: may the paragraph say that a pho
 
 def _handed_in(notebook, found):
     """Return what the student wrote and saw, a list of (title, source, saved output)."""
-    ids = [*MARKED, *(i for i, *_ in exercise()[0] if i in exercise()[1] - set(MARKED)), OWN]
+    ids = [*MARKED, *(i for i, *_ in our_cells()[0] if i in our_cells()[1] - set(MARKED)), OWN]
     parts = [
         (title(cell_id), cell.source, _output(cell))
         for cell_id in ids
@@ -67,7 +67,7 @@ class Judged(NamedTuple):
     def points(self):
         """Return the points for each check, by its name."""
         passed = {name for name, fact in self.found.items() if fact.get("status") == "passed"}
-        return {check: most * (check in passed) for check, most in checks.POINTS.items()}
+        return {check: todo.points * (check in passed) for check, todo in exercise.CHECKS.items()}
 
 
 def judge(cells, unreadable, seconds, megabytes, run=sandbox.run):
@@ -91,7 +91,7 @@ def judge(cells, unreadable, seconds, megabytes, run=sandbox.run):
 
 
 def _by_check(facts):
-    return {fact["check"]: fact for fact in facts if fact.get("check") in checks.POINTS}
+    return {fact["check"]: fact for fact in facts if fact.get("check") in exercise.CHECKS}
 
 
 def grade(name, cells, answers, unreadable, seconds, megabytes, run=sandbox.run):

@@ -5,12 +5,12 @@ import io
 
 from course import workers
 from course.grade.handed_in import decoded
-from lab import checks
+from lab import exercise
 
 ENCODING = {"errors": "backslashreplace"}  # any text is written
 COLUMNS = (
     ["submission", "id", "name", "e-mail", "verdict", "total", "points", "paragraph"]
-    + [*checks.POINTS]
+    + [*exercise.CHECKS]
     + ["detail", "core_seconds", "peak_mb", "fingerprint"]
 )  # fmt: skip
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would compute
@@ -91,7 +91,7 @@ def paragraphs(path, names):
 
 
 def _points(text, name, path):
-    most = checks.PARAGRAPH_POINTS
+    most = exercise.PARAGRAPH_POINTS
     try:
         points = float(text)
     except ValueError:

@@ -4,6 +4,7 @@ import matplotlib.figure
 import numpy as np
 from matplotlib.legend import Legend
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 
 from helpers import MODELS
 from lab.ask import Other, describe
@@ -24,10 +25,10 @@ def figure(given):
     """Return {"axes": …, "words": …} of a figure, or what it is in words."""
     if not isinstance(given, matplotlib.figure.Figure):
         return Other(describe(given))
-    given.canvas.draw()  # which puts names at ticks
-    words = [text.get_text() for text in given.texts]
-    words += [given.get_suptitle()] + _legends(given)
-    return {"axes": [_axes(axes) for axes in given.axes], "words": words}
+    given.canvas.draw()
+    axes = [_axes(axes) for axes in given.axes]  # asks for the ticks, which puts names at them
+    words = " ".join(text.get_text() for text in given.findobj(Text))
+    return {"axes": axes, "words": words.upper()}
 
 
 def _axes(axes):
@@ -40,7 +41,7 @@ def _axes(axes):
         "marks": _marks(axes),
         "ticks": {axis: _ticks(axes, axis) for axis in "xy"},
         "texts": [_text(axes, text) for text in axes.texts],
-        "words": [axes.get_title(), *_legends(axes)],
+        "title": axes.get_title(),
     }
 
 
@@ -66,12 +67,6 @@ def _label(axes, axis):
     figures = {axes.figure, axes.get_figure(root=True)}
     labels += [getattr(each, f"get_sup{axis}label")() for each in figures]
     return next((label.strip() for label in labels if label.strip()), "")
-
-
-def _legends(owner):
-    # Return the texts of the legends of a figure or of axes.
-    legends = [child for child in owner.get_children() if isinstance(child, Legend)]
-    return [text.get_text() for legend in legends for text in legend.get_texts()]
 
 
 def _ticks(axes, axis):
@@ -109,6 +104,5 @@ def _marks(axes):
             ends = [(x + width / 2, y + height), (x + width, y + height / 2)]
             own, shared = str(bar.get_label()), str(labels.get(id(bar), ""))
             found.append((ends, shared if own.startswith("_") else own))
-    owners = (axes.get_figure(root=True), *axes.get_figure(root=True).axes)
-    told = any(map(_legends, owners))  # without a legend nobody reads the labels
+    told = axes.get_figure(root=True).findobj(Legend)  # without one nobody reads the labels
     return [(places, label if told else "") for places, label in found]

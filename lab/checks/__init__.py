@@ -15,16 +15,12 @@ from lab.checks import models as of_models
 from lab.checks import outputs as of_outputs
 from lab.checks import training as of_training
 from lab.checks.results import (
-    CHECKS,
-    PARAGRAPH_POINTS,
-    POINTS,
     CheckResult,
     answered,
     check,
     hint,
     latest,
     summary,
-    title,
 )
 from lab.checks.rule import RULES, Broken, NotAttempted
 

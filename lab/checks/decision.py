@@ -77,8 +77,10 @@ def _asked_again(name, span, task):
         try:
             model = specified(name, span[which], vocab_size=task.vocab_size, **SIZES)
         except ValueError as error:
-            what = f"spans[{name!r}]: {error}. Mend TODO {TODO[name]} first, or take text as it is."
-            raise Broken("spans-setting", what) from None
+            raise Broken(
+                "spans-setting",
+                f"spans[{name!r}]: {error}. Mend TODO {TODO[name]} first, or take text as it is.",
+            ) from None
         logits = torch.cat([task.of_symbols(model(x)[0]) for x, _ in batches])  # (n, 8)
         answers[which] = F.cross_entropy(logits, right).item()
     accuracy = (logits.argmax(dim=1) == right).float().mean().item()
@@ -88,8 +90,11 @@ def _asked_again(name, span, task):
         f"asked again over {span['span']} characters, the {name} that was taught answers "
         f"{accuracy:.0%} right: mend TODO {TODO[name]} first, then measure again.",
     )
-    what = f"the {name} was not taught anything: measure its span again."
-    need(span["span"] or answers["taught"] < 0.9 * answers["first"], "spans-setting", what)
+    need(
+        span["span"] or answers["taught"] < 0.9 * answers["first"],
+        "spans-setting",
+        f"the {name} was not taught anything: measure its span again.",
+    )
 
 
 # ----- TODO 10: the recommendation ----------------------------------------------------------------
@@ -101,14 +106,23 @@ def judge_recommendation(facts, requirements):
     attempted(name, evidence, paragraph)
     near = [model for model in MODELS if model in str(name).upper()]
     meant = f" Write {near[0]!r}." if len(near) == 1 else " Name one." * bool(near)
-    one = f"recommendation is {name!s}: expected one of {', '.join(MODELS)}.{meant}"
-    need(isinstance(name, str) and name in MODELS, "recommendation-unknown", one)
-    by_name = f"evidence is {evidence or 'empty'}: expected a dict of numbers by their names."
-    need(isinstance(evidence, dict) and evidence, "evidence-missing", by_name)
+    need(
+        isinstance(name, str) and name in MODELS,
+        "recommendation-unknown",
+        f"recommendation is {name!s}: expected one of {', '.join(MODELS)}.{meant}",
+    )
+    need(
+        isinstance(evidence, dict) and evidence,
+        "evidence-missing",
+        f"evidence is {evidence or 'empty'}: expected a dict of numbers by their names.",
+    )
     for column, number in evidence.items():
         need_number("evidence-missing", f"evidence[{column!r}]", number)
-        finite = f"evidence[{column!r}] is {number}: expected a number."
-        need(math.isfinite(number), "evidence-missing", finite)
+        need(
+            math.isfinite(number),
+            "evidence-missing",
+            f"evidence[{column!r}] is {number}: expected a number.",
+        )
     table = _table(facts)
     measured = goal.measured(table, facts["spans"])
     met = goal.requirements_met(table, facts["spans"], requirements).loc[list(MODELS)]
@@ -144,8 +158,11 @@ def _supported(name, met, measured):
     if not meets.any():
         return
     missed = [f"{c}, {measured.loc[name, c]:.5g}" for c in met.columns if not met.loc[name, c]]
-    what = f"the {name} misses these requirements: {'; '.join(missed)} (see the table above)."
-    need(not missed, rule, what)
+    need(
+        not missed,
+        rule,
+        f"the {name} misses these requirements: {'; '.join(missed)} (see the table above).",
+    )
     need(
         name == measured.loc[meets[meets].index, "Parameters"].astype(float).idxmin(),
         rule,
@@ -157,19 +174,21 @@ def _supported(name, met, measured):
 def _matches(name, evidence, measured):
     rule = "evidence-mismatch"
     for column, number in evidence.items():
-        columns = (
-            f"evidence names {column!r}: expected columns of performance_table, 'Memory Span'."
+        need(
+            column in measured,
+            rule,
+            f"evidence names {column!r}: expected columns of performance_table, 'Memory Span'.",
         )
-        need(column in measured, rule, columns)
         value, exact = float(measured.loc[name, column]), column == "Parameters"
         right = number == value if exact else helpers.quick() or _as_shown(float(number), value)
         whose = [f" That is the {o}'s." for o in MODELS if measured.loc[o, column] == number]
         what = f"evidence[{column!r}] is {number:,.7g}, but the {name}'s is {value:,.7g}."
         need(right, rule, what + "".join(whose[:1]))
-    what = (
-        f"evidence has {', '.join(map(repr, evidence))} only: the cell asks for 'Memory Span' too."
+    need(
+        "Memory Span" in evidence,
+        "evidence-missing",
+        f"evidence has {', '.join(map(repr, evidence))} only: the cell asks for 'Memory Span' too.",
     )
-    need("Memory Span" in evidence, "evidence-missing", what)
 
 
 def _as_shown(number, value):

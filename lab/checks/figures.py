@@ -3,6 +3,7 @@
 A mark belongs to a model by both its numbers. What two models share is in doubt for the student.
 """
 
+import itertools
 import math
 import re
 from typing import NamedTuple
@@ -44,19 +45,17 @@ def judge(facts):
     rows = _rows(facts["table"])
     _curves(facts["learning_curves"], rows)
     tradeoff = facts["tradeoff_figure"]
-    shown = [
-        found
-        for place, axes in enumerate(tradeoff["axes"])
-        if axes["data"]
-        for found in _shown(place, axes, rows)
-    ]
-    _a_quality_against_a_cost(shown, tradeoff, rows)
-    if missing := [name for name in MODELS if name not in _words(tradeoff)]:
-        raise Broken(
-            "axes-labels",
-            f"tradeoff_figure does not say which point is {' and which is '.join(missing)}: a name "
-            "belongs beside each point, or in a legend.",
-        )
+    shown = [*_shown(tradeoff, rows)]
+    whole = [found for found in shown if all(found.marks.values())]
+    _a_quality_against_a_cost(whole, shown, tradeoff)
+    missing = [name for name in MODELS if name not in tradeoff["words"]]
+    need(
+        not missing,
+        "axes-labels",
+        f"tradeoff_figure does not say which point is {' and which is '.join(missing)}: a name "
+        "belongs beside each point, or in a legend.",
+    )
+    shown = whole
     for axes, marks, what in _groups(shown, tradeoff):
         _names(axes, marks, what)
     for found in shown:
@@ -66,22 +65,16 @@ def judge(facts):
 
 def _shows_data(name, figure):
     remedy = "assign it" if figure == "None" else "axes.figure is the figure of axes"
-    what = f"{name} is {figure}: expected a matplotlib figure ({remedy})."
-    need(isinstance(figure, dict), "figure-empty", what)
+    need(
+        isinstance(figure, dict),
+        "figure-empty",
+        f"{name} is {figure}: expected a matplotlib figure ({remedy}).",
+    )
     shown = [axes for axes in figure["axes"] if axes["data"]]
     need(shown, "figure-empty", f"{name} has no axes that show any data.")
     why = "a reader needs to know what is shown, and in which unit"
     missing = (axis for axes in shown for axis in axes["unlabelled"])
     refuse("axes-labels", (f"{name} has axes without {axis}label: {why}." for axis in missing))
-
-
-def _words(figure):
-    # Return all that is written in a figure beside its axes, in capitals.
-    words = list(figure["words"])
-    for axes in figure["axes"]:
-        words += axes["words"] + [text for text, _ in axes["texts"]]
-        words += [text for axis in "xy" for _, text in axes["ticks"][axis]]
-    return " ".join(words).upper()
 
 
 def _of_all_models(facts):
@@ -94,7 +87,7 @@ def _of_all_models(facts):
     )
     curves = facts["learning_curves"]
     drawn = [curve for axes in curves["axes"] for curve in axes["curves"] if len(curve["points"])]
-    labels = " ".join(curve["label"] for curve in drawn).upper() + _words(curves)
+    labels = " ".join(curve["label"] for curve in drawn).upper() + curves["words"]
     missing = [name for name in MODELS if name not in labels] or "…" * (len(drawn) < len(MODELS))
     what = f"learning_curves lacks curves with the names {' and '.join(missing)}"
     need(not missing, "curves-missing", f"{what}: expected those of all three models.")
@@ -104,8 +97,7 @@ def _curves(figure, rows):
     # Learning curves end at the table's final losses, each under its own name.
     losses = [column for column in ("Final Train Loss", "Final Val Loss") if column in rows["RNN"]]
     panels = [
-        (f"{axes['words'][0]} {axes['labels']['y']}".strip(), _finals(axes))
-        for axes in figure["axes"]
+        (f"{axes['title']} {axes['labels']['y']}".strip(), _finals(axes)) for axes in figure["axes"]
     ]
     ends = [end for _, found in panels for _, end in found]
     for column in losses:
@@ -145,8 +137,11 @@ def _panel(panel, named, column, finals, losses):
             ),
         )
         said = [c for c in losses if re.search(WORDS[c].replace(" loss", ""), panel.lower())]
-        what = f"a panel named {panel!r} shows the {column}."
-        need(len(said) != 1 or said == [column], "curves-missing", what)
+        need(
+            len(said) != 1 or said == [column],
+            "curves-missing",
+            f"a panel named {panel!r} shows the {column}.",
+        )
 
 
 def _ends(end, final):
@@ -165,34 +160,34 @@ def _rows(table):
 # ----- Marks and columns --------------------------------------------------------------------------
 
 
-def _shown(place, axes, rows, models=MODELS):
-    # Yield which columns of the table axes show, for these models.
-    for n, axis in enumerate("xy"):
-        for column in (*QUALITY, *COST):
-            if column in rows["RNN"]:
-                values = {name: float(rows[name][column]) for name in models}
-                if marks := _matched(values, axes["marks"], n):
+def _shown(figure, rows):
+    # Yield which columns of the table the axes show, of one model at least.
+    for place, axes in enumerate(figure["axes"]):
+        for axis, column in itertools.product("xy", (*QUALITY, *COST)):
+            if axes["data"] and column in rows["RNN"]:
+                values = {name: float(rows[name][column]) for name in MODELS}
+                marks = _matched(values, axes["marks"], "xy".index(axis))
+                if any(marks.values()):
                     yield Shown(place, axis, column, marks)
 
 
 def _matched(values, marks, n):
-    # Return {model: places of the marks at its value on axis ``n``}, in any unit, if all
-    # have.
-    for exponent in range(-6, 7):
-        at = {}
-        for name, value in values.items():
-            shown = [value * 10.0**exponent]
-            shown += [float(f"{shown[0]:.{digits}g}") for digits in (2, 3, 4)]  # rounded
-            at[name] = {
-                number
-                for number, (places, _) in enumerate(marks)
-                if any(
-                    np.isclose(p[n], shown, rtol=[1e-3, *[1e-9] * 3], atol=0).any() for p in places
-                )
-            }
-        if all(at.values()):
-            return at
-    return None
+    # Return {model: places of the marks at its value on axis ``n``}, in the unit that fits most.
+    units = [
+        {name: _at(value * 10.0**exponent, marks, n) for name, value in values.items()}
+        for exponent in range(-6, 7)
+    ]
+    return max(units, key=lambda at: sum(map(bool, at.values())))
+
+
+def _at(value, marks, n):
+    # Return the places of the marks at a value, or at what it is when rounded, on axis ``n``.
+    shown = [value, *(float(f"{value:.{digits}g}") for digits in (2, 3, 4))]
+    return {
+        number
+        for number, (places, _) in enumerate(marks)
+        if any(np.isclose(p[n], shown, rtol=[1e-3, *[1e-9] * 3], atol=0).any() for p in places)
+    }
 
 
 def _whole(quality, cost):
@@ -211,15 +206,13 @@ def _pairs(shown):
 
 def _groups(shown, figure):
     # Yield (axes, marks by model, what they show), by both numbers where axes show both.
-    whole = {}
-    for quality, cost in _pairs(shown):
-        if marks := _whole(quality, cost):
-            whole.setdefault(quality.axes, []).append(
-                (marks, f"{quality.column} and {cost.column}")
-            )
     for place, axes in enumerate(figure["axes"]):
-        alone = [(found.marks, found.column) for found in shown if found.axes == place]
-        for marks, what in whole.get(place, alone):
+        here = [found for found in shown if found.axes == place]
+        both = [
+            (_whole(*pair), " and ".join(found.column for found in pair)) for pair in _pairs(here)
+        ]
+        both = [(marks, what) for marks, what in both if marks]
+        for marks, what in both or [(found.marks, found.column) for found in here]:
             yield axes, marks, what
 
 
@@ -229,20 +222,20 @@ def _named(text):
     return named[0] if len(named) == 1 else ""
 
 
-def _a_quality_against_a_cost(shown, figure, rows):
-    for quality, cost in _pairs(shown):
-        if _whole(quality, cost) or all(
-            _names_its_marks(figure["axes"][found.axes]) for found in (quality, cost)
-        ):
-            _in_sight(figure["axes"][quality.axes], quality)
-            _in_sight(figure["axes"][cost.axes], cost)
+def _a_quality_against_a_cost(whole, shown, figure):
+    for quality, cost in _pairs(whole):
+        pair = [(figure["axes"][found.axes], found) for found in (quality, cost)]
+        if _whole(quality, cost) or all(_names_its_marks(axes) for axes, _ in pair):
+            for axes, found in pair:
+                _in_sight(axes, found)
             return
-    columns = {found.column for found in shown}
+    columns = {found.column for found in whole}
     what = f"only {' and '.join(sorted(columns))}" if columns else "no column of the table"
     if columns & set(QUALITY) and columns & set(COST):
         what = "a quality and a cost, but not of the same points"
-    missing = [name for name in MODELS if not _drawn(name, figure, rows)]
-    if 0 < len(missing) < len(MODELS):
+    drawn = [n for n in MODELS if any(q.marks[n] and c.marks[n] for q, c in _pairs(shown))]
+    if 0 < len(drawn) < len(MODELS):
+        missing = [name for name in MODELS if name not in drawn]
         what = f"no point at the numbers of the {' and the '.join(missing)}"
     raise Broken(
         "tradeoff-points",
@@ -250,15 +243,6 @@ def _a_quality_against_a_cost(shown, figure, rows):
         f"({', '.join(QUALITY[:2])}) and a cost ({', '.join(COST)}), the numbers of "
         "performance_table themselves.",
     )
-
-
-def _drawn(name, figure, rows):
-    # Return whether a model alone has a mark at a quality and a cost.
-    for place, axes in enumerate(figure["axes"]):
-        columns = {found.column for found in _shown(place, axes, rows, [name])}
-        if columns & set(QUALITY) and columns & set(COST):
-            return True
-    return False
 
 
 def _names_its_marks(axes):

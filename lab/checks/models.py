@@ -16,6 +16,7 @@ from lab.checks.specified import (
     Specified,
     count,
     known_mistakes,
+    most_explained,
     ordered,
     parameters,
     shapes,
@@ -241,18 +242,15 @@ def _compare(kind, facts, asked):
 
 def _named(kind, facts, asked, place):
     # The known mistake that explains most answers from the first difference on, or None.
-    best, longest = None, place
-    for mistake in known_mistakes():
-        explained = 0
-        for (_, q), seen in zip(asked, facts["answers"], strict=True):
-            if not _agree(q, seen, reference(kind, facts["built"], q, mistake.steps)):
-                break
-            explained += explained >= place or not isinstance(seen, Raised)
-        if explained > longest:
-            best, longest = mistake, explained
-        if explained == len(asked):
-            break
-    return best
+    def same(mistake, n):
+        (_, q), seen = asked[n], facts["answers"][n]
+        return _agree(q, seen, reference(kind, facts["built"], q, mistake.steps))
+
+    def explained(mistake):
+        return sum(1 for _ in itertools.takewhile(lambda n: same(mistake, n), range(len(asked))))
+
+    likely = [mistake for mistake in known_mistakes() if same(mistake, place)]
+    return most_explained(likely, explained, place)
 
 
 def _other_numbers(q, names, seen, wanted):

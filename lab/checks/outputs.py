@@ -101,16 +101,23 @@ def _texts(samples, prompt):
     need_one_per_model(rule, samples, "samples", "a dict {temperature: text}")
     for name, of in samples.items():
         texts = short(of) if isinstance(of, str) else f"a dict of {len(of)}"
-        two = f"samples[{name!r}] is {texts}: expected texts at two temperatures."
-        need(isinstance(of, dict) and len(of) > 1, rule, two)
+        need(
+            isinstance(of, dict) and len(of) > 1,
+            rule,
+            f"samples[{name!r}] is {texts}: expected texts at two temperatures.",
+        )
         for temperature, text in of.items():
             call, above_0 = f"samples[{name!r}][{temperature!r}]", "a temperature, a number above 0"
-            number = not isinstance(temperature, str) and temperature > 0
             need(
-                number, rule, f"samples[{name!r}] has the key {temperature!r}: expected {above_0}."
+                not isinstance(temperature, str) and temperature > 0,
+                rule,
+                f"samples[{name!r}] has the key {temperature!r}: expected {above_0}.",
             )
-            is_text = isinstance(text, str) and not isinstance(text, Other) and text
-            need(is_text, rule, f"{call} is {text or 'empty'}: expected a text.")
+            need(
+                isinstance(text, str) and not isinstance(text, Other) and text,
+                rule,
+                f"{call} is {text or 'empty'}: expected a text.",
+            )
             need(
                 text.startswith(prompt) and text != prompt,
                 rule,
@@ -179,8 +186,11 @@ def rows_of(table, rule, columns=NUMBERS):
     made = "expected the DataFrame that create_performance_table returns"
     need(isinstance(table, dict), rule, f"performance_table is {table}: {made}.")
     names = table["columns"]
-    turned = "performance_table has the models as columns: show_table turns it for reading only."
-    need(not set(MODELS) <= set(names), rule, turned)
+    need(
+        not set(MODELS) <= set(names),
+        rule,
+        "performance_table has the models as columns: show_table turns it for reading only.",
+    )
     twice, has = "performance_table has the {} {} twice.", "performance_table lacks the {} {}: {}."
     refuse(rule, (twice.format("column", n) for n in names if names.count(n) > 1))
     lacking = [column for column in ("Model", *columns) if column not in names]
@@ -202,8 +212,11 @@ def judge_performance(facts, test_X, test_y):
     rows = rows_of(facts["table"], "table-columns")
     place = facts["table"]["columns"].index("Model")
     more = [row[place] for row in facts["table"]["rows"] if row[place] not in MODELS]
-    what = f"performance_table has the rows {more}: expected one row for each model."
-    need(not more, "table-columns", what)
+    need(
+        not more,
+        "table-columns",
+        f"performance_table has the rows {more}: expected one row for each model.",
+    )
     need_one_per_model("models-incomplete", facts["models"], "models", "a trained model")
     of_models = [m["logits"] for m in facts["models"].values() if isinstance(m, dict)]
     sizes = [logits.shape[-1] for logits in of_models if isinstance(logits, np.ndarray)]
@@ -226,10 +239,12 @@ def _known(facts):
     need_one_per_model(rule, metrics, "metrics", "what train_and_compare_models returned")
     for name, measured in metrics.items():
         lacking = [key for key in KEYS if key not in measured]
-        what = (
-            f"metrics[{name!r}] lacks or is {lacking or measured}: its check, of TODO 5, says more."
+        need(
+            isinstance(measured, dict) and not lacking,
+            rule,
+            f"metrics[{name!r}] lacks or is {lacking or measured}: its check, of TODO 5, says "
+            "more.",
         )
-        need(isinstance(measured, dict) and not lacking, rule, what)
     last = {"Final Train Loss": "train_losses", "Final Val Loss": "val_losses"}
     known = {c: {n: [math.nan, *metrics[n][k]][-1] for n in MODELS} for c, k in last.items()}
     sizes = {n: sum(w.size for w in facts["models"][n]["weights"]) for n in MODELS}
@@ -254,8 +269,9 @@ def _need_time(name, column, unit, row, usual):
     known = isinstance(usual, float)
     here = f", here about {usual:.3g}" if known else ""
     right = row[column] > 0 and (not known or usual / 50 < row[column] < usual * 50)
-    what = f"{column} of the {name} is {row[column]:.3g}: expected {unit}{here}."
-    need(right, "table-stale", what)
+    need(
+        right, "table-stale", f"{column} of the {name} is {row[column]:.3g}: expected {unit}{here}."
+    )
 
 
 @torch.no_grad()

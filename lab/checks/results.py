@@ -21,35 +21,7 @@ import torch
 from helpers import one_thread
 from lab.ask import TooSlow, describe, patience, within
 from lab.checks.rule import RULES, Broken, NotAttempted
-from lab.exercise import VERSION
-
-
-@dataclass(frozen=True)
-class Todo:
-    number: int
-    points: int
-    what: str
-    wanted: str
-
-
-# The order of the TODOs, their points, and what each of them asks for.
-CHECKS = {
-    "char_rnn": Todo(1, 12, "CharRNN", "a class"),
-    "char_lstm": Todo(2, 10, "CharLSTM", "a class"),
-    "char_gru": Todo(3, 10, "CharGRU", "a class"),
-    "parameters": Todo(4, 4, "parameter_counts", "a dict with a number for each model"),
-    "training": Todo(5, 18, "train_and_compare_models", "a function"),
-    "samples": Todo(6, 7, "samples", "samples[name][temperature], texts of the trained models"),
-    "performance": Todo(7, 7, "performance_table", "the table, and what training returned"),
-    "figures": Todo(8, 8, "learning_curves and tradeoff_figure", "two figures, and the table"),
-    "long_context": Todo(9, 7, "spans", "a dict with a span for each model"),
-    "recommendation": Todo(10, 7, "recommendation and evidence", "a name, numbers, and the table"),
-}
-
-
-FOLDER = Path(__file__).parent
-POINTS = {name: check.points for name, check in CHECKS.items()}  # of a check that passes
-PARAGRAPH_POINTS = 10  # for the paragraph of TODO 10, which a person reads
+from lab.exercise import CHECKS, PARAGRAPH_POINTS, POINTS, VERSION
 
 latest = {}  # the last result of each check in this session, for summary() and hint()
 _hinted = {}  # the number of hints given for a check and rule
@@ -71,7 +43,7 @@ class CheckResult:
         sign = {"passed": "✔", "failed": "✘", "not attempted": "○"}[self.status]
         rule = f" [{self.rule}]" if self.rule else ""
         more = f'\n  For a hint: checks.hint("{self.check}")' if self.status != "passed" else ""
-        return f"{sign} {title(self.check)}: {self.status}{rule}. {self.message}{more}"
+        return f"{sign} {CHECKS[self.check].title}: {self.status}{rule}. {self.message}{more}"
 
     def _repr_html_(self):
         # The sign and the word carry the meaning; colour only repeats it, on any theme.
@@ -82,36 +54,22 @@ class CheckResult:
         )
 
     def _ipython_display_(self):
-        # Show the banner, unless the cell that is running has shown it already.
-        count = _execution_count()
-        if count is None or count != getattr(self, "_shown_in", None):
-            self._show(count)
+        """Show nothing more as a cell's value: the check has shown it."""
 
-    def _show(self, count):
-        self._shown_in = count
-        if count is None:  # on a console, which may lack the signs
-            encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-            print(str(self).encode(encoding, "replace").decode(encoding))
-        else:
+    def show(self):
+        """Show the banner: in a notebook below its cell, else as a line."""
+        if _shell():
             from IPython.display import display
 
             display({"text/plain": str(self), "text/html": self._repr_html_()}, raw=True)
-
-
-def _execution_count():
-    # Return the number of the notebook cell that is running, or None outside a notebook.
-    shell = _shell()
-    return shell.execution_count if shell else None
+        else:  # on a console, which may lack the signs
+            encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+            print(str(self).encode(encoding, "replace").decode(encoding))
 
 
 def _shell():
     ipython = sys.modules.get("IPython")
     return ipython.get_ipython() if ipython else None
-
-
-def title(check):
-    """Return what a check is about, for people: "TODO 1, CharRNN"."""
-    return f"TODO {CHECKS[check].number}, {CHECKS[check].what}"
 
 
 def summary():
@@ -120,37 +78,18 @@ def summary():
     Its last row is the paragraph of TODO 10, whose points a person gives.
     """
     rows = []
-    for name, check in CHECKS.items():
-        result = latest.get(name)
-        status = result.status if result else "not attempted"
-        todo = f"fill in TODO {check.number} and run its check"
-        steps = {"passed": "", "failed": f'mend it; checks.hint("{name}")', "not attempted": todo}
-        rows.append(
-            {
-                "TODO": check.number,
-                "check": name,
-                "status": status,
-                "points": result.points if result else 0,
-                "of": check.points,
-                "rule": (result.rule if result else None) or "",
-                "next": steps[status],
-            }
-        )
-    automatic = sum(check.points for check in CHECKS.values())
-    rows.append(
-        {
-            "TODO": 10,
-            "check": "paragraph",
-            "status": "read by a person",
-            "points": 0,
-            "of": PARAGRAPH_POINTS,
-            "rule": "",
-            "next": "say why, at what cost, and what was not measured",
-        }
-    )
-    table = pd.DataFrame(rows).set_index("TODO")
+    for name, todo in CHECKS.items():
+        result = latest.get(name) or CheckResult(name, "not attempted", None, "", 0, todo.points)
+        begin = f"fill in TODO {todo.number} and run its check"
+        steps = {"passed": "", "failed": f'mend it; checks.hint("{name}")', "not attempted": begin}
+        state = [result.status, result.points, todo.points, result.rule or "", steps[result.status]]
+        rows.append([todo.number, name, *state])
+    why = "say why, at what cost, and what was not measured"
+    rows.append([10, "paragraph", "read by a person", 0, PARAGRAPH_POINTS, "", why])
+    columns = ["TODO", "check", "status", "points", "of", "rule", "next"]
+    table = pd.DataFrame(rows, columns=columns).set_index("TODO")
     print(
-        f"{table['points'].sum()} of {automatic} points; your instructor gives up to "
+        f"{table['points'].sum()} of {POINTS} points; your instructor gives up to "
         f"{PARAGRAPH_POINTS} more for the paragraph"
     )
     return table
@@ -171,13 +110,13 @@ def hint(check=None, step=None):
         step = _hinted[check, rule] = min(_hinted.get((check, rule), 0) + 1, len(texts))
     if step not in range(1, len(texts) + 1):
         raise ValueError(f"step={step!r}: there are hints 1 to {len(texts)} for {check!r}")
-    print(f"{title(check)}: {RULES.get(rule, 'where to begin')}")
+    print(f"{CHECKS[check].title}: {RULES.get(rule, 'where to begin')}")
     print(textwrap.fill(f"Hint {step} of {len(texts)}: {texts[step - 1]}", 80))
 
 
 def hints(check, rule=None):
     """Return the hints for a rule that a check found broken, or for a check not yet attempted."""
-    filed = tomllib.loads((FOLDER / "hints.toml").read_text(encoding="utf-8"))
+    filed = tomllib.loads(Path(__file__).with_name("hints.toml").read_text(encoding="utf-8"))
     kind = check.removeprefix("char_").upper()
     state = "torch.zeros(self.num_layers, batch_size, self.hidden_dim, device=device)"
     state = f"h, torch.zeros_like(h), with h = {state}" if kind == "LSTM" else state
@@ -216,7 +155,7 @@ def check(function):
             )
             rule, message = "raised", f"{'; '.join(given)}: expected {todo.wanted}."
         latest[name] = CheckResult(name, status, rule, message, points, todo.points)
-        latest[name]._show(_execution_count())
+        latest[name].show()
         return latest[name]
 
     return checked

@@ -5,8 +5,8 @@ compares answers, and a mistake only names a difference that the comparison has 
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from types import MethodType
-from typing import NamedTuple
 
 import torch
 from torch.nn import functional as F
@@ -133,9 +133,14 @@ def before(step, function):
     return lambda self, given: getattr(Specified, step)(self, function(given))
 
 
+def when(holds, step, does):
+    # A step that is done otherwise only where something holds of the model.
+    usual = getattr(Specified, step)
+    return lambda self, *given: (does if holds(self) else usual)(self, *given)
+
+
 def in_training(step, does):
-    # A step that is done otherwise in training mode only.
-    return lambda self, *given: (does if self.training else getattr(Specified, step))(self, *given)
+    return when(lambda model: model.training, step, does)
 
 
 def each(function):
@@ -198,7 +203,8 @@ def backwards(self, outputs, hidden):
 # ----- Known mistakes -----------------------------------------------------------------------------
 
 
-class Mistake(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Mistake:
     """The rule it breaks, what a model or a training does, and its steps done otherwise."""
 
     rule: str
@@ -524,10 +530,18 @@ def known_mistakes():
 
 def _on_one_path(mistake, every, where):
     # Return a mistake that is made only with, or only without, return_sequences.
+    steps = mistake.steps.items()
+    steps = {step: when(lambda model: model.every == every, step, does) for step, does in steps}
+    return replace(mistake, says=f"{where}, {mistake.says}", steps=steps)
 
-    def only(step, does):
-        usual = getattr(Specified, step)
-        return lambda self, *given: (does if self.every == every else usual)(self, *given)
 
-    steps = {step: only(step, does) for step, does in mistake.steps.items()}
-    return mistake._replace(says=f"{where}, {mistake.says}", steps=steps)
+def most_explained(mistakes, explained, more_than):
+    """Return the mistake that explains most answers, the first of equals, or None.
+
+    ``explained`` says how many answers a mistake explains; they have to be ``more_than`` so many.
+    """
+    most, best = more_than, None
+    for mistake in mistakes:
+        if (count := explained(mistake)) > most:
+            most, best = count, mistake
+    return best

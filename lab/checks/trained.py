@@ -126,27 +126,15 @@ class Training:
         return self.best_epoch
 
 
-class Trace:
-    """What a training yields, computed as far as somebody has asked and then kept."""
-
-    def __init__(self, training):
-        self.rest, self.known = iter(training), []
-
-    def __iter__(self):
-        for place in itertools.count():
-            if place == len(self.known):
-                self.known += itertools.islice(self.rest, 1)
-            if place == len(self.known):
-                return
-            yield self.known[place]
-
-
 @functools.cache
+def _trace(name, epochs, mistake):
+    # An iterator that computes each event once, and keeps it for copies of itself.
+    return itertools.tee(Training(name, epochs, **(mistake.steps if mistake else {})), 1)[0]
+
+
 def trace(name, epochs, mistake=None):
-    # Return the Trace of the training of a name, with the mistake of this place in
-    # MISTAKES.
-    steps = {} if mistake is None else MISTAKES[mistake].steps
-    return Trace(Training(name, epochs, **steps))
+    """Yield the events of the training of a name, with a mistake or without one, from the first."""
+    return itertools.tee(_trace(name, epochs, mistake))[1]
 
 
 # ----- Known mistakes -----------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from lab.ask.training import (
     tiny_texts,
 )
 from lab.checks.rule import Broken, NotAttempted, need, need_one_per_model
+from lab.checks.specified import most_explained
 from lab.checks.trained import MISTAKES, trace
 
 SPEC = {"vocab_size": VOCAB, "embedding_dim": 128, "hidden_dim": 256, "num_layers": 2}
@@ -96,8 +97,11 @@ def _returned(seen):
         )
     for name, measured in seen["metrics"].items():
         lacking = measured if isinstance(measured, str) else [k for k in KEYS if k not in measured]
-        what = f"metrics[{name!r}] lacks or is {lacking}: expected the entries {KEYS}."
-        need(not lacking, "metrics-lists", what)
+        need(
+            not lacking,
+            "metrics-lists",
+            f"metrics[{name!r}] lacks or is {lacking}: expected the entries {KEYS}.",
+        )
     what = "{} are one and the same list: each model and each entry needs a list of its own."
     need(not seen["lists"], "metrics-lists", what.format(*seen["lists"][:1] or [""]))
 
@@ -187,8 +191,7 @@ def _times(seen):
         f"the epoch_times, {numbers[:3]}, …, add up to {sum(numbers):.3g} s, but the whole call "
         f"took {seen['seconds']:.3g} s: expected the seconds that train_epoch returns."
     )
-    right = len(numbers) == len(times) and 0 < sum(numbers) <= seen["seconds"]
-    need(right, "losses-changed", what)
+    need(len(numbers) == len(times) and 0 < sum(numbers) <= seen["seconds"], "losses-changed", what)
 
 
 # ----- What happened ------------------------------------------------------------------------------
@@ -263,10 +266,9 @@ def _compare(name, epochs, seen, found):
     _, other = _agreement(name, epochs, trace(name, epochs), seen)
     if other is None:
         return
-    most, best = _explained(name, found), None
-    for place, mistake in enumerate(MISTAKES):
-        if (count := _explained(name, found, place)) > most:
-            most, best = count, mistake
+    best = most_explained(
+        MISTAKES, lambda mistake: _explained(name, found, mistake), _explained(name, found)
+    )
     quantity, epoch, got, wanted = other
     when = f"{quantity} of the {name}" + f" in epoch {epoch}" * bool(epoch)
     if best:
