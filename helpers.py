@@ -4,9 +4,6 @@ text -> vocabulary -> windows -> training -> evaluation -> table -> plots. The m
 student's. Left out on purpose: no trainer class, no configuration files, no global state but the
 watch over PyTorch's threads; a helper gets what it needs as arguments. A helper that is handed
 ``None`` (a TODO not filled in yet) says in one line which TODO it waits for, and returns ``None``.
-
-Set the environment variable ``EXERCISE_QUICK=1`` to run the notebooks in seconds: a few windows,
-epochs and batches. That proves that they work and measures nothing.
 """
 
 import contextlib
@@ -23,7 +20,6 @@ import time
 import zlib
 from numbers import Real
 from pathlib import Path
-from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -34,45 +30,14 @@ from matplotlib.ticker import MaxNLocator
 from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
-SEED = 42
-MODELS = ("RNN", "LSTM", "GRU")
-MAX_GRADIENT_NORM = 0.5
-# Nats per character above which a training has diverged. Guessing costs the logarithm of the
-# vocabulary, 4.3 for the sample's 73 characters and 13.9 for all 1,114,112 of Unicode.
-DIVERGED = 50.0
-# Each model at its own best rate on validation loss, from one grid: benchmarks/study/.
-LEARNING_RATES = {"RNN": 2e-3, "LSTM": 4e-3, "GRU": 2e-3}
+from lab.exercise import (
+    DIVERGED,
+    MAX_GRADIENT_NORM,
+    SEQ_LEN,
+    STYLES,
+)
 
 DATA = Path(__file__).parent / "data"
-
-
-class Budget(NamedTuple):
-    """How much the notebooks train and measure."""
-
-    epochs: int = 20
-    windows: int | None = None  # how many an epoch or an evaluation looks at; None: all
-    span_batches: int = 2_000  # what memory_span spends on one lag before it gives up
-    timed_runs: int = 100  # how often a forward pass is timed
-
-
-def quick():
-    """Return whether the environment variable EXERCISE_QUICK is 1 now."""
-    return os.environ.get("EXERCISE_QUICK") == "1"
-
-
-def budget():
-    """Return the Budget: all of it, or in quick mode that of a few seconds."""
-    if not quick():
-        return Budget()
-    return Budget(epochs=2, windows=64, span_batches=20, timed_runs=10)
-
-
-def within_budget(*splits):
-    """Return windows and their targets, or in quick mode some of each, from all over the split."""
-    most = budget().windows
-    if most is None:
-        return splits
-    return tuple(split[:: max(1, len(split) // most)][:most] for split in splits)
 
 
 def diverged(loss):
@@ -354,7 +319,7 @@ def one_pass(X, y, seed):
     generator = torch.Generator().manual_seed(seed)
     offset = int(torch.randint(min(seq_len, len(X)), (1,), generator=generator))
     starts = torch.arange(offset, len(X), seq_len)
-    (starts,) = within_budget(starts[torch.randperm(len(starts), generator=generator)])
+    starts = starts[torch.randperm(len(starts), generator=generator)]
     return X[starts], y[starts]  # (windows, seq_len), (windows,)
 
 
@@ -518,7 +483,6 @@ def evaluate_model(model, X, y, criterion, batch_size=500, every_step=False):
     device = _device_of(model)
     _need_windows(X, y, criterion=criterion)
     model.eval()
-    X, y = within_budget(X, y)
     total_loss, total_count = 0.0, 0
     for batch_X, batch_y in zip(X.split(batch_size), y.split(batch_size), strict=True):
         loss, count = _loss_on_batch(
@@ -621,13 +585,11 @@ def sample(logits, temperature, generator):
 
 
 @torch.no_grad()
-def measure_inference_speed(model, X_sample, num_runs=None):
+def measure_inference_speed(model, X_sample, num_runs=100):
     """Return the median milliseconds of one forward pass on ``X_sample`` from a zero state.
 
-    It is that of ``num_runs`` passes, by default the budget's. Ten warm up first, and a GPU is
-    waited for.
+    It is that of ``num_runs`` passes. Ten warm up first, and a GPU is waited for.
     """
-    num_runs = num_runs or budget().timed_runs
     device = _device_of(model)
     model.eval()
     X_sample = X_sample.to(device)
@@ -721,17 +683,9 @@ def by_model(table, *measures):
     return table
 
 
-# Okabe and Ito's colour-blind-safe palette; line style and marker repeat what the colour says.
-STYLES = {
-    "RNN": {"color": "#D55E00", "linestyle": ":", "marker": "o"},
-    "LSTM": {"color": "#0072B2", "linestyle": "-", "marker": "s"},
-    "GRU": {"color": "#009E73", "linestyle": "--", "marker": "^"},
-}
-
-
 def show_shapes(model_class, vocab_size):
     """Print the shapes that a model class takes and returns, for a batch of 4 windows of 50."""
-    x = torch.zeros(4, 50, dtype=torch.long)
+    x = torch.zeros(4, SEQ_LEN, dtype=torch.long)
     try:
         with contextlib.redirect_stderr(sys.stdout):  # nbgrader gives 0 for a word on stderr
             model = model_class(vocab_size).eval()

@@ -16,12 +16,13 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pandas as pd
+from course.make_docs import KEYBOARD
 
 import helpers
-from course.make_docs import KEYBOARD
 from course.make_exercise import ROOT
 from course.read_solution import run_todos
 from lab import phone
+from lab.exercise import EPOCHS
 from lab.ngram import NGram
 from lab.phone.runtimes import write_steps
 from lab.trained import Saved
@@ -42,7 +43,7 @@ def write_all(folder):
     text = helpers.load_text("sample")
     chars, char2idx, _ = helpers.build_vocabulary(text)
     splits = helpers.prepare_sequences(text, char2idx)
-    models, _ = Saved(text, helpers.budget().epochs).load(run_todos(1, 2, 3, 5)["MODEL_CLASSES"])
+    models, _ = Saved(text, EPOCHS).load(run_todos(1, 2, 3, 5)["MODEL_CLASSES"])
     counting = NGram.of_windows(*splits[:4], len(chars))
     write_steps(models, chars, folder)
     return phone.write_keyboard(models, counting, *splits[:2], splits[4], chars, folder)

@@ -56,7 +56,7 @@ def archive(path=ARCHIVE):
     return pack(path, contents | {"setup.sh": SETUP.encode(), "run_autograder": RUN.encode()})
 
 
-def results(folder, seconds=sandbox.SECONDS, megabytes=sandbox.MEGABYTES):
+def results(folder, seconds=exercise.GRADING_SECONDS, megabytes=exercise.GRADING_MEGABYTES):
     """Return what Gradescope is told of a folder with one submission, as a dict."""
     start = time.monotonic()
     found = handed_in.find(folder)

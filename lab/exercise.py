@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-VERSION = "2.0"  # of the exercise: in the setup cell of both notebooks, and in their metadata
+VERSION = "2.1"  # of the exercise: in the setup cell of both notebooks, and in their metadata
 
 
 class Todo(NamedTuple):
@@ -33,3 +33,45 @@ CHECKS = {
 }
 PARAGRAPH_POINTS = 10  # for the paragraph of TODO 10, which a person reads
 POINTS = sum(todo.points for todo in CHECKS.values())  # that the checks give
+TOTAL = POINTS + PARAGRAPH_POINTS
+
+# ----- Text and models ----------------------------------------------------------------------------
+
+MODELS = ("RNN", "LSTM", "GRU")
+SEED = 42
+SEQ_LEN = 50  # characters of a window
+SIZES = {"embedding_dim": 128, "hidden_dim": 256, "num_layers": 2}  # of the models of TODO 1 to 3
+DROPOUT = 0.3
+PROMPT = "The meaning of"  # of the texts of TODO 6
+
+# ----- Training -----------------------------------------------------------------------------------
+
+EPOCHS = 20
+BATCH_SIZE = 32
+# Each model at its own best rate on validation loss, from one grid: benchmarks/study/.
+LEARNING_RATES = {"RNN": 2e-3, "LSTM": 4e-3, "GRU": 2e-3}
+MAX_GRADIENT_NORM = 0.5
+# Nats per character above which a training has diverged. Guessing costs the logarithm of the
+# vocabulary, 4.3 for the sample's 73 characters and 13.9 for all 1,114,112 of Unicode.
+DIVERGED = 50.0
+
+# ----- Memory spans -------------------------------------------------------------------------------
+
+SPAN_SIZES = {"embedding_dim": 128, "hidden_dim": 128, "num_layers": 1}  # of the models taught
+SPAN_RATES = {"RNN": 2e-3, "LSTM": 4e-3, "GRU": 4e-3}  # likewise the best of a grid
+SPAN_BATCHES = 2_000  # that memory_span spends on one lag before it gives up
+LONGEST_LAG = 128  # where memory_span stops, in characters
+
+# ----- Looks --------------------------------------------------------------------------------------
+
+# Okabe and Ito's colour-blind-safe palette; line style and marker repeat what the colour says.
+STYLES = {
+    "RNN": {"color": "#D55E00", "linestyle": ":", "marker": "o"},
+    "LSTM": {"color": "#0072B2", "linestyle": "-", "marker": "s"},
+    "GRU": {"color": "#009E73", "linestyle": "--", "marker": "^"},
+}
+
+# ----- Grading ------------------------------------------------------------------------------------
+
+GRADING_SECONDS = 60  # of processor time for a submission; of the clock, four times as many
+GRADING_MEGABYTES = 1_000

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from helpers import MODELS, by_model, waits_for
+from helpers import by_model, waits_for
+from lab.exercise import MODELS
 
 
 class Requirements(NamedTuple):

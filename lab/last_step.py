@@ -7,7 +7,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from helpers import MODELS, STYLES, by_model, waits_for, without_diverged
+from helpers import by_model, waits_for, without_diverged
+from lab.exercise import MODELS, STYLES
 from lab.study import STUDY, read
 
 

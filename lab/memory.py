@@ -11,22 +11,9 @@ import torch
 from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
-from helpers import (
-    MAX_GRADIENT_NORM,
-    SEED,
-    STYLES,
-    budget,
-    build_vocabulary,
-    call_model,
-    encode,
-    threads,
-    waits_for,
-)
+from helpers import build_vocabulary, call_model, encode, threads, waits_for
 from lab import study
-
-# Each at the best rate of a pilot: benchmarks/study/ too.
-SPAN_RATES = {"RNN": 2e-3, "LSTM": 4e-3, "GRU": 4e-3}
-LONGEST_LAG = 128  # where memory_span stops, in characters
+from lab.exercise import LONGEST_LAG, MAX_GRADIENT_NORM, SEED, SIZES, SPAN_BATCHES, STYLES
 
 
 class Setting(NamedTuple):
@@ -69,21 +56,20 @@ def memory_span(
     hidden_dim=128,
     num_layers=1,
     seed=SEED,
-    batches=None,
+    batches=SPAN_BATCHES,
     longest_lag=LONGEST_LAG,
 ):
     """Return the longest lag, in characters, over which a model class can be taught to remember.
 
     It is a Span, which remembers how it was measured. A model is trained on Recall, first at lag 1.
     Each time the accuracy over the last 20 batches of 64 passes 0.95, the lag doubles, up to
-    ``longest_lag``. A lag not passed within ``batches`` (2,000 unless given) ends it; 0 means that
+    ``longest_lag``. A lag not passed within ``batches`` ends it; 0 means that
     not even lag 1 was learned. Raises ValueError for a text no longer than the longest lag,
     TypeError for a model.
     """
     if isinstance(model_class, nn.Module):
         raise TypeError(f"got a {type(model_class).__name__}, a model: its class is wanted.")
     name = getattr(model_class, "__name__", str(model_class))
-    batches = batches or budget().span_batches
     setting = Setting(name, learning_rate, load, batches, longest_lag, hidden_dim, num_layers)
     task = Recall(text, load, longest_lag)
     torch.manual_seed(seed)
@@ -202,10 +188,15 @@ def plot_memory_spans(spans, requirements, folder=study.STUDY):
     for name, span in spans.items():
         bar = axes.bar(name, span, color=STYLES.get(name, {}).get("color"))
         axes.bar_label(bar, [f"{span}+" if span == LONGEST_LAG else str(span)])
-    known = study.spans((256, 2), requirements.load, folder)
+    known = study.spans((SIZES["hidden_dim"], SIZES["num_layers"]), requirements.load, folder)
     marks = [(name, span) for name in spans for span in known.get(name, [])]
     if marks:
-        axes.plot(*zip(*marks, strict=True), "k_", markersize=30, label="2 layers of 256 (study)")
+        axes.plot(
+            *zip(*marks, strict=True),
+            "k_",
+            markersize=30,
+            label=f"{SIZES['num_layers']} layers of {SIZES['hidden_dim']} (study)",
+        )
     required = requirements.span
     axes.axhline(required, color="black", linestyle="--", label=f"required: {required}")
     axes.set_yscale("log", base=2)

@@ -167,7 +167,7 @@ def beside_counting(performance_table, counting, test_X, test_y):
         start = time.perf_counter()
         counting.probabilities(context)
         times.append(time.perf_counter() - start)
-    perplexity = counting.perplexity(*helpers.within_budget(test_X, test_y))
+    perplexity = counting.perplexity(test_X, test_y)
     row = {
         "Model": counting.name,
         "Parameters": counting.counts,
@@ -189,7 +189,7 @@ def show_beside_counting(models, counting, test_X, test_y):
     """Print the test perplexity of each model beside that of counting the same training text."""
     if helpers.waits_for("5: train the models", models):
         return
-    counted = counting.perplexity(*helpers.within_budget(test_X, test_y))
+    counted = counting.perplexity(test_X, test_y)
     for name, model in models.items():
         own = helpers.calculate_perplexity(model, test_X, test_y)
         size = f"{helpers.count_parameters(model):,} parameters"

@@ -8,14 +8,15 @@ import time
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from helpers import LEARNING_RATES, STYLES, diverged, need_a_loss, without_diverged
+from helpers import diverged, need_a_loss, without_diverged
+from lab.exercise import LEARNING_RATES, STYLES
 
 # Seconds of an epoch relative to the RNN's, for a first guess at models not begun: docs/speed.md.
 RELATIVE = {"RNN": 1.0, "LSTM": 1.8, "GRU": 2.2}
 
 
 class Diverged(ArithmeticError):
-    """A loss above helpers.DIVERGED, or one that is no longer a number."""
+    """A loss above exercise.DIVERGED, or one that is no longer a number."""
 
 
 class Progress:

@@ -12,13 +12,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from helpers import DATA, MODELS, STYLES, Budget, by_model, waits_for
+from helpers import DATA, by_model, waits_for
+from lab import exercise
+from lab.exercise import MODELS, SIZES, SPAN_SIZES, STYLES
 
 STUDY = DATA / "study"
 BUDGET, LEARNED = "as in the notebook", "until it has learned"  # two of the study's comparisons
 PAIRS = [("GRU", "LSTM"), ("RNN", "LSTM"), ("RNN", "GRU")]
 PAIRS += [(name, "counting") for name in MODELS]
-SIZES = [(128, 1), (256, 2)]  # units and layers: those of the memory spans, those of the exercise
+UNITS = [(sizes["hidden_dim"], sizes["num_layers"]) for sizes in (SPAN_SIZES, SIZES)]
 
 
 def fingerprint(text):
@@ -38,12 +40,26 @@ def read(folder, name):
 
 
 def of_this_text(text, folder=STUDY):
-    """Return whether the study is one of this text, after saying so in a line when it is not."""
+    """Return whether the study is one of this text, and of models and rates like these.
+
+    Where it is not, a line says so.
+    """
     recorded = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
-    same = fingerprint(text) == recorded["corpora"]["sample"]["sha256"]
-    if not same:
+    measured = fingerprint(text) == recorded["corpora"]["sample"]["sha256"]
+    if not measured:
         print("The study used the bundled sample: it says nothing of a run on another text.")
-    return same
+    for number, now in exercise_numbers().items():
+        if (was := recorded["protocol"][number]) != now:
+            print(f"The study was measured with {number} = {was}: it says nothing of {now}.")
+            measured = False
+    return measured
+
+
+def exercise_numbers():
+    """Return the numbers of the exercise that the study rests on, as settings.json records them."""
+    names = ("SIZES", "DROPOUT", "SEQ_LEN", "BATCH_SIZE", "EPOCHS", "LEARNING_RATES")
+    names += ("MAX_GRADIENT_NORM", "SPAN_SIZES", "SPAN_BATCHES", "LONGEST_LAG")
+    return {name: getattr(exercise, name) for name in names}
 
 
 def _sample(folder, name, comparison=BUDGET):
@@ -162,7 +178,7 @@ def starts(folder=STUDY):
     measured = measured.query("seed > 0 and load == 4 and hidden_dim == 128 and num_layers == 1")
     reach = measured.groupby(["model", "budget"])["span"].apply(sorted).map(value_range)
     table = reach.unstack("budget").fillna("")
-    batches = Budget().span_batches * table.columns
+    batches = exercise.SPAN_BATCHES * table.columns
     return table.set_axis(batches, axis=1).rename_axis(columns="batches for a lag")
 
 
@@ -205,7 +221,7 @@ def _open(*verdicts):
 
 def _reach(name, load, span, folder):
     """Return whether all seeds of both sizes reach a span: "yes", "no", or "open" for some."""
-    reached = [s >= span for size in SIZES for s in spans(size, load, folder).get(name, [])]
+    reached = [s >= span for size in UNITS for s in spans(size, load, folder).get(name, [])]
     if not reached or any(reached) != all(reached):
         return "open"
     return "yes" if all(reached) else "no"

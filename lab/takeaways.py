@@ -4,8 +4,9 @@ import copy
 
 import pandas as pd
 
-from helpers import MODELS, measure_inference_speed, one_thread, waits_for
+from helpers import measure_inference_speed, one_thread, waits_for
 from lab import goal, study
+from lab.exercise import MODELS
 
 AGREES, DISAGREES, NOT_SHOWN = "agrees", "disagrees", "not shown"
 ALIKE = 0.15  # times that differ by less count as equal: an epoch of the LSTM varied by 13 %

@@ -27,14 +27,6 @@ from course.read_solution import run_todos  # noqa: E402
 from lab.ngram import NGram  # noqa: E402
 
 
-@pytest.fixture(autouse=True, scope="module")
-def full_length():
-    """Every test runs at full length, whatever EXERCISE_QUICK is, unless it asks for ``quick``."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EXERCISE_QUICK", "0")
-        yield
-
-
 @pytest.fixture
 def quick(monkeypatch):
     """Quick mode, in this process and in those that it starts."""

@@ -2,8 +2,7 @@
 
 import pytest
 
-import helpers
-from lab import checks, memory
+from lab import checks, exercise, memory
 from tests.answers import assert_breaks, cases, todo_9_spans, todo_10_recommendation
 from tests.answers.todo_10_recommendation import ASKED, GOOD, MEASURED
 
@@ -11,44 +10,45 @@ from tests.answers.todo_10_recommendation import ASKED, GOOD, MEASURED
 @pytest.fixture(scope="session")
 def short_spans(namespace, sample):
     """What memory_span returns in quick mode, in which no lag is passed."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EXERCISE_QUICK", "1")
-        return {
-            name: memory.memory_span(
-                namespace["MODEL_CLASSES"][name], sample[0], memory.SPAN_RATES[name]
-            )
-            for name in helpers.MODELS
-        }
+    return {
+        name: memory.memory_span(
+            namespace["MODEL_CLASSES"][name], sample[0], exercise.SPAN_RATES[name], batches=20
+        )
+        for name in exercise.MODELS
+    }
 
 
-@pytest.mark.parametrize("mode", ["0", "1"], ids=["full", "quick"])
+def check(spans, namespace, sample, batches=20):
+    return checks.long_context(spans, namespace["MODEL_CLASSES"], sample[0], ASKED, batches)
+
+
+@pytest.mark.parametrize("batches", [exercise.SPAN_BATCHES, 20], ids=["full", "quick"])
 @pytest.mark.parametrize("rule, answer", cases(todo_9_spans))
-def test_spans_know_how_they_were_measured(
-    rule, answer, mode, short_spans, sample, namespace, monkeypatch
-):
-    monkeypatch.setenv("EXERCISE_QUICK", mode)
-    batches = helpers.budget().span_batches
+def test_spans_know_how_they_were_measured(rule, answer, batches, short_spans, sample, namespace):
     measured = {n: todo_9_spans.again(s, batches=batches) for n, s in short_spans.items()}
-    classes = namespace["MODEL_CLASSES"]
-    assert_breaks(rule, checks.long_context(answer(measured), classes, sample[0], ASKED))
+    assert_breaks(rule, check(answer(measured), namespace, sample, batches))
 
 
-def test_a_plain_number_counts_as_the_span_that_was_measured(short_spans, sample, namespace, quick):
-    classes = namespace["MODEL_CLASSES"]
+def test_who_leaves_the_batches_out_measures_at_full_length(short_spans, sample, namespace):
+    full = {n: todo_9_spans.again(s, batches=2_000) for n, s in short_spans.items()}
+    assert_breaks(None, check(full, namespace, sample, batches=20))
+
+
+def test_a_plain_number_counts_as_the_span_that_was_measured(short_spans, sample, namespace):
     plain = {name: int(span) for name, span in short_spans.items()}
-    assert_breaks(None, checks.long_context(plain, classes, sample[0], ASKED))
-    result = checks.long_context(plain | {"GRU": 8}, classes, sample[0], ASKED)
+    assert_breaks(None, check(plain, namespace, sample))
+    result = check(plain | {"GRU": 8}, namespace, sample)
     assert_breaks("spans-setting", result)
     assert "a number that memory_span has not measured for CharGRU" in result.message
 
 
 @pytest.mark.slow
 def test_a_taught_model_answers_the_judge_too(namespace, sample):
-    span = memory.memory_span(namespace["CharLSTM"], sample[0], memory.SPAN_RATES["LSTM"])
-    assert span == memory.LONGEST_LAG
-    measured = dict.fromkeys(helpers.MODELS, span)
-    classes = dict.fromkeys(helpers.MODELS, namespace["CharLSTM"])
-    result = checks.long_context(measured, classes, sample[0], ASKED)
+    span = memory.memory_span(namespace["CharLSTM"], sample[0], exercise.SPAN_RATES["LSTM"])
+    assert span == exercise.LONGEST_LAG
+    measured = dict.fromkeys(exercise.MODELS, span)
+    classes = dict.fromkeys(exercise.MODELS, namespace["CharLSTM"])
+    result = checks.long_context(measured, classes, sample[0], ASKED, 2_000)
     assert result.rule == "spans-setting" and "measured with learning_rate" in result.message
 
 
@@ -58,7 +58,7 @@ def test_a_taught_model_answers_the_judge_too(namespace, sample):
 def test_a_recommendation_follows_from_the_numbers(
     rule, name, evidence, paragraph, table, spans, asked
 ):
-    result = checks.recommendation(name, evidence, paragraph, table, spans, asked)
+    result = checks.recommendation(name, evidence, paragraph, table, spans, asked, False)
     assert_breaks(rule, result)
 
 
@@ -73,6 +73,6 @@ def test_a_recommendation_follows_from_the_numbers(
 )
 def test_a_paragraph_earns_a_note_and_costs_no_point(paragraph, note):
     spans = todo_9_spans.SPANS
-    result = checks.recommendation("GRU", GOOD, paragraph, MEASURED, spans, ASKED)
+    result = checks.recommendation("GRU", GOOD, paragraph, MEASURED, spans, ASKED, False)
     assert result.status == "passed"
     assert ("Note:" in result.message) == (note is not None) and (note or "") in result.message

@@ -19,18 +19,8 @@ def text():
     return chars, char2idx, idx2char, helpers.prepare_sequences(text, char2idx, seq_len=20)
 
 
-@pytest.fixture(
-    scope="module", params=["0", pytest.param("1", marks=pytest.mark.slow)], ids=["full", "quick"]
-)
-def mode(request):
-    """At full length, then in quick mode, in which submissions are graded."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EXERCISE_QUICK", request.param)
-        yield
-
-
 @pytest.fixture(scope="module")
-def trained(namespace, text, mode):
+def trained(namespace, text):
     """What the notebook has after TODO 7: (performance_table, models, metrics, test_X, test_y)."""
     chars, _, _, (train_X, train_y, *_, test_X, test_y) = text
     torch.manual_seed(0)

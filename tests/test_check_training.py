@@ -21,12 +21,6 @@ def test_wrong_training_breaks_its_own_rule_and_right_training_none(rule, change
     assert_breaks(rule, check(namespace, changes))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("rule, changes", cases(todo_5_training))
-def test_quick_mode_has_the_same_verdicts(rule, changes, namespace, quick):
-    assert_breaks(rule, check(namespace, changes))
-
-
 def test_the_best_epoch_of_the_stand_ins_cannot_be_guessed():
     losses = {
         name: [v for quantity, _, v in trained.Training(name, 4) if quantity == "val_losses"]

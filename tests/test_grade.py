@@ -17,8 +17,7 @@ import nbformat
 import psutil
 import pytest
 
-from course.grade import __main__ as grade
-from course.grade import sandbox, submission
+from course.grade import __main__ as grade, sandbox, submission
 from course.make_exercise import EXERCISE, ROOT
 from lab import exercise
 from tests import submissions

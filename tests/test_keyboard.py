@@ -21,8 +21,8 @@ ON_A_PHONE = "WebAssembly SIMD, clock ticks of 1.000 ms, Mozilla/5.0 (made up) M
 
 
 @pytest.fixture
-def keyboard(to_type, tmp_path, quick, capsys):
-    path = phone.write_keyboard(*to_type, tmp_path / "new" / "folder")
+def keyboard(to_type, tmp_path, capsys):
+    path = phone.write_keyboard(*to_type, tmp_path / "new" / "folder", measured=60)
     capsys.readouterr()
     return path
 
@@ -110,7 +110,7 @@ def test_what_the_page_does_not_compute_is_named(model, said):
 
 
 def test_a_model_that_does_more_with_its_layers_gets_a_sentence(
-    to_type, namespace, tmp_path, capsys, quick
+    to_type, namespace, tmp_path, capsys
 ):
     class Doubled(namespace["CharGRU"]):
         def forward(self, *args, **kwargs):
@@ -126,7 +126,7 @@ def test_a_model_that_does_more_with_its_layers_gets_a_sentence(
     assert not list(tmp_path.iterdir())
 
 
-def test_nothing_is_written_before_there_are_models_or_over_files(to_type, tmp_path, capsys, quick):
+def test_nothing_is_written_before_there_are_models_or_over_files(to_type, tmp_path, capsys):
     assert phone.write_keyboard(None, *to_type[1:], tmp_path) is None
     assert "Waiting for TODO 5" in capsys.readouterr().out
     (tmp_path / "taken").write_text("a file, not a folder")
@@ -134,7 +134,7 @@ def test_nothing_is_written_before_there_are_models_or_over_files(to_type, tmp_p
     assert f"{tmp_path / 'taken'} cannot be written (" in capsys.readouterr().out
 
 
-def test_a_long_training_text_is_counted_at_its_end(to_type, monkeypatch, quick):
+def test_a_long_training_text_is_counted_at_its_end(to_type, monkeypatch):
     monkeypatch.setattr(write, "COUNTED", 200)
     models, counting, train_X, train_y, test_X, chars = to_type
     contents = write.contents(models, counting, train_X, train_y, test_X, chars)
@@ -147,7 +147,7 @@ def test_a_long_training_text_is_counted_at_its_end(to_type, monkeypatch, quick)
     assert contents["perplexities"][counting.name] == pytest.approx(expected)
 
 
-def test_no_text_ends_the_page_early(to_type, tmp_path, quick):
+def test_no_text_ends_the_page_early(to_type, tmp_path):
     models, counting, *splits, _ = to_type
     chars = ["</script><p>", *to_type[-1][1:]]  # whatever a vocabulary may hold
     path = phone.write_keyboard(models, counting, *splits, chars, tmp_path)

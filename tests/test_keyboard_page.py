@@ -32,9 +32,7 @@ def browser():
 
 @pytest.fixture(scope="module")
 def keyboard(to_type, tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EXERCISE_QUICK", "1")  # 60 characters to measure on
-        return phone.write_keyboard(*to_type, tmp_path_factory.mktemp("keyboard"))
+    return phone.write_keyboard(*to_type, tmp_path_factory.mktemp("keyboard"), measured=60)
 
 
 @pytest.fixture
@@ -283,7 +281,7 @@ def test_a_changed_weight_is_flagged(opened, keyboard, tmp_path):
 
 
 @pytest.mark.parametrize("before", ["", "delete window.WebAssembly"], ids=["SIMD", "JavaScript"])
-def test_any_hidden_size_and_number_of_layers(opened, namespace, to_type, tmp_path, quick, before):
+def test_any_hidden_size_and_number_of_layers(opened, namespace, to_type, tmp_path, before):
     sizes = {"RNN": (10, 7, 1), "LSTM": (16, 33, 3), "GRU": (1, 1, 2)}
     models = {
         name: namespace[f"Char{name}"](len(to_type[-1]), *size, 0) for name, size in sizes.items()

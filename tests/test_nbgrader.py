@@ -13,8 +13,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from course import nbgrader as nbgrader_course
-from course import workers
+from course import nbgrader as nbgrader_course, workers
 from course.grade import __main__ as grade
 from course.grade.after_nbgrader import is_course, left
 from course.make_exercise import ROOT

@@ -50,10 +50,10 @@ ODD = {
     "empty tuple": (),
     "pair": (None, None),
     "empty dict": {},
-    "dict of None": dict.fromkeys(helpers.MODELS),
-    "dict of nan": dict.fromkeys(helpers.MODELS, math.nan),
-    "dict of texts": dict.fromkeys(helpers.MODELS, "x"),
-    "dict of dicts": {name: {} for name in helpers.MODELS},
+    "dict of None": dict.fromkeys(exercise.MODELS),
+    "dict of nan": dict.fromkeys(exercise.MODELS, math.nan),
+    "dict of texts": dict.fromkeys(exercise.MODELS, "x"),
+    "dict of dicts": {name: {} for name in exercise.MODELS},
     "dict in lower case": {"rnn": 1, "lstm": 2, "gru": 3},
     "two models": {"RNN": 1, "LSTM": 2},
     "numbers for keys": {1: 2, None: 3},
@@ -63,7 +63,7 @@ ODD = {
     "class of int": int,
     "model": Odd(),
     "class of a model": Odd,
-    "dict of models": {name: Odd() for name in helpers.MODELS},
+    "dict of models": {name: Odd() for name in exercise.MODELS},
     "function": lambda *args, **kwargs: (None, None),
     "function of one": lambda one: one,
     "function that raises": raising,
@@ -82,7 +82,7 @@ def usual(namespace, sample):
     made = namespace["MODEL_CLASSES"].items()
     spans = {
         name: todo_9_spans.again(
-            memory.memory_span(cls, sample[0][:5_000], memory.SPAN_RATES[name], batches=20),
+            memory.memory_span(cls, sample[0][:5_000], exercise.SPAN_RATES[name], batches=20),
             batches=2_000,
         )
         for name, cls in made
@@ -113,8 +113,8 @@ def usual(namespace, sample):
         "samples": (samples, PROMPT, models, char2idx),
         "performance": (table, models, metrics, X[:50], y[:50]),
         "figures": (todo_8_figures.curves(), todo_8_figures.plotted(), MEASURED),
-        "long_context": (spans, classes, sample[0][:5_000], ASKED),
-        "recommendation": ("GRU", evidence, paragraph, MEASURED, SPANS, ASKED),
+        "long_context": (spans, classes, sample[0][:5_000], ASKED, 2_000),
+        "recommendation": ("GRU", evidence, paragraph, MEASURED, SPANS, ASKED, False),
     }
 
 

@@ -13,8 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import helpers
 from lab import phone
 from lab.ngram import NGram
-from lab.phone import int8, keystrokes, pareto, runtimes, text
-from lab.phone import table as phone_tables
+from lab.phone import int8, keystrokes, pareto, runtimes, table as phone_tables, text
 from lab.study import seed_noise
 
 

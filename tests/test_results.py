@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 import helpers
-from helpers import MODELS
 from lab import checks, exercise
 from lab.checks import results
+from lab.exercise import MODELS
 from tests.answers import changed
 from tests.answers.todo_1_models import LOOKUP, SOURCE
 from tests.answers.todo_10_recommendation import ASKED
@@ -27,7 +27,7 @@ class CharX(nn.Module):
 
 def spans_of(spans):
     """Return the CheckResult of TODO 9 for these spans, on a short text."""
-    return checks.long_context(spans, CLASSES, "the quick brown fox. " * 20, ASKED)
+    return checks.long_context(spans, CLASSES, "the quick brown fox. " * 20, ASKED, 20)
 
 
 def counts(number=0):
@@ -45,8 +45,8 @@ def test_nothing_filled_in_is_not_attempted(name):
     exec(STUB, scope)
     given = {"parameters": (None, 73), "figures": (None, None, None)}
     given |= {"training": (lambda *args, **more: (None, None),)}
-    given |= {"long_context": (None, CLASSES, "", ASKED)}
-    given |= {"recommendation": (None, None, None, None, None, ASKED)}
+    given |= {"long_context": (None, CLASSES, "", ASKED, 20)}
+    given |= {"recommendation": (None, None, None, None, None, ASKED, False)}
     given |= {"samples": (None, "The", None, {}), "performance": (None, None, None, None, None)}
     default = (scope["CharX"],) if name.startswith("char") else (None,)
     result = getattr(checks, name)(*given.get(name, default))

@@ -8,8 +8,7 @@ import nbformat
 import pytest
 
 from course import gradescope
-from course.grade import __main__ as grade
-from course.grade import after_nbgrader, roster, table
+from course.grade import __main__ as grade, after_nbgrader, roster, table
 from course.make_exercise import EXERCISE, NAME
 from lab.exercise import VERSION
 

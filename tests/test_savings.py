@@ -136,7 +136,7 @@ def test_an_interval_is_over_blocks(capsys):
     )
 
 
-def test_quick_mode_and_a_short_text_have_an_interval_too(tiny, chars, quick):
+def test_a_short_text_has_an_interval_too(tiny, chars):
     model, splits, *_ = tiny
     counting = NGram.of_windows(*splits[:4], len(chars))
     for y in (splits[5], splits[5][:3]):

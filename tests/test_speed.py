@@ -12,6 +12,7 @@ import torch
 
 import helpers
 from benchmarks.speed import loop, protocols, together
+from lab import exercise
 from lab.phone import keystrokes, runtimes
 
 
@@ -22,7 +23,7 @@ def test_datasets_is_imported_only_for_a_corpus_from_the_hub():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", helpers.MODELS)
+@pytest.mark.parametrize("name", exercise.MODELS)
 def test_train_epoch_adds_little_to_a_bare_loop(namespace, sample, name):
     text, chars, char2idx, _ = sample
     X, y = helpers.one_pass(*helpers.prepare_sequences(text, char2idx)[:2], seed=0)
@@ -32,7 +33,7 @@ def test_train_epoch_adds_little_to_a_bare_loop(namespace, sample, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", helpers.MODELS)
+@pytest.mark.parametrize("name", exercise.MODELS)
 def test_an_epoch_is_several_times_faster_than_one_of_the_last_step_protocol(
     namespace, sample, name
 ):
@@ -61,7 +62,7 @@ def test_two_trainings_at_once_share_the_machine():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", helpers.MODELS)
+@pytest.mark.parametrize("name", exercise.MODELS)
 def test_a_keystroke_takes_onnx_runtime_no_longer_than_eager_pytorch(
     namespace, sample, name, tmp_path
 ):

@@ -16,10 +16,9 @@ import torch
 from scipy import stats
 
 import helpers
-from benchmarks.study import __main__ as study
-from benchmarks.study import compare, jobs, models, parts, report
+from benchmarks.study import __main__ as study, compare, jobs, models, parts, report
 from course.read_solution import seeded
-from lab import memory
+from lab import exercise
 
 RECORDED = json.loads((study.FOLDER / "settings.json").read_text(encoding="utf-8"))
 
@@ -30,13 +29,12 @@ RECORDED = json.loads((study.FOLDER / "settings.json").read_text(encoding="utf-8
 def test_recorded_settings_are_the_defaults_of_helpers(sample):
     now = study.settings({"sample": sample[0]})
     assert RECORDED["protocol"] == now["protocol"]
-    assert RECORDED["learning_rates"] == now["learning_rates"]
     assert RECORDED["corpora"]["sample"] == now["corpora"]["sample"]
 
 
 def test_learning_rates_are_the_best_of_the_grid_and_inside_it():
     runs = pd.read_csv(study.FOLDER / "runs.csv")
-    for name, rate in helpers.LEARNING_RATES.items():
+    for name, rate in exercise.LEARNING_RATES.items():
         losses = compare.grid(runs, name)
         assert list(losses.index) == list(parts.GRID)
         assert compare.best_rate(losses) == rate and rate not in (parts.GRID[0], parts.GRID[-1]), (
@@ -48,7 +46,7 @@ def test_span_rates_are_the_best_of_the_pilot():
     spans = pd.read_csv(study.FOLDER / "spans.csv").query(
         "seed == @parts.PILOT_SEED and load == 4 and hidden_dim == 128 and num_layers == 1"
     )
-    for name, rate in memory.SPAN_RATES.items():
+    for name, rate in exercise.SPAN_RATES.items():
         pilots = spans[spans["model"] == name].sort_values(["span", "batches"])
         best = pilots[pilots["span"] == pilots["span"].max()].iloc[0]  # the fewest batches
         assert best["rate"] == rate, name
@@ -90,7 +88,7 @@ def test_it_trains_as_the_notebook_does(namespace):
     train = namespace["train_and_compare_models"]
     trained, metrics = train(classes, *splits[:4], len(chars), epochs=2)
     for name, model in trained.items():
-        rate, model_class = helpers.LEARNING_RATES[name], namespace["MODEL_CLASSES"][name]
+        rate, model_class = exercise.LEARNING_RATES[name], namespace["MODEL_CLASSES"][name]
         fitted, best = jobs.fit(model_class, splits, len(chars), rate, epochs=2, seed=3)
         assert best.best_loss == pytest.approx(min(metrics[name]["val_losses"]), abs=1e-5)
         assert best.best_epoch == metrics[name]["best_epoch"]
@@ -98,14 +96,11 @@ def test_it_trains_as_the_notebook_does(namespace):
             assert (one - other).abs().max() < 1e-4
 
 
-def test_other_settings_are_refused_and_nothing_is_lost(tmp_path, monkeypatch, sample):
+def test_other_settings_are_refused_and_nothing_is_lost(tmp_path, sample):
     study.Study(tmp_path, {"sample": sample[0]})
     before = (tmp_path / "settings.json").read_bytes()
     with pytest.raises(ValueError, match=r"measured with corpora .* choose another --folder"):
         study.Study(tmp_path, {"sample": sample[0][:1000]})
-    monkeypatch.setenv("EXERCISE_QUICK", "1")
-    with pytest.raises(ValueError, match=r"measured with protocol .* choose another --folder"):
-        study.Study(tmp_path, {"sample": sample[0]})
     assert (tmp_path / "settings.json").read_bytes() == before
 
 
@@ -141,13 +136,21 @@ def test_matched_models_have_equal_parameters():
 
 
 def _command(folder):
-    return [sys.executable, "-m", "benchmarks.study", "seeds", "--folder", str(folder)]
+    return [
+        sys.executable,
+        "-m",
+        "benchmarks.study",
+        "seeds",
+        "--characters",
+        "2000",
+        "--folder",
+        str(folder),
+    ]
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="kills a group of processes")
-def test_killed_at_random_moments_it_ends_with_the_same_files(tmp_path, monkeypatch):
-    monkeypatch.setenv("EXERCISE_QUICK", "1")
+def test_killed_at_random_moments_it_ends_with_the_same_files(tmp_path):
     start = time.monotonic()
     subprocess.run(_command(tmp_path / "whole"), check=True, stdout=subprocess.DEVNULL)
     seconds = time.monotonic() - start

@@ -5,8 +5,7 @@ import csv
 import joblib
 import pytest
 
-from course.grade import __main__ as grade
-from course.grade import submission, table
+from course.grade import __main__ as grade, submission, table
 
 FACTS = [{"check": "char_rnn", "status": "passed", "rule": None, "message": ""}, {"left": 0}]
 

@@ -1,6 +1,5 @@
 """lab/trained.py: a restart of the kernel costs no training, and what no longer fits is refused."""
 
-import json
 import zipfile
 
 import numpy as np
@@ -9,6 +8,7 @@ import torch
 from torch import nn
 
 import helpers
+from lab import exercise
 from lab.trained import Saved
 
 TEXT = "the quick brown fox jumps over the lazy dog. " * 20
@@ -50,13 +50,31 @@ def test_what_was_kept_is_loaded(saved, classes):
     assert loss_of(models["GRU"], saved) == pytest.approx(loss_of(model, saved))
 
 
-def test_files_hold_arrays_and_nothing_pickled(saved):
+def test_files_hold_tensors_and_plain_values(saved):
     names = sorted(path.name for path in saved.folder.iterdir())
-    assert names == ["GRU.npz", "LSTM.npz", "RNN.npz"]
-    with np.load(saved.folder / "RNN.npz", allow_pickle=False) as file:
-        about = json.loads(str(file["about"]))
-        assert file["embedding.weight"].shape == (len(set(TEXT)), 8)
-    assert set(about["from"]) == {"text", "epochs", "seed", "learning rate"}
+    assert names == ["GRU.pt", "LSTM.pt", "RNN.pt"]
+    made = torch.load(saved.folder / "RNN.pt", weights_only=True)
+    assert made["weights"]["embedding.weight"].shape == (len(set(TEXT)), 8)
+    assert set(made["from"]) == {"text", "epochs", "seed", "learning rate"}
+
+
+class Harmful:
+    def __reduce__(self):
+        return print, ("run",)
+
+
+def test_a_file_that_would_run_code_is_refused_and_runs_none(saved, classes, capsys):
+    made = torch.load(saved.folder / "RNN.pt", weights_only=True)
+    torch.save(made | {"metrics": Harmful()}, saved.folder / "RNN.pt")
+    with pytest.raises(ValueError, match="is damaged"):
+        saved.load(classes)
+    assert "run" not in capsys.readouterr().out.split()
+
+
+def test_files_of_earlier_versions_are_not_taken(saved, classes, tmp_path, capsys):
+    (saved.folder / "RNN.pt").rename(saved.folder / "RNN.npz")  # their names
+    assert list(saved.load(classes)[0]) == ["LSTM", "GRU"]
+    assert "RNN: not in" in capsys.readouterr().out
 
 
 def test_another_text_or_other_settings_are_refused(saved, classes, tmp_path, monkeypatch):
@@ -65,8 +83,8 @@ def test_another_text_or_other_settings_are_refused(saved, classes, tmp_path, mo
         Saved(TEXT[1:] + "t", 20, folder).load(classes)
     with pytest.raises(ValueError, match="epochs 20, not 5"):
         Saved(TEXT, 5, folder).load(classes)
-    monkeypatch.setitem(helpers.LEARNING_RATES, "LSTM", 0.1)
-    with pytest.raises(ValueError, match=r"LSTM\.npz was trained with learning rate 0\.004"):
+    monkeypatch.setitem(exercise.LEARNING_RATES, "LSTM", 0.1)
+    with pytest.raises(ValueError, match=r"LSTM\.pt was trained with learning rate 0\.004"):
         saved.load(classes)
 
 
@@ -100,8 +118,7 @@ def a_folder(path):
 
 
 def one_array(path):
-    with path.open("wb") as file:
-        np.save(file, np.zeros(3))
+    torch.save(torch.zeros(3), path)
 
 
 def another_zip(path):
@@ -118,13 +135,10 @@ def a_new_version(path):  # of zip: what unpacks it does not know how
 
 
 def about(**changes):
-    """Return a damage: these entries of what is said about the weights are others."""
+    """Return a damage: these entries of a file are others."""
 
     def rewrite(path):
-        with np.load(path) as file:
-            arrays = dict(file)
-        said = json.loads(str(arrays.pop("about"))) | changes
-        np.savez(path, **arrays, about=json.dumps(said))
+        torch.save(torch.load(path, weights_only=True) | changes, path)
 
     return rewrite
 
@@ -144,8 +158,8 @@ def about(**changes):
     ],
 )
 def test_a_damaged_file_is_refused(damage, saved, classes):
-    damage(saved.folder / "RNN.npz")
-    with pytest.raises(ValueError, match=r"RNN\.npz is (damaged|no ordinary file)|no trained"):
+    damage(saved.folder / "RNN.pt")
+    with pytest.raises(ValueError, match=r"RNN\.pt is (damaged|no ordinary file)|no trained"):
         saved.load(classes)
 
 
@@ -156,7 +170,7 @@ def test_what_cannot_be_kept_does_not_stop_the_training(tmp_path, classes, capsy
 
 
 def test_what_is_missing_is_said(saved, classes, tmp_path, capsys):
-    (saved.folder / "GRU.npz").unlink()
+    (saved.folder / "GRU.pt").unlink()
     models, _ = saved.load(classes)
     assert list(models) == ["RNN", "LSTM"] and "GRU: not in" in capsys.readouterr().out
     with pytest.raises(FileNotFoundError, match="train first"):
@@ -167,8 +181,3 @@ def test_where_nothing_can_be_written_training_goes_on(tmp_path, classes, capsys
     (tmp_path / "file").write_text("in the way")
     Saved(TEXT, 20, tmp_path / "file").keep("RNN", classes["RNN"](len(set(TEXT))), METRICS)
     assert "RNN is trained, but not saved" in capsys.readouterr().out
-
-
-def test_quick_mode_keeps_nothing(tmp_path, classes, quick):
-    Saved(TEXT, 2, tmp_path / "trained").keep("RNN", classes["RNN"](len(set(TEXT))), METRICS)
-    assert not (tmp_path / "trained").exists()

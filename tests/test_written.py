@@ -18,9 +18,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-import helpers
 from course import read_solution
-from lab import checks, memory
+from lab import checks, exercise, memory
 from tests.answers import todo_9_spans, todo_10_recommendation
 from tests.answers.todo_9_spans import again
 
@@ -30,8 +29,12 @@ CELLS = {
     for cell in read_solution.required_cells()
     if cell["cell_type"] == "code"
 }
-SOURCES = {  # as the answers were written: without the comment lines
-    name: "".join(line for line in source.splitlines(True) if not re.match(r"\s*#", line))
+SOURCES = {  # as the answers were written: without comment lines, or the batches of a span
+    name: "".join(
+        line.replace(", batches=BATCHES", "")
+        for line in source.splitlines(True)
+        if not re.match(r"\s*#|from lab.memory import", line)
+    )
     for name, source in CELLS.items()
 }
 CHECKS = {
@@ -83,8 +86,8 @@ def spans(sample, notebook):
     """Spans that no lag was passed for, so that nothing has to be taught at length."""
     found = {}
     for name, model_class in notebook["MODEL_CLASSES"].items():
-        span = memory.memory_span(model_class, sample[0], memory.SPAN_RATES[name], batches=20)
-        found[name] = again(span, batches=helpers.budget().span_batches)
+        span = memory.memory_span(model_class, sample[0], exercise.SPAN_RATES[name], batches=20)
+        found[name] = again(span, batches=exercise.SPAN_BATCHES)
     return found
 
 
@@ -92,11 +95,10 @@ def measured_otherwise(spans):
     """Return what stands for memory_span: the spans, or one that says how it was measured."""
 
     def memory_span(model_class, text, learning_rate, load=4, hidden_dim=128, num_layers=1,
-                    seed=helpers.SEED, batches=None, longest_lag=memory.LONGEST_LAG):  # fmt: skip
+                    seed=exercise.SEED, batches=2_000, longest_lag=exercise.LONGEST_LAG):  # fmt: skip
         if isinstance(model_class, torch.nn.Module):
             return memory.memory_span(model_class, text, learning_rate)
         name = model_class.__name__
-        batches = batches or helpers.budget().span_batches
         sizes = hidden_dim, num_layers
         setting = memory.Setting(name, learning_rate, load, batches, longest_lag, *sizes)
         span = spans[name.removeprefix("Char")]
@@ -107,7 +109,7 @@ def measured_otherwise(spans):
 
 def given(notebook, spans, cell):
     """Return the names that a cell finds, with measurements like those of the solution's run."""
-    scope = dict(notebook) | {"memory_span": measured_otherwise(spans)}
+    scope = dict(notebook) | {"memory_span": measured_otherwise(spans), "BATCHES": 2_000}
     scope["models"] = copy.deepcopy(notebook["models"])
     if cell in ("learning-curves", "tradeoff", "recommendation"):
         perplexities = {"Test Perplexity": [7.137, 6.616, 6.620]}  # of the key's run

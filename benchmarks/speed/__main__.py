@@ -16,6 +16,7 @@ import pandas as pd
 import helpers
 from benchmarks.speed import loop, protocols, together
 from course.read_solution import run_todos
+from lab import exercise
 
 RESULTS = Path(__file__).with_name("speed.csv")
 
@@ -26,7 +27,7 @@ def protocol_rows(namespace, splits, vocab_size, full):
         namespace["MODEL_CLASSES"], splits, vocab_size, epochs=20 if full else 1
     )
     curves = pd.read_csv(helpers.DATA / "study" / "last_step.csv").query("variant == 'original'")
-    table, core_seconds = protocols.this_protocol(splits, vocab_size, helpers.SEED)
+    table, core_seconds = protocols.this_protocol(splits, vocab_size, exercise.SEED)
     last_step_seconds = 0.0
     for name, ours in table.set_index("Model").iterrows():
         timed = last_step[last_step["model"] == name]
@@ -58,7 +59,7 @@ def protocol_rows(namespace, splits, vocab_size, full):
 def loop_rows(namespace, splits, vocab_size):
     """Yield (measure, model, value) for the bare loop."""
     X, y = helpers.one_pass(*splits[:2], seed=0)
-    for name in helpers.MODELS:
+    for name in exercise.MODELS:
         ratio = loop.throughput_of_train_epoch(namespace[f"Char{name}"], X, y, vocab_size)
         yield "ratio: throughput, train_epoch / bare PyTorch loop", name, ratio
 
@@ -68,7 +69,7 @@ def kernel_rows(namespace, splits, vocab_size):
     X, y = helpers.one_pass(*splits[:2], seed=0)
     classes = namespace["MODEL_CLASSES"]
     for library, seconds in loop.seconds_with_and_without_onednn(classes, X, y, vocab_size).items():
-        for name in helpers.MODELS:
+        for name in exercise.MODELS:
             measure = f"ratio: epoch {library} oneDNN, this model's / the LSTM's"
             yield measure, name, seconds[name] / seconds["LSTM"]
 
@@ -76,7 +77,7 @@ def kernel_rows(namespace, splits, vocab_size):
 def together_rows(rounds=3, seconds=5):
     """Yield (measure, model, value) for two trainings at once, by train_epoch and a bare loop."""
     loops = {"train_epoch": "train_epoch", "bare": "bare PyTorch loop"}
-    for name in helpers.MODELS:
+    for name in exercise.MODELS:
         alone, both = {key: [] for key in loops}, {key: [] for key in loops}
         for _ in range(rounds):
             for key in loops:

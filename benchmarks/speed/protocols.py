@@ -16,6 +16,7 @@ from torch import nn, optim
 
 import helpers
 from course.read_solution import run_todos, seeded
+from lab import exercise
 
 LAST_STEP_RATES = {"RNN": 0.002, "LSTM": 0.0005, "GRU": 0.001}
 LAST_STEP_DECAY = {"RNN": 0.0, "LSTM": 1e-5, "GRU": 1e-5}
@@ -114,7 +115,7 @@ def seconds_to_loss(namespace, name, splits, vocab_size, target, seed, batches=4
     train_X, train_y, val_X, val_y = splits[:4]
     torch.manual_seed(seed)
     model = namespace["MODEL_CLASSES"][name](vocab_size)
-    optimizer = optim.Adam(model.parameters(), lr=helpers.LEARNING_RATES[name])
+    optimizer = optim.Adam(model.parameters(), lr=exercise.LEARNING_RATES[name])
     criterion, seconds = nn.CrossEntropyLoss(), 0.0
     for epoch in range(20):
         X, y = helpers.one_pass(train_X, train_y, seed=epoch)

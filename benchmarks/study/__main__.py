@@ -13,7 +13,6 @@ is written by benchmarks/study/report.py when none is missing.
 """
 
 import argparse
-import inspect
 import json
 import sys
 import time
@@ -28,7 +27,7 @@ import torch
 import helpers
 from benchmarks.study import compare, jobs, parts, report
 from course import workers
-from lab.memory import LONGEST_LAG
+from lab import study as lab_study
 from lab.study import fingerprint
 
 FOLDER = report.FOLDER
@@ -67,17 +66,8 @@ class Table:
 
 def settings(corpora):
     """Return what the results depend on beside the settings in their rows: for settings.json."""
-    default = inspect.signature
     return {
-        "protocol": {
-            "epochs": helpers.budget().epochs,
-            "windows": helpers.budget().windows,
-            "batch_size": default(helpers.train_epoch).parameters["batch_size"].default,
-            "max_gradient_norm": helpers.MAX_GRADIENT_NORM,
-            "longest_lag": LONGEST_LAG,
-            "span_batches": helpers.budget().span_batches,
-        },
-        "learning_rates": helpers.LEARNING_RATES,
+        "protocol": lab_study.exercise_numbers(),
         "corpora": {
             name: {"characters": len(text), "sha256": fingerprint(text)}
             for name, text in corpora.items()
@@ -179,13 +169,14 @@ def main():
     parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(parts.PARTS))
     parser.add_argument("--wikitext", metavar="FILE", help="WikiText-2's validation split as text")
     parser.add_argument("--folder", type=Path, default=FOLDER)
+    parser.add_argument("--characters", type=int, default=60_000, help="of the sample")
     workers.add_argument(parser)
     arguments = parser.parse_args()
     if unknown := [name for name in arguments.parts if name not in parts.PARTS]:
         parser.error(f"no part {unknown[0]!r}: expected {', '.join(parts.PARTS)}")
     own = [name for name in parts.PARTS if name not in parts.FROM_FILE]
     names = arguments.parts or (list(parts.PARTS) if arguments.wikitext else own)
-    corpora = {"sample": helpers.load_text("sample")}
+    corpora = {"sample": helpers.load_text("sample", arguments.characters)}
     if arguments.wikitext:
         corpora["wikitext-2"] = helpers.load_text(arguments.wikitext)
         corpora[jobs.LONG_TEXT] = helpers.load_text(

@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-import helpers
 from benchmarks.speed import protocols
 from benchmarks.study import jobs, parts
+from lab.exercise import EPOCHS, LEARNING_RATES
 
 AS_IN_THE_NOTEBOOK, LEARNED = "as in the notebook", "until it has learned"
 TRAININGS = {AS_IN_THE_NOTEBOOK: "20 epochs", LEARNED: LEARNED}  # as blocks.csv calls them
@@ -47,7 +47,7 @@ def comparisons(runs, learned, vocab_size):
 
 def _asked(runs, vocab_size):
     """Return {(name, corpus): the jobs of that comparison}."""
-    rates, few = helpers.LEARNING_RATES, parts.FEW_SEEDS
+    rates, few = LEARNING_RATES, parts.FEW_SEEDS
 
     def of(**changed):
         return [
@@ -108,7 +108,7 @@ def summary(found):
             perplexities = np.exp(of_model["test_loss"])
             mean, error = perplexities.mean(), stats.sem(perplexities)
             low, high = stats.t.interval(0.95, len(perplexities) - 1, mean, error)
-            budget = helpers.budget().epochs if name != LEARNED else jobs.MOST_EPOCHS
+            budget = EPOCHS if name != LEARNED else jobs.MOST_EPOCHS
             rows.append(
                 {
                     "comparison": name,

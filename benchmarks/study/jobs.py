@@ -19,8 +19,8 @@ import helpers
 from benchmarks.speed import protocols
 from benchmarks.study import models
 from course.read_solution import run_todos
-from helpers import MODELS
-from lab import memory
+from lab import exercise, memory
+from lab.exercise import EPOCHS, MODELS, SPAN_BATCHES
 from lab.ngram import NGram
 
 BLOCK = 100  # characters of test text to a row of blocks.csv
@@ -39,7 +39,7 @@ LAST_STEP_VARIANTS = {
         "dropouts": dict.fromkeys(MODELS, 0.3),
         "decays": dict.fromkeys(MODELS, 0.0),
     },
-    "rates of the notebook": {"rates": helpers.LEARNING_RATES},
+    "rates of the notebook": {"rates": exercise.LEARNING_RATES},
 }
 LAST_STEP_VARIANTS["both"] = {k: v for d in LAST_STEP_VARIANTS.values() for k, v in d.items()}
 
@@ -169,7 +169,7 @@ def run_on_text(run, text):
         splits,
         len(chars),
         run.rate,
-        helpers.budget().epochs,
+        EPOCHS,
         run.seed,
         order=1000 * run.seed,
         hidden_dim=run.hidden_dim,
@@ -208,7 +208,6 @@ def learning_splits(job, text):
 @torch.no_grad()
 def losses_of(model, X, y):
     """Return the loss of each target after its window, by a network or an NGram: (windows,)."""
-    X, y = helpers.within_budget(X, y)
     if isinstance(model, NGram):
         return -torch.from_numpy(model.probability_of(X, y)).log()
     model.eval()
@@ -246,7 +245,7 @@ def learn(job, text):
         splits,
         vocab_size,
         job.rate,
-        min(MOST_EPOCHS, helpers.budget().epochs * 10),
+        min(MOST_EPOCHS, EPOCHS * 10),
         job.seed,
         order=1000 * job.seed,
         patience=PATIENCE_OF_MANY if job.characters > MANY else PATIENCE,
@@ -285,7 +284,7 @@ def measure_span(span, text):
                 hidden_dim=span.hidden_dim,
                 num_layers=span.num_layers,
                 seed=span.seed,
-                batches=span.budget * helpers.budget().span_batches,
+                batches=span.budget * SPAN_BATCHES,
             )
     finally:
         hook.remove()
@@ -311,7 +310,7 @@ def last_step(job, text):
             classes,
             splits,
             len(chars),
-            helpers.budget().epochs,
+            EPOCHS,
             **LAST_STEP_VARIANTS[job.variant],
         )
     rows = table[["model", "epoch", "train_loss", "val_loss", "test_perplexity"]].round(4)

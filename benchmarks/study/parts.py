@@ -9,8 +9,8 @@ import itertools
 import helpers
 from benchmarks.speed import protocols
 from benchmarks.study import jobs
-from helpers import MODELS
-from lab import memory
+from lab import exercise
+from lab.exercise import MODELS
 
 SEEDS = (1, 2, 3, 4, 5)  # of the comparison and the memory spans
 FEW_SEEDS = SEEDS[:3]  # of everything else
@@ -28,7 +28,7 @@ LONG = 5  # times the budget of a lag
 
 def seeds(vocab_size, known, corpus="sample"):
     """The comparison itself."""
-    return [jobs.Run(corpus, m, s, helpers.LEARNING_RATES[m]) for s in SEEDS for m in MODELS]
+    return [jobs.Run(corpus, m, s, exercise.LEARNING_RATES[m]) for s in SEEDS for m in MODELS]
 
 
 def wikitext(vocab_size, known):
@@ -44,7 +44,7 @@ def grid(vocab_size, known):
 def variants(vocab_size, known):
     """What else "identical" could mean: parameters, no dropout, the original exercise's rates."""
     for seed, model in itertools.product(FEW_SEEDS, MODELS):
-        rate = helpers.LEARNING_RATES[model]
+        rate = exercise.LEARNING_RATES[model]
         matched = jobs.matched_hidden_dim(model, vocab_size, MATCHED_PARAMETERS)
         yield jobs.Run("sample", model, seed, rate, hidden_dim=matched)
         yield jobs.Run("sample", model, seed, rate, dropout=0.0)
@@ -61,7 +61,7 @@ def attention(vocab_size, known):
 def sweeps(vocab_size, known):
     """Shorter and longer windows, smaller models."""
     for seed, model in itertools.product(FEW_SEEDS, MODELS):
-        rate = helpers.LEARNING_RATES[model]
+        rate = exercise.LEARNING_RATES[model]
         for hidden_dim in HIDDEN_DIMS:
             yield jobs.Run("sample", model, seed, rate, hidden_dim)
         for seq_len in SEQ_LENS:
@@ -92,7 +92,7 @@ def spans(vocab_size, known):
         }
         best, rates = best_of(pilots)
         if best is not None:
-            if pilots[best][0] in (0, memory.LONGEST_LAG) or best not in (rates[0], rates[-1]):
+            if pilots[best][0] in (0, exercise.LONGEST_LAG) or best not in (rates[0], rates[-1]):
                 yield from (jobs.Span(model, load, *size, best, seed) for seed in SEEDS)
                 if load == 4 and size == SPAN_SIZES[0] and model in ("RNN", *STARTS):
                     yield from (jobs.Span(model, load, *size, best, s, LONG) for s in FEW_SEEDS)
@@ -118,7 +118,7 @@ def converged(vocab_size, known):
     of = len(helpers.load_text("sample")) * 8 // 10
     yield jobs.Counted("sample", of)
     for seed, model in itertools.product(SEEDS, MODELS):
-        yield jobs.Learned("sample", of, model, seed, helpers.LEARNING_RATES[model])
+        yield jobs.Learned("sample", of, model, seed, exercise.LEARNING_RATES[model])
 
 
 def text_sizes(vocab_size, known):

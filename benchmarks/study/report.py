@@ -16,12 +16,12 @@ import pandas as pd
 import helpers
 from benchmarks.study import compare, jobs, parts
 from benchmarks.study.compare import AS_IN_THE_NOTEBOOK, best_rate, grid
-from course.make_docs import markdown
-from lab import last_step, study
+from course.generate import markdown
+from lab import exercise, last_step, study
 
 FOLDER = helpers.DATA / "study"
 DOCS = Path(helpers.__file__).parent / "docs"
-STYLES = helpers.STYLES | {"Attention": {"color": "#CC79A7", "linestyle": "-.", "marker": "D"}}
+STYLES = exercise.STYLES | {"Attention": {"color": "#CC79A7", "linestyle": "-.", "marker": "D"}}
 # Bits per character at equal size: Bai, Kolter and Koltun, "An Empirical Evaluation of Generic
 # Convolutional and Recurrent Networks for Sequence Modeling" (2018), table 1.
 PUBLISHED = {
@@ -163,7 +163,7 @@ def _comparison_sections(recorded, found, means, pairs):
         "## Comparisons",
         markdown("", _comparison_rows(means)),
         "A model whose best epoch is the last, or near it, has not converged: within "
-        f"{recorded['protocol']['epochs']} epochs its figures are those of this budget. "
+        f"{recorded['protocol']['EPOCHS']} epochs its figures are those of this budget. "
         f'"Until it has learned" ends a training when {jobs.PATIENCE} epochs have not lowered the '
         "validation loss. All but the original exercise's rates and Attention have those chosen "
         "on the sample at 256 units, in 20 epochs; others could serve better. Equal parameters are "
@@ -218,8 +218,8 @@ def _span_sections(recorded, spans):
     return [
         "## Memory spans",
         "Each at the best rate of a pilot with a seed of its own; "
-        f"{recorded['protocol']['longest_lag']} is as long as a span can be. A lag gets "
-        f"{recorded['protocol']['span_batches']:,} batches of 64, or as many times that as it "
+        f"{recorded['protocol']['LONGEST_LAG']} is as long as a span can be. A lag gets "
+        f"{recorded['protocol']['SPAN_BATCHES']:,} batches of 64, or as many times that as it "
         'says. "RNN, identity" is a plain RNN whose recurrent weights begin at the identity; IRNN '
         "has ReLU, zero biases and small input weights too (Le, Jaitly and Hinton 2015).",
         markdown("", _span_rows(spans)),

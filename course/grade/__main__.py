@@ -28,6 +28,7 @@ from course import command, named_path, positive, workers
 from course.bundle import supplies
 from course.grade import after_nbgrader, handed_in, merge, page, roster, sandbox, submission, table
 from course.make_exercise import ROOT
+from lab import exercise
 
 
 @functools.cache
@@ -50,8 +51,8 @@ def grade_all(
     folder,
     grades,
     people=None,
-    seconds=sandbox.SECONDS,
-    megabytes=sandbox.MEGABYTES,
+    seconds=exercise.GRADING_SECONDS,
+    megabytes=exercise.GRADING_MEGABYTES,
     grade=submission.grade,
 ):
     """Grade what is new or changed in a folder, on joblib's current backend; return all rows.
@@ -123,10 +124,13 @@ def main():
         "--roster", type=named_path, help="a CSV with id, name and e-mail of each person"
     )
     parser.add_argument(
-        "--seconds", type=positive, default=sandbox.SECONDS, help="of processor time for each"
+        "--seconds",
+        type=positive,
+        default=exercise.GRADING_SECONDS,
+        help="of processor time for each",
     )
     parser.add_argument(
-        "--megabytes", type=positive, default=sandbox.MEGABYTES, help="of memory for each"
+        "--megabytes", type=positive, default=exercise.GRADING_MEGABYTES, help="of memory for each"
     )
     workers.add_argument(parser)
     with command():

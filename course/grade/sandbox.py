@@ -24,8 +24,6 @@ from course.bundle import copy_supplies
 from course.grade import run_cells
 from course.make_exercise import ROOT
 
-SECONDS = 60  # of processor time for a submission; of the clock, four times as many
-MEGABYTES = 1_000
 WAITED = "was not done after"  # by the clock: another time the machine may be less busy
 POLL = 0.2  # seconds between two looks at what a submission uses
 # What a submission sees of the grader's environment: no tokens, which it could put into its page.

@@ -6,9 +6,9 @@ from matplotlib.legend import Legend
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from helpers import MODELS
 from lab.ask import Other, describe
 from lab.ask.outputs import table
+from lab.exercise import MODELS
 
 
 def ask(learning_curves, tradeoff_figure, performance_table):
@@ -37,7 +37,7 @@ def _axes(axes):
         "unlabelled": [a for a in "xy" if axes.axison and not _label(axes, a)],
         "labels": {axis: _label(axes, axis) for axis in "xy"},
         "limits": {axis: tuple(map(float, getattr(axes, f"get_{axis}lim")())) for axis in "xy"},
-        "curves": [_curve(line) for line in axes.lines],
+        "curves": [_curve(line) for line in axes.lines if _points(line).size],
         "marks": _marks(axes),
         "ticks": {axis: _ticks(axes, axis) for axis in "xy"},
         "texts": [_text(axes, text) for text in axes.texts],

@@ -11,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 import helpers
 from lab.ask import Other, Raised, describe, plain, run
+from lab.exercise import DROPOUT
 
 # Sizes that all differ, so that no mix-up can hide.
 SPEC = {"vocab_size": 23, "embedding_dim": 12, "hidden_dim": 20, "num_layers": 3}
@@ -31,7 +32,7 @@ class Question(NamedTuple):
     every: bool = False  # return_sequences
     state: tuple = ()  # the shape of the state given, or nothing
     train: bool = False
-    dropout: float = 0.3
+    dropout: float = DROPOUT
     num_layers: int = SPEC["num_layers"]
     seed: int = 0
 

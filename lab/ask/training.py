@@ -12,8 +12,8 @@ import torch
 from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from helpers import MODELS
 from lab.ask import Other, Raised, describe, mapping, run, scalar
+from lab.exercise import MODELS
 
 SEQ_LEN = 8
 BLOCKS = 45  # of 8 characters, in either text: seven in a cycle of six, then one that counts
@@ -57,11 +57,14 @@ class StandIn(nn.Module):
         self.embedding = nn.Embedding(vocab_size, 8)
         self.rnn = getattr(nn, self.kind)(8, 12, batch_first=True)
         self.output = nn.Linear(12, vocab_size)
-        self.first, self.events = self.weights(), []
+        self.first, self.steps, self.validated = self.weights(), [], []
+        self.read = None, True  # the windows that it read last, and whether in training mode
         self.log.append(self)
 
     def forward(self, x, hidden=None, return_sequences=False):
-        self.events.append(Read(x.tolist(), self.training, return_sequences))
+        self.read = x.tolist(), self.training
+        if x.max() >= SYMBOLS:  # of the validation text
+            self.validated.append(self.training)
         outputs, hidden = self.rnn(self.embedding(x), hidden)  # (b, t, 12)
         logits = self.output(outputs if return_sequences else outputs[:, -1])
         if not self.training:
@@ -73,24 +76,19 @@ class StandIn(nn.Module):
         return (zeros, zeros.clone()) if self.kind == "LSTM" else zeros
 
     def facts(self):
-        return {"kind": self.kind, "spec": self.spec, "first": self.first, "events": self.events}
+        kept = ("kind", "spec", "first", "steps", "validated")
+        return {name: getattr(self, name) for name in kept}
 
     def weights(self):
         """Return all weights as one vector, a NumPy array."""
         return torch.cat([p.detach().flatten().cpu() for p in self.parameters()]).numpy().copy()
 
 
-class Read(NamedTuple):
-    """What a stand-in was called with."""
-
-    windows: list
-    training: bool
-    every_step: bool
-
-
 class Step(NamedTuple):
     """A step of an optimizer that moved a stand-in."""
 
+    windows: list  # that the stand-in read last
+    training: bool  # whether it read them in training mode
     optimizer: str  # the name of its class
     number: int  # of the optimizer, in the order of their first steps
     settings: list  # of each group of parameters, a dict
@@ -121,7 +119,7 @@ def _trained(function, epochs):
             if any(id(p) in owned for p in model.parameters()):
                 number = optimizers.index(optimizer)
                 name = type(optimizer).__name__
-                model.events.append(Step(name, number, settings, model.weights()))
+                model.steps.append(Step(*model.read, name, number, settings, model.weights()))
 
     hook = register_optimizer_step_post_hook(moved)
     start = time.perf_counter()

@@ -5,15 +5,19 @@ judge this data, beside a reference. They judge behaviour: names of attributes, 
 text are free. The student's models, the global random state and stdout are left alone.
 """
 
-from lab.ask import figures as ask_figures
-from lab.ask import models as ask_models
-from lab.ask import outputs as ask_outputs
-from lab.ask import training as ask_training
-from lab.checks import decision
-from lab.checks import figures as of_figures
-from lab.checks import models as of_models
-from lab.checks import outputs as of_outputs
-from lab.checks import training as of_training
+from lab.ask import (
+    figures as ask_figures,
+    models as ask_models,
+    outputs as ask_outputs,
+    training as ask_training,
+)
+from lab.checks import (
+    decision,
+    figures as of_figures,
+    models as of_models,
+    outputs as of_outputs,
+    training as of_training,
+)
 from lab.checks.results import (
     CheckResult,
     answered,
@@ -22,13 +26,12 @@ from lab.checks.results import (
     latest,
     summary,
 )
-from lab.checks.rule import RULES, Broken, NotAttempted
+from lab.checks.rule import RULES, attempted
 
 
 def _class(kind, model_class, char_rnn=None):
     asked = of_models.questions(kind)
-    questions = [question for _, question in asked]
-    facts = answered(ask_models.ask, model_class, questions)
+    facts = answered(ask_models.ask, model_class, [question for _, question in asked])
     return of_models.judge(kind, facts, asked, answered(ask_models.shapes, char_rnn))
 
 
@@ -59,8 +62,7 @@ def parameters(parameter_counts, vocab_size):
 @check
 def training(train_and_compare_models):
     """Return the CheckResult of TODO 5: the function, called on tiny texts with stand-ins."""
-    if train_and_compare_models is None:
-        raise NotAttempted
+    attempted(train_and_compare_models)
     return of_training.judge(answered(ask_training.ask, train_and_compare_models))
 
 
@@ -90,21 +92,19 @@ def figures(learning_curves, tradeoff_figure, performance_table):
 
 
 @check
-def long_context(spans, MODEL_CLASSES, text, requirements):
+def long_context(spans, MODEL_CLASSES, text, requirements, batches):
     """Return the CheckResult of TODO 9: one memory span for each model, measured as asked."""
     names = {name: getattr(cls, "__name__", None) for name, cls in MODEL_CLASSES.items()}
     facts = answered(ask_outputs.spans, spans, names)
-    return decision.judge_spans(facts, names, text, requirements)
+    return decision.judge_spans(facts, names, text, requirements, batches)
 
 
 @check
-def recommendation(recommendation, evidence, paragraph, performance_table, spans, requirements):
-    """Return the CheckResult of TODO 10: the recommendation against the student's own numbers.
-
-    In quick mode, which submissions are graded in, the run measures nothing that the student saw:
-    of the numbers in ``evidence`` only the parameters are compared.
-    """
+def recommendation(
+    recommendation, evidence, paragraph, performance_table, spans, requirements, quick
+):
+    """Return the CheckResult of TODO 10: the recommendation against the student's own numbers."""
     facts = answered(
         ask_outputs.decision, recommendation, evidence, paragraph, performance_table, spans
     )
-    return decision.judge_recommendation(facts, requirements)
+    return decision.judge_recommendation(facts, requirements, quick)

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from helpers import MODELS
 from lab.checks.decision import QUALITY
 from lab.checks.outputs import NUMBERS, rows_of
 from lab.checks.rule import Broken, attempted, need, refuse
+from lab.exercise import MODELS
 
 COST = ("Parameters", "Avg Epoch Time (s)", "Inference Speed (ms)")
 WORDS = {  # by which the label of an axis says what it shows
@@ -72,9 +72,14 @@ def _shows_data(name, figure):
     )
     shown = [axes for axes in figure["axes"] if axes["data"]]
     need(shown, "figure-empty", f"{name} has no axes that show any data.")
-    why = "a reader needs to know what is shown, and in which unit"
-    missing = (axis for axes in shown for axis in axes["unlabelled"])
-    refuse("axes-labels", (f"{name} has axes without {axis}label: {why}." for axis in missing))
+    missing = [axis for axes in shown for axis in axes["unlabelled"]]
+    need(
+        not missing,
+        "axes-labels",
+        f"{name} has axes without {''.join(missing[:1])}label: a reader needs to know what is "
+        "shown, and in "
+        "which unit.",
+    )
 
 
 def _of_all_models(facts):
@@ -86,7 +91,7 @@ def _of_all_models(facts):
         "and one of its own for the trade-off.",
     )
     curves = facts["learning_curves"]
-    drawn = [curve for axes in curves["axes"] for curve in axes["curves"] if len(curve["points"])]
+    drawn = [curve for axes in curves["axes"] for curve in axes["curves"]]
     labels = " ".join(curve["label"] for curve in drawn).upper() + curves["words"]
     missing = [name for name in MODELS if name not in labels] or "…" * (len(drawn) < len(MODELS))
     what = f"learning_curves lacks curves with the names {' and '.join(missing)}"
@@ -97,7 +102,11 @@ def _curves(figure, rows):
     # Learning curves end at the table's final losses, each under its own name.
     losses = [column for column in ("Final Train Loss", "Final Val Loss") if column in rows["RNN"]]
     panels = [
-        (f"{axes['title']} {axes['labels']['y']}".strip(), _finals(axes)) for axes in figure["axes"]
+        (
+            f"{axes['title']} {axes['labels']['y']}".strip(),
+            [(_named(curve["label"]), curve["points"][-1][1]) for curve in axes["curves"]],
+        )
+        for axes in figure["axes"]
     ]
     ends = [end for _, found in panels for _, end in found]
     for column in losses:
@@ -113,12 +122,6 @@ def _curves(figure, rows):
         )
         for panel, found in panels:
             _panel(panel, [(n, end) for n, end in found if n], column, finals, losses)
-
-
-def _finals(axes):
-    # The model that each curve of axes names, if it names one, and where the curve ends.
-    curves = [curve for curve in axes["curves"] if len(curve["points"])]
-    return [(_named(curve["label"]), curve["points"][-1][1]) for curve in curves]
 
 
 def _panel(panel, named, column, finals, losses):
@@ -252,14 +255,19 @@ def _names_its_marks(axes):
     return len(axes["marks"]) <= 9 and names >= set(MODELS)
 
 
+def _inside(axes, axis, value, slack):
+    # Whether a value lies within the limits of an axis, or outside by its range times ``slack``.
+    low, high = sorted(axes["limits"][axis])
+    return low - slack * (high - low) <= value <= high + slack * (high - low)
+
+
 def _in_sight(axes, found):
     # Raise Broken for the mark of a model that the limits of its axes hide.
     for name in MODELS:
         places = [place for mark in found.marks[name] for place in axes["marks"][mark][0]]
-        low, high = sorted(axes["limits"][found.axis])
-        n, slack = "xy".index(found.axis), 1e-9 * (high - low)
+        low, high = axes["limits"][found.axis]
         need(
-            any(low - slack <= place[n] <= high + slack for place in places),
+            any(_inside(axes, found.axis, p["xy".index(found.axis)], 1e-9) for p in places),
             "tradeoff-hidden",
             f"the {found.axis} axis of tradeoff_figure ends at {low:.4g} and {high:.4g}, so the "
             f"point of the {name} is out of sight.",
@@ -269,13 +277,14 @@ def _in_sight(axes, found):
 def _names(axes, marks, what):
     # Raise Broken for a name that stands at a mark which is another model's only.
     for name in MODELS:
-        own = _labelled(axes, name)
-        own = _written(axes, marks, name) if own is None else own
-        theirs = [other for other in MODELS if own and own & marks[other]]
-        why = "the name and the numbers belong to the same row"
-        others = theirs if name not in theirs else []
-        stands = f"the name {name} stands at the {what} of the "
-        refuse("tradeoff-names", (f"{stands}{other}: {why}." for other in others))
+        own = _labelled(axes, name) or _written(axes, marks, name)
+        theirs = [other for other in MODELS if own & marks[other]]
+        need(
+            not theirs or name in theirs,
+            "tradeoff-names",
+            f"the name {name} stands at the {what} of the {' and the '.join(theirs)}: the name and "
+            "the numbers belong to the same row.",
+        )
 
 
 def _labelled(axes, name):
@@ -295,10 +304,10 @@ def _labelled(axes, name):
 
 
 def _written(axes, marks, name):
-    # Return the marks of the model that each text with this name is nearest to, or None.
+    # Return the marks of the model that each text with this name is nearest to.
     candidates = sorted(set().union(*marks.values()))
     if any(len(axes["marks"][mark][0]) > 1 for mark in candidates):
-        return None  # bars: a name may stand anywhere along them
+        return set()  # bars: a name may stand anywhere along them
     places = np.array([axes["marks"][mark][0][0] for mark in candidates])
     scale = np.ptp([axes["limits"][axis] for axis in "xy"], axis=1).clip(min=1e-12)
     found = set()
@@ -307,16 +316,15 @@ def _written(axes, marks, name):
             _within_limits(axes, name, at)
             away = np.hypot(*((places - np.array(at)) / scale).T)
             found |= {m for m, d in zip(candidates, away, strict=True) if d <= away.min() + 1e-9}
-    return found or None
+    return found
 
 
 def _within_limits(axes, name, at):
-    for n, axis in enumerate("xy"):
-        low, high = sorted(axes["limits"][axis])
+    for axis, value in zip("xy", at, strict=True):
         need(
-            low - (high - low) <= at[n] <= high + (high - low),
+            _inside(axes, axis, value, 1),
             "tradeoff-names",
-            f"the name {name} stands far outside of the plot, at {axis}={at[n]:.4g}: do its two "
+            f"the name {name} stands far outside of the plot, at {axis}={value:.4g}: do its two "
             "numbers come in the order of the axes?",
         )
 

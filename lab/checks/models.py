@@ -6,14 +6,13 @@ import numpy as np
 import torch
 
 import helpers
-from helpers import MODELS
-from lab.ask import Raised, describe
-from lab.ask import models as asking
+from lab.ask import Raised, describe, models as asking
 from lab.ask.models import DEFAULT, SPEC, Question
 from lab.checks.rule import Broken, NotAttempted, attempted, need, need_number, need_one_per_model
 from lab.checks.specified import (
     GATES,
     Specified,
+    alike,
     count,
     known_mistakes,
     most_explained,
@@ -21,6 +20,7 @@ from lab.checks.specified import (
     parameters,
     shapes,
 )
+from lab.exercise import DROPOUT, MODELS, SIZES
 
 BATCH, STEPS = 5, 9
 TRIED = (
@@ -91,7 +91,17 @@ def judge(kind, facts, asked, renamed=None):
     _sizes(kind, built[asking.key(DEFAULT)]["shapes"], DEFAULT)
     try:
         _compare(kind, facts, asked)
-        _beside(facts)
+        need(
+            facts["dropout"] == DROPOUT,
+            "dropout-rate",
+            f"the default of dropout is {facts['dropout']}: expected {DROPOUT}.",
+        )
+        need(
+            not facts["elsewhere"],
+            "init-hidden-device",
+            f"{facts['elsewhere']} makes a tensor on the CPU in a model on another device: it "
+            "should ask one of the model's parameters for its device.",
+        )
     except Broken as broken:
         raise Broken(broken.rule, f"{broken}\n  {TRIED}") from None
     return (
@@ -132,7 +142,7 @@ def _the_class(kind, facts, renamed):
 
 def _sizes(kind, seen, spec):
     # Parameters of other shapes than the specification gives them.
-    full = {"embedding_dim": 128, "hidden_dim": 256, "num_layers": 2} | spec
+    full = SIZES | spec
     call = f"Char{kind}({', '.join(f'{argument}={value}' for argument, value in spec.items())})"
     seen = sorted(seen)
     if seen == sorted(shapes(kind, **full)):
@@ -194,20 +204,8 @@ def reference(kind, built, q, steps=None):
     return asking.answer(model, q)
 
 
-def alike(a, b, rtol=1e-3, atol=1e-4):
-    """Return whether two answers agree, but for rounding."""
-    if isinstance(a, tuple) and isinstance(b, tuple) and not isinstance(a, Raised):
-        pairs = zip(a, b, strict=False)
-        return len(a) == len(b) and all(alike(*pair, rtol, atol) for pair in pairs)
-    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
-        same_kind = a.shape == b.shape and a.dtype == b.dtype
-        return same_kind and np.allclose(a, b, rtol, atol)
-    return type(a) is type(b) and (isinstance(a, Raised) or a is None or a == b)
-
-
 def _agree(q, a, b):
-    chance = {"rtol": 0.08, "atol": 0.0} if q.part == "scatter" else {}
-    return alike(a, b, **chance)
+    return alike(a, b, *((0.08, 0.0) if q.part == "scatter" else ()))
 
 
 def _compare(kind, facts, asked):
@@ -236,7 +234,11 @@ def _compare(kind, facts, asked):
         "state-leaks",
         f"{q} depends on what the model was asked before.",
     )
-    need(as_usual, SHAPES.get(rule, rule), f"{returned}: expected {describe(wanted)}.")
+    need(
+        as_usual,
+        "logits-shape" if rule == "differs" else rule,
+        f"{returned}: expected {describe(wanted)}.",
+    )
     raise Broken(rule, UNNAMED[q.part](q, built[asking.key(q.spec())]["names"], seen, wanted))
 
 
@@ -285,7 +287,6 @@ UNNAMED = {
     "gradients": _other_gradients,
     "scatter": _other_scatter,
 }
-SHAPES = {"differs": "logits-shape"}  # the rule of a first answer in another form
 
 
 def _start(kind, facts, asked):
@@ -300,12 +301,9 @@ def _start(kind, facts, asked):
                 need(seen.error == "AttributeError", "raised", str(seen))
                 continue
             parts = [v for v in helpers.states(seen) if isinstance(v, np.ndarray)]
-            more = [f"of {v.dtype}" for v in parts if v.dtype != np.float32]
-            more += ["not all zero" for v in parts if v.any()]
-            raise Broken(
-                "init-hidden",
-                f"{q} returned {', '.join([describe(seen), *more[:1]])}: expected {wanted}.",
-            )
+            more = [f", of {v.dtype}" for v in parts if v.dtype != np.float32]
+            more = "".join([*more, *(", not all zero" for v in parts if v.any())][:1])
+            raise Broken("init-hidden", f"{q} returned {describe(seen)}{more}: expected {wanted}.")
 
 
 def _layers(layers):
@@ -326,21 +324,6 @@ def _layers(layers):
         )
 
 
-def _beside(facts):
-    # What answers at these sizes, on this device, do not show.
-    need(
-        facts["dropout"] == 0.3,
-        "dropout-rate",
-        f"the default of dropout is {facts['dropout']}: expected 0.3.",
-    )
-    need(
-        not facts["elsewhere"],
-        "init-hidden-device",
-        f"{facts['elsewhere']} makes a tensor on the CPU in a model on another device: it "
-        "should ask one of the model's parameters for its device.",
-    )
-
-
 # ----- TODO 4 -------------------------------------------------------------------------------------
 
 
@@ -350,9 +333,12 @@ def judge_counts(parameter_counts, vocab_size):
     need_one_per_model("counts-wrong", parameter_counts, "parameter_counts", "a number")
     for name, seen in parameter_counts.items():
         need_number("counts-wrong", f"parameter_counts[{name!r}]", seen)
-        what = f"expected {count(name, vocab_size):,}, the trainable parameters of Char{name}"
-        what = f"parameter_counts[{name!r}] is {seen:,}: {what}({vocab_size})."
-        need(seen == count(name, vocab_size), "counts-wrong", what)
+        need(
+            seen == count(name, vocab_size),
+            "counts-wrong",
+            f"parameter_counts[{name!r}] is {seen:,}: expected {count(name, vocab_size):,}, the "
+            f"trainable parameters of Char{name}({vocab_size}).",
+        )
     counts = ", ".join(f"{name} {number:,}" for name, number in parameter_counts.items())
     ratio = parameter_counts["GRU"] / parameter_counts["LSTM"]
     return f"{counts}: the GRU has {ratio:.0%} of the LSTM's, 3 sets of recurrent weights, not 4."

@@ -20,7 +20,7 @@ import torch
 
 from helpers import one_thread
 from lab.ask import TooSlow, describe, patience, within
-from lab.checks.rule import RULES, Broken, NotAttempted
+from lab.checks.rule import RULES, Broken, NotAttempted, need
 from lab.exercise import CHECKS, PARAGRAPH_POINTS, POINTS, VERSION
 
 latest = {}  # the last result of each check in this session, for summary() and hint()
@@ -136,7 +136,7 @@ def check(function):
     def checked(*args, **kwargs):
         status, rule, points = "failed", None, 0
         try:
-            _need_this_version(_notebook_version())
+            _need_this_version()
             _raise_for_a_cell_that_failed(todo.number)
             with _nothing_changes():
                 message = function(*args, **kwargs)
@@ -150,9 +150,7 @@ def check(function):
             said = f"{todo.what} cannot be judged in time: something in it waits."
             rule, message = "too-slow", str(slow) or said
         except Exception:  # an answer of a kind that nobody foresaw
-            given = (
-                f"{name} is {describe(value)}" for name, value in zip(names, args, strict=False)
-            )
+            given = map("{} is {}".format, names, map(describe, args))
             rule, message = "raised", f"{'; '.join(given)}: expected {todo.wanted}."
         latest[name] = CheckResult(name, status, rule, message, points, todo.points)
         latest[name].show()
@@ -167,29 +165,25 @@ def answered(ask, *given):
         return ask(*given)
 
 
-def _notebook_version():
-    # Return the version that the notebook's setup cell carries; ours outside of a notebook.
-    shell = _shell()
-    return VERSION if shell is None else shell.user_ns.get("VERSION")
-
-
-def _need_this_version(seen):
-    if seen != VERSION:
-        raise Broken(
-            "other-version",
-            f"this notebook is of version {seen or '1'} of the exercise, the files beside it are "
-            f"of version {VERSION}: take both from the same place, and copy your answers over.",
-        )
+def _need_this_version():
+    # The notebook's setup cell carries a version; outside of a notebook there is none.
+    seen = _shell().user_ns.get("VERSION") if _shell() else VERSION
+    need(
+        seen == VERSION,
+        "other-version",
+        f"this notebook is of version {seen or '1'} of the exercise, the files beside it are of "
+        f"version {VERSION}: take both from the same place, and copy your answers over.",
+    )
 
 
 def _raise_for_a_cell_that_failed(number):
     for line, error in _ended.items():
-        if error is not None and todo_of(line) == number:
-            raise Broken(
-                "cell-failed",
-                f"the cell of TODO {number} ended in {type(error).__name__}: {str(error)[:200]}. "
-                "Mend that first; a check would judge what an earlier run has left.",
-            )
+        need(
+            error is None or todo_of(line) != number,
+            "cell-failed",
+            f"the cell of TODO {number} ended in {type(error).__name__}: {str(error)[:200]}. "
+            "Mend that first; a check would judge what an earlier run has left.",
+        )
 
 
 def todo_of(source):
@@ -212,12 +206,8 @@ def note_cell(result):
             _ended[line] = error
 
 
-def _watch_the_cells():
-    if shell := _shell():
-        shell.events.register("post_run_cell", note_cell)
-
-
-_watch_the_cells()
+if _shell():
+    _shell().events.register("post_run_cell", note_cell)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """The rules that an answer can break, in a line each, and how a verdict is told."""
 
-from helpers import MODELS
 from lab.ask import short
+from lab.exercise import MODELS
 
 RULES = {  # id -> what is wrong
     "raised": "the code raised an exception",
@@ -123,16 +123,18 @@ def need_one_per_model(rule, values, name, expected):
     """Raise Broken unless a value is a dict with the three names of the models."""
     wanted = f"expected a dict with {expected} under each of {', '.join(map(repr, MODELS))}"
     need(isinstance(values, dict), rule, f"{name} is {values}: {wanted}.")
-    missing, more = [m for m in MODELS if m not in values], [k for k in values if k not in MODELS]
-    near = {key: model for key in more for model in MODELS if model in str(key).upper()}
     refuse(
-        rule, (f"{name} has the key {key!r} where {near[key]!r} belongs: {wanted}." for key in near)
-    )
-    if missing and more:
-        raise Broken(rule, f"{name} has the keys {', '.join(map(short, values))}: {wanted}.")
-    need(not missing, rule, f"{name} lacks {' and '.join(missing)}: {wanted}.")
-    need(
-        not more,
         rule,
-        f"{name} has the key {''.join(map(short, more))} besides the models: {wanted}.",
+        (
+            f"{name} has the key {key!r} where {model!r} belongs: {wanted}."
+            for key in values
+            for model in MODELS
+            if key not in MODELS and model in str(key).upper()
+        ),
+    )
+    need(
+        set(values) == set(MODELS),
+        rule,
+        f"{name} has {'the keys ' * bool(values)}{', '.join(map(short, values)) or 'no keys'}: "
+        f"{wanted}.",
     )

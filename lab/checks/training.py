@@ -4,26 +4,21 @@ import numpy as np
 import torch
 
 import helpers
-from helpers import MODELS
 from lab.ask import describe, short
 from lab.ask.training import (
     EPOCHS,
     KEYS,
     SCHEDULED,
-    SEQ_LEN,
     SETTINGS,
     SYMBOLS,
     VOCAB,
-    Read,
-    Step,
-    tiny_texts,
 )
 from lab.checks.rule import Broken, NotAttempted, need, need_one_per_model
-from lab.checks.specified import most_explained
+from lab.checks.specified import alike, most_explained
 from lab.checks.trained import MISTAKES, trace
+from lab.exercise import DROPOUT, LEARNING_RATES, MODELS, SIZES
 
-SPEC = {"vocab_size": VOCAB, "embedding_dim": 128, "hidden_dim": 256, "num_layers": 2}
-SPEC |= {"dropout": 0.3}
+SPEC = {"vocab_size": VOCAB} | SIZES | {"dropout": DROPOUT}
 UNNAMED = {  # of a difference without a name: its rule, and what the quantity should be
     "first weights": ("seed", "SEED is set right before each model is made"),
     "windows": ("other-windows", "one_pass(train_X, train_y, seed=epoch) returned X and y, which "
@@ -49,7 +44,7 @@ def judge(found):
         _returned(seen)
         for name in MODELS:
             trained = _trained(name, seen)
-            _optimizer(name, [e for e in trained["events"] if isinstance(e, Step)])
+            _optimizer(name, trained["steps"])
             _modes(name, trained)
     for epochs, seen in zip(EPOCHS, found, strict=True):
         for name in MODELS:
@@ -65,7 +60,7 @@ def judge(found):
 
 def _returned(seen):
     # A function that did not get to its end, or that returned something else.
-    steps = any(isinstance(e, Step) for made in seen["made"] for e in made["events"])
+    steps = any(made["steps"] for made in seen["made"])
     if not steps and seen.get("returned") in ("None", "a tuple of 2: None, None"):
         raise NotAttempted("Fill in TODO 5 above, and delete its line: return None, None.")
     for made in seen["made"]:
@@ -108,11 +103,7 @@ def _returned(seen):
 
 def _trained(name, seen):
     # The one model of a name that was trained, which is also the one returned.
-    trained = [
-        m
-        for m in seen["made"]
-        if m["kind"] == name and any(isinstance(e, Step) for e in m["events"])
-    ]
+    trained = [made for made in seen["made"] if made["kind"] == name and made["steps"]]
     losses = seen["metrics"][name]["train_losses"]
     need(
         trained or np.inf not in helpers.states(losses),
@@ -144,7 +135,7 @@ def _optimizer(name, steps):
     # A model is trained by one Adam, as it is by default, at its own learning rate.
     usual = torch.optim.Adam([torch.zeros(1)]).param_groups[0]
     usual = {key: usual[key] for key in SETTINGS}
-    usual |= {"lr": helpers.LEARNING_RATES[name], SCHEDULED: None}
+    usual |= {"lr": LEARNING_RATES[name], SCHEDULED: None}
     for step in steps:
         need(
             step.optimizer == "Adam",
@@ -186,12 +177,12 @@ def _lists(name, epochs, measured):
 def _times(seen):
     # Times that cannot be those of the epochs.
     times = [t for name in MODELS for t in seen["metrics"][name]["epoch_times"]]
-    numbers = [t for t in times if isinstance(t, float)]
-    what = (
-        f"the epoch_times, {numbers[:3]}, …, add up to {sum(numbers):.3g} s, but the whole call "
-        f"took {seen['seconds']:.3g} s: expected the seconds that train_epoch returns."
+    need(
+        0 < sum(times) <= seen["seconds"],
+        "losses-changed",
+        f"the epoch_times, {times[:3]}, …, add up to {sum(times):.3g} s, but the whole call took "
+        f"{seen['seconds']:.3g} s: expected the seconds that train_epoch returns.",
     )
-    need(len(numbers) == len(times) and 0 < sum(numbers) <= seen["seconds"], "losses-changed", what)
 
 
 # ----- What happened ------------------------------------------------------------------------------
@@ -199,19 +190,13 @@ def _times(seen):
 
 def _modes(name, trained):
     # Training in training mode, validation in evaluation mode.
-    read, validated = None, []
-    for event in trained["events"]:
-        if isinstance(event, Read):
-            read = event
-            validated += [read.training] if max(map(max, read.windows)) >= SYMBOLS else []
-        else:
-            need(
-                not read or read.training,
-                "train-mode",
-                f"the {name} was trained after model.eval(): dropout would be off.",
-            )
     need(
-        not validated or not all(validated),
+        all(step.training for step in trained["steps"]),
+        "train-mode",
+        f"the {name} was trained after model.eval(): dropout would be off.",
+    )
+    need(
+        not trained["validated"] or not all(trained["validated"]),
         "validation",
         f"the {name} was validated in training mode: evaluate_model switches dropout off.",
     )
@@ -222,41 +207,26 @@ def _agreement(name, epochs, events, seen):
     # one. That is the first that differs, as (quantity, epoch, what was seen, what was
     # expected), or None.
     trained, measured = _trained(name, seen), seen["metrics"][name]
-    steps, count = iter([*_steps(trained), (None, None)]), 0
-    read, moved = next(steps)
-    for quantity, epoch, wanted in events:
-        got = {
-            "first weights": trained["first"],
-            "windows": read,
-            "weights": moved,
-            "last weights": seen["models"][name]["weights"],
-        }.get(quantity, measured.get(quantity))
-        if quantity == "weights" and read:
-            read, moved = next(steps)
-        if quantity in KEYS[:2]:
-            got = got[epoch - 1] if isinstance(got, list) and len(got) >= epoch else None
+    happened = {
+        "first weights": [trained["first"]],
+        "windows": [step.windows for step in trained["steps"]],
+        "weights": [step.weights for step in trained["steps"]],
+        "last weights": [seen["models"][name]["weights"]],
+        "best_epoch": [measured["best_epoch"]],
+    }
+    happened |= {key: measured[key] if isinstance(measured[key], list) else [] for key in KEYS[:2]}
+    happened = {quantity: iter(values) for quantity, values in happened.items()}
+    for count, (quantity, epoch, wanted) in enumerate(events):
+        got = next(happened[quantity], None)
         if not _same(got, wanted):
             return count, (quantity, epoch, got, wanted)
-        count += 1
-    return count, None if read is None else ("windows", epochs, read, None)
-
-
-def _steps(trained):
-    # Yield for each step of an optimizer the windows that were read before it, and the
-    # weights.
-    windows = None
-    for event in trained["events"]:
-        if isinstance(event, Read):
-            windows = event.windows
-        else:
-            yield windows, event.weights
+    more = next(happened["windows"], None)
+    return count + 1, None if more is None else ("windows", epochs, more, None)
 
 
 def _same(got, wanted):
-    if isinstance(got, np.ndarray) and isinstance(wanted, np.ndarray):
-        return got.shape == wanted.shape and np.allclose(got, wanted, rtol=0, atol=1e-4)
-    if not isinstance(got, float) or not isinstance(wanted, float):
-        return got == wanted
+    if not isinstance(got, int | float):
+        return alike(got, wanted, rtol=0)
     rounded = (got == round(got, n) and abs(got - wanted) <= 0.51 * 10**-n for n in (2, 3))
     return np.isclose(got, wanted, rtol=2e-5) or any(rounded)
 
@@ -303,17 +273,9 @@ def _told(quantity, got, wanted):
 
 def _windows(windows):
     # Return in words which windows a model read in a step.
-    if not windows:
-        return "none"
-    texts = dict(zip(("train", "val"), tiny_texts(), strict=True))
-    known = {
-        name: {tuple(w) for w in t.unfold(0, SEQ_LEN, 1).tolist()} for name, t in texts.items()
-    }
-    counts = {
-        f"of {name}_X": sum(tuple(window) in known[name] for window in windows) for name in known
-    }
-    counts["of neither text"] = len(windows) - sum(counts.values())
-    return " and ".join(f"{count} windows {where}" for where, count in counts.items() if count)
+    of_val = sum(max(window) >= SYMBOLS for window in windows or [])
+    counts = {"train_X": len(windows or []) - of_val, "val_X": of_val}
+    return " and ".join(f"{n} windows of {X}" for X, n in counts.items() if n) or "no windows"
 
 
 def _kept(name, seen):

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 from matplotlib.ticker import MaxNLocator
 
 import helpers
+from lab import exercise
 from lab.study import seed_noise
 
 
@@ -63,7 +64,7 @@ def plot_pareto(phone, runtimes, spans, required_span):
 def _draw(panel, costs, perplexities, beaten, remember):
     """Draw a mark for each model: hollow unless it remembers enough, crossed if it is beaten."""
     for name, cost in costs.items():
-        style = helpers.STYLES.get(name, {"color": "black", "marker": "D"})
+        style = exercise.STYLES.get(name, {"color": "black", "marker": "D"})
         marks = {key: style[key] for key in ("marker", "color")}
         point = cost, perplexities[name]
         filled = "full" if name in remember else "none"

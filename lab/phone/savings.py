@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 import helpers
+from lab import exercise
 from lab.ngram import NGram
 
 SHOWN, BEAM, LONGEST = 3, 3, 18  # words, hypotheses of a search, characters of a word's rest
@@ -159,8 +160,7 @@ def keystroke_savings(models, counting, test_X, test_y, chars):
     The simulated typist writes the held-out text, the models reading along. Intervals of 95 % are
     over blocks of the text drawn again (bootstrap), the same for all models; seeds are not in them.
     """
-    (y,) = helpers.within_budget(test_y)
-    text, begin = [*test_X[0].tolist(), *y.tolist()], test_X.shape[1]
+    text, begin = [*test_X[0].tolist(), *test_y.tolist()], test_X.shape[1]
     saved = {}  # {name: what is saved in each block, per cent}
     with helpers.one_thread():
         for name, model in {**models, counting.name: counting}.items():
@@ -174,7 +174,7 @@ def keystroke_savings(models, counting, test_X, test_y, chars):
 
 def with_interval(blocks, draws=2_000):
     """Return the mean of blocks of text, and the ends of its 95 % over blocks drawn again."""
-    drawn = np.random.default_rng(helpers.SEED).choice(blocks, (draws, len(blocks))).mean(1)
+    drawn = np.random.default_rng(exercise.SEED).choice(blocks, (draws, len(blocks))).mean(1)
     return float(blocks.mean()), *map(float, np.quantile(drawn, [0.025, 0.975]))
 
 

@@ -146,7 +146,7 @@ WRONG = [
     wrong("final-timestep", "LSTM", {LAST: "rnn_out = hidden[1][-1]"}),
     wrong("bidirectional", "GRU", BOTH_WAYS),
     wrong("bidirectional", "LSTM", BOTH_WAYS | {LINEAR: "nn.Linear(2 * hidden_dim, vocab_size)"}),
-    wrong("bidirectional", "RNN", BACKWARDS),
+    wrong("differs", "RNN", BACKWARDS),
     # the sizes and the kind of layer
     wrong("layer-size", "RNN", TWO_LAYERS),
     wrong("layer-size", "LSTM", TWO_LAYERS),

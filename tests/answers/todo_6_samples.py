@@ -3,7 +3,7 @@
 ``write(…, trained=False)`` lets a model write that has learned nothing.
 """
 
-from helpers import MODELS
+from lab.exercise import MODELS
 from tests.answers import right, wrong
 
 PROMPT = "the "

@@ -18,12 +18,11 @@ COUNTED = 200_000  # the last characters of the training text, which the page ca
 EVERY = 20  # of so many characters the page has PyTorch's logits, to compare its own with
 
 
-def contents(models, counting, train_X, train_y, test_X, chars):
-    """Return what the page is given, a dict that becomes JSON.
+def contents(models, counting, train_X, train_y, test_X, chars, measured=1_000):
+    """Return what the page is given, a dict that becomes JSON; it measures so many characters.
 
     Raises NotForThePage, with the model's name, for one that the page does not compute.
     """
-    measured = 60 if helpers.quick() else 1_000
     text = test_X[:, 0].repeat(1 + measured // len(test_X))[:measured].tolist()
     learned = [*train_X[0].tolist(), *train_y.tolist()]
     if len(learned) > COUNTED:
@@ -77,17 +76,21 @@ def given_to(path):
     return json.loads(text.partition(before)[2].partition(after)[0])
 
 
-def write_keyboard(models, counting, train_X, train_y, test_X, chars, folder="exported"):
+def write_keyboard(
+    models, counting, train_X, train_y, test_X, chars, folder="exported", measured=1_000
+):
     """Write keyboard.html, a page that types with the trained models, and return its path.
 
-    It needs nothing else: int8 weights, the text to count, and what computes are in it. Where it
+    It needs nothing else: int8 weights, the text to count, and what computes are in it. It measures
+    so many characters. Where it
     cannot be written: says why in a sentence and returns None.
     """
     if helpers.waits_for("5: train the models", models):
         return None
     path = Path(folder) / "keyboard.html"
     try:
-        text = page(contents(models, counting, train_X, train_y, test_X, chars))
+        given = contents(models, counting, train_X, train_y, test_X, chars, measured)
+        text = page(given)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
     except NotForThePage as error:

@@ -1,0 +1,193 @@
+"""Everything in the project that is generated, in one command.
+
+    python -m course.generate           write it
+    python -m course.generate --check   write nothing; name all that is out of date, and exit 1
+
+exercise.ipynb is made from solution.ipynb. In README.md and docs/, what stands between
+``<!-- name -->`` and ``<!-- /name -->`` comes from data: from what the solution's last cell leaves
+in its outputs as JSON, from its cells' times, and from the files in benchmarks/. docs/study.md and
+the tables beside the study's runs come from data/study/.
+"""
+
+import argparse
+import csv
+import re
+import sys
+from datetime import datetime
+
+from course import make_exercise, read_solution
+from course.make_exercise import EXERCISE, ROOT
+from lab import exercise
+
+README, DOCS = ROOT / "README.md", ROOT / "docs"
+GRADING = ROOT / "benchmarks" / "grading.csv"
+KEYBOARD = ROOT / "benchmarks" / "keyboard.csv"
+SPEED = ROOT / "benchmarks" / "speed" / "speed.csv"
+QUOTED = "application/vnd.rnn-lstm-gru+json"  # the type of what the solution's last cell leaves
+
+
+def quoted():
+    """Return what the solution's last cell leaves for README.md and docs/, a dict."""
+    (cell,) = (cell for cell in read_solution.read()["cells"] if cell["id"] == "quoted")
+    return cell["outputs"][0]["data"][QUOTED]
+
+
+def markdown(title, rows):
+    """Return the Markdown of a table of rows by name; a cell that a row lacks is left empty."""
+    names = list(next(iter(rows.values())))
+    lines = [f"| {' | '.join([title, *names])} |", "|---" + "|---:" * len(names) + "|"]
+    for row, cells in rows.items():
+        lines.append(f"| {' | '.join([row, *(str(cells.get(name, '')) for name in names)])} |")
+    return "\n".join(lines)
+
+
+def measured(path):
+    """Return (the lines before the table, its rows) of a file in benchmarks/."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    comments = [line.removeprefix("# ") for line in lines if line.startswith("# ")]
+    return comments, list(csv.DictReader(lines[len(comments) :]))
+
+
+def results():
+    """Return the Markdown of the performance table, with the memory spans, and the machine."""
+    run = quoted()
+    rows = {measure: of for measure, of in run["table"].items() if measure != "Longest Context"}
+    rows["Memory Span (characters; fresh models of one layer of 128)"] = {
+        name: f"{span}+" if span == exercise.LONGEST_LAG else span
+        for name, span in run["spans"].items()
+    }
+    table = markdown("one run of the solution", rows)
+    return f"{table}\n\nCorpus: the bundled sample. Machine: {run['machine']}."
+
+
+def phone():
+    """Return the Markdown of what a keystroke takes: phone_table and compare_runtimes."""
+    run = quoted()
+    return markdown("", run["keystrokes"] | run["runtimes"])
+
+
+def keyboard():
+    """Return the Markdown of what the page takes in a browser, beside ONNX Runtime Web."""
+    (machine,), rows = measured(KEYBOARD)
+    page, shown = {}, {}
+    for row in rows:
+        if row["of"] == "all":
+            page[row["measure"]] = float(row["value"])
+        else:
+            shown.setdefault(row["measure"], {})[row["of"]] = f"{float(row['value']):.2g}"
+    return (
+        f"{markdown('', shown)}\n\nThe page has {page['page (MB)']:.1f} MB and is ready after "
+        f"{page['page ready (ms)'] / 1000:.1f} s. Medians of 1,000 keys in one run, the engines in "
+        f"turns. `python -m benchmarks.keyboard`, machine: {machine}."
+    )
+
+
+def speed():
+    """Return the Markdown of the ratios in speed.csv; those of all three models in a sentence."""
+    (command, machine), measures = measured(SPEED)
+    rows, sentence = {}, ""
+    for row in measures:
+        kind, _, measure = row["measure"].partition(": ")
+        if kind == "ratio" and row["of"] == "all":
+            sentence = f"{measure[0].upper()}{measure[1:]}: {float(row['value']):.1f}."
+        elif kind == "ratio":
+            rows.setdefault(measure, {})[row["of"]] = f"{float(row['value']):#.3g}"
+    return (
+        f"{sentence}\n\n{markdown('ratio', rows)}\n\n`{command}` measured all of it in one run, "
+        "the "
+        "last-step protocol by one epoch of each model, times the epochs"
+        f"{' (all of them with --full)' * ('--full' not in command)}. Machine: {machine}."
+    )
+
+
+def grading():
+    """Return one paragraph on what grading a submission costs."""
+    (machine,), rows = measured(GRADING)
+    graded = [row for row in rows if row["verdict"] == "graded"]
+    seconds = [float(row["core_seconds"]) for row in graded]
+    stopped = sum(row["verdict"] == "stopped" for row in rows)
+    whole = sum(float(row["core_seconds"]) for row in rows)
+    return (
+        f"Of {len(rows)} submissions {len(graded)} ran to their end and took "
+        f"{sum(seconds) / len(seconds):.1f} core-seconds each (the longest {max(seconds):.1f}) and "
+        f"at most {max(int(row['peak_mb']) for row in graded)} MB; {stopped} were stopped at their "
+        f"limits, {len(rows) - len(graded) - stopped} could not be read. 300 such would take "
+        f"{whole * 300 / len(rows) / 60:,.0f} core-minutes. `python -m benchmarks.grading`, "
+        f"machine: {machine}."
+    )
+
+
+def points():
+    """Return the Markdown of each TODO: its points, and the seconds that its cells computed."""
+    seconds, todo = {}, None
+    for cell in read_solution.required_cells():
+        if cell["cell_type"] == "markdown":
+            heading = re.match(r"### TODO (\d+)", "".join(cell["source"]))
+            todo = int(heading[1]) if heading else todo
+        elif times := cell["metadata"].get("execution"):
+            start, end = times["iopub.execute_input"], times["shell.execute_reply"]
+            taken = datetime.fromisoformat(end) - datetime.fromisoformat(start)
+            seconds[todo] = seconds.get(todo, 0) + taken.total_seconds()
+    rows = {
+        str(check.number): {
+            "what": f"`{check.what}`".replace(" and ", "` and `"),
+            "computing (s)": f"{seconds.get(check.number, 0):.0f}",
+            "points": check.points,
+        }
+        for check in exercise.CHECKS.values()
+    }
+    rows["10, by you"] = {"what": "the paragraph", "points": exercise.PARAGRAPH_POINTS}
+    rows["all"] = {"computing (s)": f"{sum(seconds.values()):.0f}", "points": exercise.TOTAL}
+    return markdown("TODO", rows)
+
+
+def rubric():
+    """Return the solution's rubric of the paragraph, without its heading."""
+    (cell,) = (cell for cell in read_solution.read()["cells"] if cell["id"] == "rubric")
+    return re.search(r"^\|.*?(?=\n\n|\Z)", "".join(cell["source"]), re.MULTILINE | re.DOTALL)[0]
+
+
+def marked():
+    """Return the solution's marked examples of the paragraph, as quotations."""
+    examples = quoted()["examples"].items()
+    return "\n\n".join(f"**{marks}**\n\n> {' '.join(text.split())}" for marks, text in examples)
+
+
+BLOCKS = {
+    README: [results],
+    DOCS / "instructors.md": [points, rubric, marked, grading],
+    DOCS / "speed.md": [speed],
+    DOCS / "phone.md": [phone, keyboard],
+}
+
+
+def generated():
+    """Return all that is generated, a dict of texts by their paths."""
+    from benchmarks.study import report  # which takes a second, and quotes the tables above
+
+    texts = {EXERCISE: make_exercise.render(make_exercise.make_exercise(read_solution.read()))}
+    for path, blocks in BLOCKS.items():
+        texts[path] = path.read_text(encoding="utf-8")
+        for block in blocks:
+            begin, end = f"<!-- {block.__name__} -->\n", f"\n<!-- /{block.__name__} -->"
+            before, rest = texts[path].split(begin)
+            texts[path] = before + begin + block() + end + rest.split(end)[1]
+    return texts | report.texts()
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--check", action="store_true", help="exit 1 when something is out of date")
+    check = parser.parse_args(arguments).check
+    texts = generated()
+    old = [p for p, text in texts.items() if not p.exists() or p.read_bytes() != text.encode()]
+    if not check:
+        for path in old:
+            path.write_text(texts[path], encoding="utf-8", newline="\n")
+    elif old:
+        names = ", ".join(path.relative_to(ROOT).as_posix() for path in old)
+        sys.exit(f"out of date: {names}. Run python -m course.generate")
+
+
+if __name__ == "__main__":
+    main()
