@@ -3,13 +3,15 @@
     python -m course.generate           write it
     python -m course.generate --check   write nothing; name all that is out of date, and exit 1
 
-exercise.ipynb is made from solution.ipynb. In README.md and docs/, what stands between
+exercise.ipynb is made from solution.ipynb, whose visible numbers have to be those of
+lab/exercise.py. In README.md and docs/, what stands between
 ``<!-- name -->`` and ``<!-- /name -->`` comes from data: from what the solution's last cell leaves
 in its outputs as JSON, from its cells' times, and from the files in benchmarks/. docs/study.md and
 the tables beside the study's runs come from data/study/.
 """
 
 import argparse
+import ast
 import csv
 import re
 import sys
@@ -24,6 +26,40 @@ GRADING = ROOT / "benchmarks" / "grading.csv"
 KEYBOARD = ROOT / "benchmarks" / "keyboard.csv"
 SPEED = ROOT / "benchmarks" / "speed" / "speed.csv"
 QUOTED = "application/vnd.rnn-lstm-gru+json"  # the type of what the solution's last cell leaves
+
+
+VISIBLE = {  # what students see in the notebook, by the name that it has there
+    **exercise.SIZES,
+    "dropout": exercise.DROPOUT,
+    "epochs": exercise.EPOCHS,
+    "VERSION": exercise.VERSION,
+    "EPOCHS": exercise.EPOCHS,
+    "PROMPT": exercise.PROMPT,
+    "BATCHES": exercise.SPAN_BATCHES,
+}
+
+
+def other_numbers():
+    """Yield a line for each number in the solution's required part that lab/exercise.py has otherwise."""
+    for cell in read_solution.required_cells():
+        if cell["cell_type"] == "code":
+            for name, value in _values(ast.parse("".join(cell["source"]))):
+                if name in VISIBLE and VISIBLE[name] != value:
+                    yield f"{name} = {value!r} in cell {cell['id']!r}: lab/exercise.py has {VISIBLE[name]!r}"
+
+
+def _values(tree):
+    # Yield (name, value) of what is assigned, outside of quick mode, and of defaults.
+    for node in ast.walk(tree):
+        pairs = []
+        if isinstance(node, ast.Assign):
+            value = node.value.orelse if isinstance(node.value, ast.IfExp) else node.value
+            pairs = [(target, value) for target in node.targets]
+        elif isinstance(node, ast.FunctionDef):
+            pairs = zip(node.args.args[::-1], node.args.defaults[::-1], strict=False)
+        for target, value in pairs:
+            if isinstance(value, ast.Constant):
+                yield getattr(target, "id", getattr(target, "arg", "")), value.value
 
 
 def quoted():
@@ -172,21 +208,22 @@ def generated():
             begin, end = f"<!-- {block.__name__} -->\n", f"\n<!-- /{block.__name__} -->"
             before, rest = texts[path].split(begin)
             texts[path] = before + begin + block() + end + rest.split(end)[1]
-    return texts | report.texts()
+    return texts | report.make()[0]
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--check", action="store_true", help="exit 1 when something is out of date")
     check = parser.parse_args(arguments).check
+    if others := list(other_numbers()):
+        sys.exit("\n".join(others))
     texts = generated()
     old = [p for p, text in texts.items() if not p.exists() or p.read_bytes() != text.encode()]
-    if not check:
-        for path in old:
-            path.write_text(texts[path], encoding="utf-8", newline="\n")
-    elif old:
+    if check and old:
         names = ", ".join(path.relative_to(ROOT).as_posix() for path in old)
         sys.exit(f"out of date: {names}. Run python -m course.generate")
+    for path in old:
+        path.write_text(texts[path], encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

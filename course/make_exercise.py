@@ -1,7 +1,4 @@
-"""Write exercise.ipynb from solution.ipynb, its one source.
-
-    python -m course.make_exercise           write the file
-    python -m course.make_exercise --check   write nothing; exit 1 when the committed file differs
+"""exercise.ipynb from solution.ipynb, its one source.
 
 Between ``# BEGIN SOLUTION`` and ``# END SOLUTION`` only the ``# STUB:`` lines stay, without that
 prefix (in a Markdown cell the three are HTML comments). Cells tagged ``solution-only`` are dropped.
@@ -11,15 +8,14 @@ cells tagged ``no-preview``. A cell that draws has its figure in words in the me
 Plain JSON on purpose: no library's version can change the result.
 """
 
-import argparse
 import json
 import re
-import sys
 from pathlib import Path
+
+from lab import exercise
 
 NAME = "rnn-lstm-gru"  # of the exercise's folder, of the assignment, of our entry in the metadata
 ROOT = Path(__file__).resolve().parent.parent
-VERSION = re.search(r'VERSION = "(.*?)"', (ROOT / "lab" / "exercise.py").read_text("utf-8"))[1]
 SOLUTION, EXERCISE = ROOT / "solution.ipynb", ROOT / "exercise.ipynb"
 
 MARKER = re.compile(r"^(\s*)(?:#|<!--)\s*(BEGIN SOLUTION|END SOLUTION|STUB:\s?(.*?))\s*(?:-->)?$")
@@ -28,7 +24,7 @@ FOLDED = "jp-MarkdownHeadingCollapsed"  # a section that JupyterLab and Notebook
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
-    NAME: {"version": VERSION},
+    NAME: {"version": exercise.VERSION},
 }
 
 
@@ -116,9 +112,6 @@ def make_exercise(solution):
     Raises MarkerError for markers that do not pair up.
     """
     cells, todo = [], []
-    setup = "".join("".join(cell["source"]) for cell in solution["cells"] if cell["id"] == "setup")
-    if f'VERSION = "{VERSION}"' not in setup:
-        raise MarkerError(f"cell 'setup': its VERSION is not {VERSION!r}, that of lab/exercise.py")
 
     def close_todo():
         if todo and (preview := _preview(todo)):
@@ -148,18 +141,3 @@ def make_exercise(solution):
 def render(notebook):
     """Return the text of a notebook file, the same on every version of Python."""
     return json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-
-
-def main(arguments=None, exercise=EXERCISE):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--check", action="store_true", help="exit 1 when exercise.ipynb differs")
-    check = parser.parse_args(arguments).check
-    text = render(make_exercise(json.loads(SOLUTION.read_text(encoding="utf-8"))))
-    if not check:
-        exercise.write_text(text, encoding="utf-8", newline="\n")
-    elif not exercise.exists() or exercise.read_text(encoding="utf-8") != text:
-        sys.exit("exercise.ipynb differs from solution.ipynb: run python -m course.make_exercise")
-
-
-if __name__ == "__main__":
-    main()
