@@ -13,8 +13,8 @@ import pandas as pd
 
 import helpers
 from course import workers
+from course.generate import GRADING
 from course.grade import __main__ as grade
-from course.make_docs import GRADING
 from course.make_exercise import EXERCISE
 from tests import submissions
 

@@ -1,4 +1,4 @@
-// Runs in the page of lab/phone/keyboard: the ms of a key, by model, of the page's engine, of the same in
+// Runs in the page of lab/extras/phone/keyboard: the ms of a key, by model, of the page's engine, of the same in
 // plain JavaScript, and of ONNX Runtime Web. All take turns; a key is repeated until it lasts 20 ticks.
 async ({ runtime, folder }) => {
   const ort = await import(`${runtime}/ort.wasm.bundle.min.mjs`);

@@ -16,15 +16,15 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pandas as pd
-from course.make_docs import KEYBOARD
 
 import helpers
+from course.generate import KEYBOARD
 from course.make_exercise import ROOT
 from course.read_solution import run_todos
-from lab import phone
 from lab.exercise import EPOCHS
+from lab.extras import phone
+from lab.extras.phone.runtimes import write_steps
 from lab.ngram import NGram
-from lab.phone.runtimes import write_steps
 from lab.trained import Saved
 from tests import browsers
 

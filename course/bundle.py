@@ -22,14 +22,15 @@ BUNDLE = ROOT / "exported" / "exercise.zip"
 # What the exercise needs beside the notebook, by folder: a stray file is not handed out.
 SUPPLIES = {
     ".": "helpers.py requirements.txt LICENSE",
-    "lab": "__init__.py exercise.py goal.py last_step.py memory.py ngram.py progress.py"
-    " recurrences.py series.py study.py takeaways.py trained.py",
+    "lab": "__init__.py exercise.py goal.py memory.py ngram.py progress.py study.py takeaways.py"
+    " trained.py",
     "lab/ask": "__init__.py figures.py models.py outputs.py training.py",
     "lab/checks": "__init__.py decision.py figures.py hints.toml models.py outputs.py results.py"
     " rule.py specified.py trained.py training.py",
-    "lab/phone": "__init__.py int8.py keystrokes.py pareto.py runtimes.py savings.py table.py"
-    " text.py requirements.txt",
-    "lab/phone/keyboard": "__init__.py __main__.py pack.py report.py serve.py write.py"
+    "lab/extras": "__init__.py gradients.py last_step.py recurrences.py series.py study_views.py",
+    "lab/extras/phone": "__init__.py int8.py keystrokes.py pareto.py runtimes.py savings.py"
+    " table.py text.py requirements.txt",
+    "lab/extras/phone/keyboard": "__init__.py __main__.py pack.py report.py serve.py write.py"
     " engine.js page.html page.js product.wasm product.wat",
     "data": "__init__.py README.md sample.txt wikitext.py",
     "data/study": "comparisons.csv counted.csv differences.csv last_step.csv learned.csv"

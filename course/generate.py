@@ -40,12 +40,13 @@ VISIBLE = {  # what students see in the notebook, by the name that it has there
 
 
 def other_numbers():
-    """Yield a line for each number in the solution's required part that lab/exercise.py has otherwise."""
+    """Yield a line for each number that students see and lab/exercise.py has otherwise."""
     for cell in read_solution.required_cells():
         if cell["cell_type"] == "code":
             for name, value in _values(ast.parse("".join(cell["source"]))):
                 if name in VISIBLE and VISIBLE[name] != value:
-                    yield f"{name} = {value!r} in cell {cell['id']!r}: lab/exercise.py has {VISIBLE[name]!r}"
+                    found = f"{name} = {value!r} in cell {cell['id']!r}"
+                    yield f"{found}: lab/exercise.py has {VISIBLE[name]!r}"
 
 
 def _values(tree):

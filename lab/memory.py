@@ -1,6 +1,5 @@
 """How far back a model remembers: what a fresh one can be taught, and what a trained one uses."""
 
-import copy
 import statistics
 import time
 from collections import deque
@@ -155,28 +154,6 @@ def _passes(task, model, optimizer, level, batches):
     return False
 
 
-def gradient_reach(model, X, y):
-    """Return how much the final prediction depends on each earlier character, a list of numbers.
-
-    Entry k - 1 is the norm of the gradient of the final timestep's loss with respect to the
-    embedding of the character k steps back, relative to that of the last character (k = 1): the
-    mean over the windows ``X`` (windows, seq_len), with dropout off. It shows what the trained
-    model uses, not what it could learn to use. (Pascanu, Mikolov and Bengio, "On the difficulty of
-    training recurrent neural networks", 2013.) Raises ValueError for a model without nn.Embedding.
-    """
-    model = copy.deepcopy(model).cpu().eval()  # a GPU gives gradients in training mode only
-    embeddings = [module for module in model.modules() if isinstance(module, nn.Embedding)]
-    if not embeddings:
-        raise ValueError(f"{type(model).__name__} has no nn.Embedding to look back to.")
-    embedded = []
-    embeddings[0].register_forward_hook(lambda module, args, output: embedded.append(output))
-    logits, _ = call_model(model, X)  # (b, vocab_size)
-    loss = nn.functional.cross_entropy(logits, y, reduction="sum")
-    (gradient,) = torch.autograd.grad(loss, embedded)  # (b, t, embedding_dim)
-    norms = gradient.norm(dim=2).mean(dim=0).flip(0)  # (t,), the last character first
-    return (norms / norms[0]).tolist()
-
-
 def plot_memory_spans(spans, requirements, folder=study.STUDY):
     """Return a figure of the memory span of each model class beside the span required.
 
@@ -208,26 +185,4 @@ def plot_memory_spans(spans, requirements, folder=study.STUDY):
         ylabel="memory span (characters)",
     )
     figure.legend(loc="outside lower center", ncols=2)
-    return figure
-
-
-def plot_gradient_reach(models, X, y, windows=64):
-    """Return a figure: gradient_reach of each model, on windows spread over ``X`` and ``y``."""
-    if waits_for("5: train the models", models):
-        return None
-    every = max(1, len(X) // windows)
-    X, y = X[::every][:windows], y[::every][:windows]
-    figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
-    for name, model in models.items():
-        reach = gradient_reach(model, X, y)
-        style = STYLES.get(name, {}) | {"markersize": 4}
-        axes.plot(range(1, len(reach) + 1), reach, label=name, **style)
-    axes.set_yscale("log")
-    axes.set(
-        title="How sensitive the trained models are to each character",
-        xlabel="characters back (1: the last one)",
-        ylabel="gradient of the loss, relative to the last",
-    )
-    axes.legend()
-    axes.grid(alpha=0.3)
     return figure

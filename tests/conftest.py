@@ -14,6 +14,8 @@ import torch
 # The two notebooks that nbval runs follow the environment; every other test says what it needs.
 os.environ.setdefault("EXERCISE_QUICK", "1")
 os.environ["MPLBACKEND"] = "agg"
+# One thread for each worker of pytest-xdist: PyTorch's own would only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Settings, and what Jupyter and others write, are of these tests: a user's own change nothing, and
 # a home that cannot be written to does no harm.
 HOME = tempfile.mkdtemp(prefix="tests-")
@@ -25,6 +27,7 @@ for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "I
 import helpers  # noqa: E402
 from course.read_solution import run_todos  # noqa: E402
 from lab.ngram import NGram  # noqa: E402
+from lab.study import exercise_numbers  # noqa: E402
 
 
 @pytest.fixture
@@ -97,7 +100,7 @@ def made_up(tmp_path):
         pd.DataFrame(rows).to_csv(tmp_path / "spans.csv", index=False)
         _made_up_text_sizes(tmp_path, sizes)
         digest = hashlib.sha256(text.encode()).hexdigest()
-        recorded = {"corpora": {"sample": {"sha256": digest}}}
+        recorded = {"corpora": {"sample": {"sha256": digest}}, "protocol": exercise_numbers()}
         (tmp_path / "settings.json").write_text(json.dumps(recorded))
         return tmp_path
 

@@ -3,7 +3,7 @@
     python -m benchmarks.speed           one last-step epoch, its total extrapolated: 20 minutes
     python -m benchmarks.speed --full    all twenty
 
-Writes benchmarks/speed/speed.csv, from which course/make_docs.py takes every figure about speed.
+Writes benchmarks/speed/speed.csv, from which course/generate.py takes every figure about speed.
 Ratios are of figures from the same run. Nothing else should run meanwhile.
 """
 

@@ -3,11 +3,11 @@
 import torch
 from torch import nn
 
-from lab.recurrences import Attention
+from lab.extras.recurrences import Attention
 
 
 class AttentionRNN(nn.Module):
-    """The exercise's CharRNN with lab.recurrences.Attention as its recurrent layer."""
+    """The exercise's CharRNN with lab.extras.recurrences.Attention as its recurrent layer."""
 
     def __init__(self, vocab_size, embedding_dim=128, hidden_dim=256, num_layers=2, dropout=0.3):
         super().__init__()

@@ -17,7 +17,8 @@ import helpers
 from benchmarks.study import compare, jobs, parts
 from benchmarks.study.compare import AS_IN_THE_NOTEBOOK, best_rate, grid
 from course.generate import markdown
-from lab import exercise, last_step, study
+from lab import exercise, study
+from lab.extras import last_step, study_views
 
 FOLDER = helpers.DATA / "study"
 DOCS = Path(helpers.__file__).parent / "docs"
@@ -180,9 +181,9 @@ def _comparison_sections(recorded, found, means, pairs):
 
 
 def _text_sections():
-    if study.text_sizes().empty:  # the part has not been run yet
+    if study_views.text_sizes().empty:  # the part has not been run yet
         return []
-    sizes = ", ".join(f"{size:,}" for size in study.text_sizes().index)
+    sizes = ", ".join(f"{size:,}" for size in study_views.text_sizes().index)
     of_grid = ", ".join(map(str, parts.SPAN_GRID))
     return [
         "## More text",
@@ -192,15 +193,15 @@ def _text_sections():
         f"it has learned (the larger two until {jobs.PATIENCE_OF_MANY} epochs have not lowered the "
         "validation loss). Rates by validation loss of the first seed: on the smallest text the "
         f"best of {of_grid}, on the next that one or half of it, whose choice the largest takes.",
-        f"Seeds: {study.seeds_on_more_text()}.",
+        f"Seeds: {study_views.seeds_on_more_text()}.",
         "![Test perplexity by characters trained on](study-text.png)",
-        markdown("test perplexity", _rows(study.text_sizes())),
+        markdown("test perplexity", _rows(study_views.text_sizes())),
         "Without the characters of `<unk>`, all of which but the first are nearly free:",
-        markdown("test perplexity", _rows(study.text_sizes("outside_unk"))),
+        markdown("test perplexity", _rows(study_views.text_sizes("outside_unk"))),
         "How far back a prediction looks: test perplexity when it may read only so many of the "
         f"last characters, on every {jobs.EVERY}th character, and how many are enough to come "
         "within 1 % of 128.",
-        markdown("trained on, model", _rows(study.contexts())),
+        markdown("trained on, model", _rows(study_views.contexts())),
     ]
 
 
@@ -245,8 +246,8 @@ def figures(found, runs, spans):
         "study-rates.png": _plot_rates(runs),
         "study-spans.png": _plot_spans(spans),
     }
-    if not study.text_sizes().empty:
-        drawn["study-text.png"] = study.plot_text_sizes()
+    if not study_views.text_sizes().empty:
+        drawn["study-text.png"] = study_views.plot_text_sizes()
     return drawn
 
 

@@ -44,12 +44,18 @@ def changed(source, replacements):
     return source
 
 
-def cases(bank):
-    """Return a module's answers as parameters (rule, *given), with ids as raw-logits-2, right-7."""
+def cases(bank, most=1):
+    """Return a module's answers as parameters (rule, *given), with ids as raw-logits-2, right-7.
+
+    After the first ``most`` wrong answers that break a rule, and three times as many right ones,
+    they are slow tests: the others of a kind.
+    """
     count, parameters = Counter(), []
     for rule, given in bank.WRONG + bank.RIGHT:
         count[rule] += 1
-        parameters.append(pytest.param(rule, *given, id=f"{rule or 'right'}-{count[rule]}"))
+        marks = pytest.mark.slow if count[rule] > (most if rule else 3 * most) else ()
+        name = f"{rule or 'right'}-{count[rule]}"
+        parameters.append(pytest.param(rule, *given, id=name, marks=marks))
     return parameters
 
 

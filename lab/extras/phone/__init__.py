@@ -1,0 +1,26 @@
+"""The trained models as a keyboard would run them: how quick, how large, in which file.
+
+A keyboard reads one character at a time and carries the state along; reading the last 50 characters
+again at each keystroke would multiply 50 times as much. That single step is timed, counted, stored
+as int8 and exported to ONNX, for all models alike, and runs in a page that types with them.
+Counting stands beside them.
+"""
+
+from lab.extras.phone.int8 import compare_int8
+from lab.extras.phone.keyboard import serve_keyboard, show_beside_laptop, write_keyboard
+from lab.extras.phone.pareto import plot_pareto
+from lab.extras.phone.runtimes import compare_runtimes, show_runtimes
+from lab.extras.phone.table import phone_table
+from lab.extras.phone.text import text_quality
+
+__all__ = [
+    "compare_int8",
+    "compare_runtimes",
+    "phone_table",
+    "plot_pareto",
+    "serve_keyboard",
+    "show_beside_laptop",
+    "show_runtimes",
+    "text_quality",
+    "write_keyboard",
+]

@@ -1,0 +1,10 @@
+"""The trained models as one page that types with them, in the browser of any device.
+
+python -m lab.extras.phone.keyboard   serve exported/keyboard.html to the local network's phones
+"""
+
+from lab.extras.phone.keyboard.report import show_beside_laptop
+from lab.extras.phone.keyboard.serve import serve_keyboard
+from lab.extras.phone.keyboard.write import write_keyboard
+
+__all__ = ["serve_keyboard", "show_beside_laptop", "write_keyboard"]

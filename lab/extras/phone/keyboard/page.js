@@ -1,0 +1,250 @@
+"use strict";
+// The page: what is typed goes to every model, what they suggest can be tapped, and how long that takes
+// on this device is measured. engine.js has the models.
+
+const find = (id) => document.getElementById(id);
+const given = JSON.parse(find("given").textContent);
+const { chars } = given, indexOf = new Map(chars.map((c, k) => [c, k]));
+const inWord = chars.map((c) => /[\p{L}'’-]/u.test(c));
+const [models, engine] = networks(given.models, given.product);
+models[given.counting.name] = new Counting([...given.counting.text].map((c) => indexOf.get(c)), chars.length, given.counting.order);
+const names = Object.keys(models);
+
+function say(place, text, wrong = false) {
+  find(place).textContent = text;
+  find(place).classList.toggle("wrong", wrong);
+}
+
+// ----- Typing --------------------------------------------------------------------------------------
+
+// What each model knew after each character that was read: taking a key back computes nothing.
+const past = Object.fromEntries(names.map((name) => [name, []]));
+const took = {};
+let before = null, read = []; // the text before the cursor, and what was read of it: indices
+const latest = (name) => past[name][past[name].length - 1];
+
+const PLAIN = { "\n": " ", "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"' }; // of smart punctuation
+
+// The models read what stands before the cursor. A key is heard of twice, as an input and as a change of
+// the selection.
+function readAlong() {
+  const area = find("text"), text = area.value.slice(0, area.selectionEnd);
+  if (text === before) return;
+  before = text;
+  const typed = [...text.normalize()].map((c) => (indexOf.has(c) ? c : PLAIN[c] ?? c));
+  const unknown = [...new Set(typed.filter((c) => !indexOf.has(c)))].slice(0, 8);
+  const now = typed.filter((c) => indexOf.has(c)).map((c) => indexOf.get(c));
+  let same = 0;
+  while (same < now.length && now[same] === read[same]) same++;
+  for (const name of names) {
+    past[name].length = same;
+    for (const index of now.slice(same)) {
+      const begun = performance.now();
+      past[name].push(models[name].step(index, latest(name)?.state ?? models[name].start()));
+      took[name] = performance.now() - begun;
+    }
+  }
+  read = now;
+  const full = area.value.length >= area.maxLength ? `No more than ${area.maxLength} characters. ` : "";
+  say("said", full + (unknown.length ? `Ignored, since the training text has none: ${unknown.join(" ")}` : ""));
+  const [word] = /[\p{L}'’-]*$/u.exec(typed.join(""));
+  for (const name of names) suggest(name, word);
+}
+
+function suggest(name, word) {
+  const card = find(`card-${name}`), last = latest(name);
+  const next = last ? likeliest(last.logits, 3) : [];
+  const begun = performance.now(), found = last ? words(models[name], last, inWord) : [];
+  const searched = performance.now() - begun;
+  card.querySelectorAll(".characters button").forEach((button, k) => {
+    const text = k in next ? chars[next[k]] : "";
+    offer(button, name, text === " " ? "␣" : text, text, text === " " ? "space" : text);
+  });
+  card.querySelectorAll(".words button").forEach((button, k) => {
+    const rest = k in found ? found[k].map((index) => chars[index]).join("") : "";
+    offer(button, name, rest && word + rest, rest && `${rest} `, rest && word + rest);
+  });
+  card.querySelector("small").textContent = last ? `key ${shown(took[name])}\nwords ${shown(searched)}` : "";
+}
+
+const shown = (ms) => (ms < tick ? `< ${Number(tick.toFixed(1))} ms` : `${ms.toFixed(ms < 10 ? 1 : 0)} ms`);
+
+// A tap puts the text behind what is typed; the focus, and with it an on-screen keyboard, stays as it is.
+function offer(button, name, label, text, aloud) {
+  button.firstElementChild.textContent = label || "–";
+  button.disabled = !text;
+  button.setAttribute("aria-label", `${name}: ${aloud || "nothing"}`);
+  button.onmousedown = (event) => event.preventDefault();
+  button.onclick = () => {
+    const area = find("text"), room = area.maxLength - area.value.length;
+    area.setRangeText(text.slice(0, room), area.selectionStart, area.selectionEnd, "end");
+    readAlong();
+  };
+}
+
+function addCard(name) {
+  const made = find("card").content.firstElementChild.cloneNode(true);
+  made.id = `card-${name}`;
+  made.setAttribute("aria-label", name);
+  made.style.setProperty("--own", `var(--${name}, var(--other))`);
+  made.querySelector("h2").textContent = name;
+  find("cards").append(made);
+}
+
+// ----- Measuring -----------------------------------------------------------------------------------
+
+const pause = (ms = 0) => new Promise((done) => setTimeout(done, ms));
+const TURN = 50; // keys of one model before it is another's turn: what else the device does hits all alike
+const PACE = 150; // ms between two keys of a person who types quickly
+const TICKS = 20; // of the clock that a key of a burst lasts, repeated: at most 5 per cent off
+
+function clockTick() {
+  let least = Infinity;
+  for (let k = 0, last = performance.now(); k < 20; ) {
+    const now = performance.now();
+    if (now > last) { least = Math.min(least, now - last); last = now; k++; }
+  }
+  return least;
+}
+
+function quantile(values, share) {
+  const sorted = Float64Array.from(values).sort(), at = share * (sorted.length - 1), low = Math.floor(at);
+  return sorted[low] + (at - low) * ((sorted[low + 1] ?? sorted[low]) - sorted[low]);
+}
+
+// Read the text once: perplexity, and the largest difference of logits where PyTorch's are known.
+async function compare(name) {
+  const model = models[name], { text, every } = given, known = given.logits[name];
+  const wanted = known && new Float32Array(bytesOf(known).buffer);
+  let nats = 0, apart = known ? 0 : null, state = model.start(), logits;
+  for (let k = 0; k < text.length; k++) {
+    if (k) nats -= logSoftmax(logits)[text[k]];
+    ({ logits, state } = model.step(text[k], state));
+    if (known && k % every === 0) {
+      const at = k / every * chars.length;
+      logits.forEach((value, c) => { apart = Math.max(apart, Math.abs(value - wanted[at + c])); });
+    }
+    if (k % 100 === 0) { busy(`${name} reads ${k} of ${text.length}`); await pause(); }
+  }
+  return { perplexity: Math.exp(nats / (text.length - 1)), apart };
+}
+
+// The ms of a key that is repeated so many times at least, and until it has lasted so long; the state after it.
+function timed(model, index, state, times = 1, lasting = 0) {
+  const begun = performance.now();
+  let after, done = 0, now;
+  do {
+    after = model.step(index, state);
+    if (++done >= times) now = performance.now();
+  } while (done < times || now - begun < lasting);
+  return [(now - begun) / done, after.state];
+}
+
+async function measure() {
+  const { text } = given, result = {}, states = {}, paced = text.length / 10;
+  for (const name of names) {
+    result[name] = { ...await compare(name), burst: [], paced: [] };
+    const [each] = timed(models[name], text[0], models[name].start(), 300, TICKS * tick);
+    result[name].times = Math.ceil(TICKS * tick / each);
+    states[name] = models[name].start();
+  }
+  for (let from = 0; from < text.length; from += TURN) {
+    for (const name of names) {
+      busy(`${from} of ${text.length} keys`);
+      await pause();
+      for (const index of text.slice(from, from + TURN)) {
+        let ms;
+        [ms, states[name]] = timed(models[name], index, states[name], result[name].times, TICKS * tick);
+        result[name].burst.push(ms);
+      }
+    }
+  }
+  for (let k = 0; k < paced; k++) { // each once: repeated, it would be a burst again
+    for (const name of names) {
+      busy(`typing: ${k} of ${paced}`);
+      await pause(PACE / names.length);
+      const [ms, state] = timed(models[name], text[k], states[name]);
+      result[name].paced.push(ms);
+      states[name] = state;
+    }
+  }
+  return result;
+}
+
+const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
+const ROWS = { // the columns of the copied table: lab/extras/phone/keyboard/report.py reads them
+  "Keystroke (ms)": (r) => quantile(r.burst, 0.5).toFixed(3),
+  "p95 (ms)": (r) => quantile(r.burst, 0.95).toFixed(3),
+  "p99 (ms)": (r) => quantile(r.burst, 0.99).toFixed(3),
+  "Mean at Pace (ms)": (r) => mean(r.paced).toFixed(3), // of single keys, what the clock tells best
+  "Median at Pace (ms)": (r) => quantile(r.paced, 0.5).toFixed(1),
+  "p95 at Pace (ms)": (r) => quantile(r.paced, 0.95).toFixed(1),
+  "p99 at Pace (ms)": (r) => quantile(r.paced, 0.99).toFixed(1),
+  "Perplexity": (r) => r.perplexity.toFixed(4),
+  "Perplexity in Notebook": (r, name) => given.perplexities[name].toFixed(4),
+  "Logits Differ": (r) => (r.apart === null ? "" : r.apart.toExponential(1)),
+};
+
+function show(result) {
+  const grid = [["Model", ...Object.keys(ROWS)], ...names.map((name) => [name, ...Object.values(ROWS).map((row) => row(result[name], name))])];
+  find("table").textContent = "";
+  find("wide").hidden = false;
+  for (let row = 0; row < grid[0].length; row++) {
+    const line = find("table").insertRow();
+    grid.forEach((column, k) => {
+      const cell = document.createElement(row && k ? "td" : "th");
+      if (!row || !k) cell.scope = k ? "col" : "row";
+      cell.textContent = column[row];
+      line.append(cell);
+    });
+  }
+  const right = (name) => Math.abs(result[name].perplexity / given.perplexities[name] - 1) <= 1e-3 && (result[name].apart ?? 0) <= 1e-4;
+  const wrong = names.filter((name) => !right(name));
+  say("verdict", wrong.length ? `The page does not compute what the notebook did: ${wrong.join(", ")}.` : "The page computes what the notebook did, for each model.", wrong.length > 0);
+  say("device", `${engine}, clock ticks of ${tick.toFixed(3)} ms, ${navigator.userAgent}`);
+  return `${grid.map((row) => row.join(", ")).join("\n")}\n# page ${given.page}, ${find("device").textContent}\n`;
+}
+
+function busy(text) { find("measure").textContent = text; }
+
+let copied = "", measuring = false;
+find("measure").onclick = async () => { // never disabled, which would take the focus away
+  if (measuring) return;
+  measuring = true;
+  for (const id of ["copy", "send", "result", "wide"]) find(id).hidden = true;
+  for (const id of ["sent", "verdict", "device"]) say(id, "");
+  try {
+    copied = show(await measure());
+    find("result").value = copied;
+    find("copy").hidden = false;
+    find("send").hidden = location.protocol !== "http:"; // of a file, or a course's site
+  } finally {
+    measuring = false;
+    busy("Measure again");
+  }
+};
+find("copy").onclick = async () => { // without https there is no clipboard: the text stays selected
+  find("result").hidden = false;
+  find("result").select();
+  let done = true;
+  try { await navigator.clipboard.writeText(copied); } catch { done = document.execCommand("copy"); }
+  say("sent", done ? "Copied." : "Copy the selected text.");
+};
+find("send").onclick = async () => {
+  try {
+    const answer = await fetch("table", { method: "POST", body: copied });
+    const said = await answer.text();
+    say("sent", answer.ok ? "Sent to the notebook." : `Not sent: ${said}`, !answer.ok);
+  } catch {
+    say("sent", "Not sent: the computer no longer serves this page. Copy the table instead.", true);
+  }
+};
+
+const tick = clockTick();
+names.forEach(addCard);
+find("text").addEventListener("input", readAlong);
+document.addEventListener("selectionchange", () => { if (document.activeElement === find("text")) readAlong(); });
+find("text").addEventListener("focus", () => { // to the top, where no on-screen keyboard is
+  if (matchMedia("(pointer: coarse), (max-height: 30rem)").matches) find("typing").scrollIntoView();
+});
+readAlong();

@@ -1,0 +1,194 @@
+"""A file to ship: one keystroke's step as ONNX, run by ONNX Runtime beside eager PyTorch."""
+
+import copy
+import importlib
+import json
+import logging
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from IPython.display import display
+from torch import nn
+
+import helpers
+from lab.extras.phone.int8 import int8_copy, int8_rows
+from lab.extras.phone.keystrokes import Eager, keystroke_times, keystrokes_of
+
+OPTIONAL = ("onnx", "onnxscript", "onnxruntime")
+INSTALL = "-r lab/extras/phone/requirements.txt"
+
+
+class _Step(nn.Module):
+    """One step of a model with its state as separate tensors, which is what ONNX knows."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, character, *state):
+        logits, hidden = self.model(character, state if len(state) > 1 else state[0])
+        return logits, *helpers.states(hidden)
+
+
+def export_step(model, chars):
+    """Return one streaming step of a model as two onnx.ModelProto: (fp32, int8).
+
+    Inputs: ``character`` int64 (1, 1), ``state_0`` and for an LSTM ``state_1`` float32 (num_layers,
+    1, hidden_dim), zeros at first. Outputs: ``logits`` float32 (1, vocab_size), ``next_0``,
+    ``next_1``. The metadata holds the vocabulary, as JSON, under "characters". In the int8 file
+    each matrix is stored as ``int8_rows`` makes it; a Cast and a Mul turn it back into fp32, which
+    ONNX Runtime does once, on loading.
+    """
+    import onnx
+
+    model = copy.deepcopy(model).cpu().eval()
+    state = helpers.states(model.init_hidden(1))
+    numbers = range(len(state))
+    logging.disable(logging.WARNING)  # torchvision, which it looks for in vain
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about what the exporter itself does
+            program = torch.onnx.export(
+                _Step(model).eval(),
+                (torch.zeros(1, 1, dtype=torch.long), *state),
+                input_names=["character", *(f"state_{n}" for n in numbers)],
+                output_names=["logits", *(f"next_{n}" for n in numbers)],
+                dynamo=True,
+                optimize=False,  # keeps the weights as they are, for int8; loading optimises
+                verbose=False,
+            )
+    finally:
+        logging.disable(logging.NOTSET)
+    fp32 = program.model_proto
+    for part in (fp32, fp32.graph, *fp32.graph.node, *fp32.graph.value_info, *fp32.graph.input):
+        del part.metadata_props[:]  # where in PyTorch's sources each node comes from
+    onnx.helper.set_model_props(fp32, {"characters": json.dumps(chars)})
+    return fp32, pack_int8(fp32, {f"model.{n}": p for n, p in model.named_parameters()})
+
+
+def pack_int8(proto, parameters):
+    """Return a copy of an onnx.ModelProto with its matrices stored as int8."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    packed = copy.deepcopy(proto)
+    graph = packed.graph
+    matrices = [i for i in graph.initializer if parameters.get(i.name, torch.empty(0)).dim() > 1]
+    for position, initializer in enumerate(matrices):
+        name = initializer.name
+        rounded, scale = int8_rows(parameters[name].detach())
+        graph.initializer.remove(initializer)
+        graph.initializer.append(numpy_helper.from_array(rounded.numpy(), f"{name}.int8"))
+        graph.initializer.append(numpy_helper.from_array(scale.numpy(), f"{name}.scale"))
+        cast = helper.make_node("Cast", [f"{name}.int8"], [f"{name}.cast"], to=TensorProto.FLOAT)
+        unpack = helper.make_node("Mul", [f"{name}.cast", f"{name}.scale"], [name])
+        graph.node.insert(2 * position, cast)
+        graph.node.insert(2 * position + 1, unpack)
+    return packed
+
+
+class Session:
+    """An exported step in ONNX Runtime, on one CPU thread, fed like Eager."""
+
+    def __init__(self, path):
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self.session = onnxruntime.InferenceSession(
+            path, options, providers=["CPUExecutionProvider"]
+        )
+        self.state = {
+            given.name: np.zeros(given.shape, np.float32)
+            for given in self.session.get_inputs()
+            if given.name != "character"
+        }
+
+    def feed(self, index):
+        logits, *state = self.session.run(None, {"character": np.array([[index]]), **self.state})
+        self.state = dict(zip(self.state, state, strict=True))
+        return logits[0]
+
+
+def farthest_apart(first, second, indices):
+    """Return the largest difference between two streams' logits over a text."""
+    return max(float(np.abs(first.feed(i) - second.feed(i)).max()) for i in indices)
+
+
+def write_steps(models, chars, folder):
+    """Write both files of each model into a folder; return {(name, "fp32" or "int8"): path}."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = {}
+    for name, model in models.items():
+        for kind, proto in zip(("fp32", "int8"), export_step(model, chars), strict=True):
+            paths[name, kind] = folder / f"{name}-{kind}.onnx"
+            paths[name, kind].write_bytes(proto.SerializeToString())
+    return paths
+
+
+def compare_runtimes(models, test_X, chars, folder="exported"):
+    """Export each model, run it in ONNX Runtime beside eager PyTorch; return a DataFrame.
+
+    One row per model; every column but the name is a number. Files in MB (10^6 bytes); the median
+    ms per keystroke, on one thread, in turns; the largest difference between the logits of PyTorch
+    and of ONNX Runtime over 1,000 characters of text, the state carried. ``<model>-fp32.onnx`` and
+    ``<model>-int8.onnx`` stay in ``folder``. Without the optional packages: says in one line what
+    to install and returns None.
+    """
+    if helpers.waits_for("5: train the models", models):
+        return None
+    if said := _what_is_missing():
+        print(said)
+        return None
+    try:
+        paths = write_steps(models, chars, folder := Path(folder))
+    except OSError as error:
+        print(
+            f"This part is left out: {folder} cannot be written ({error.strerror}). Remove what "
+            "stands there, or make it yours to write to."
+        )
+        return None
+    rows, streams, indices = {name: {"Model": name} for name in models}, {}, keystrokes_of(test_X)
+    for name, model in models.items():
+        streams[name, "Eager PyTorch"] = Eager(model)
+        for kind, stored in {"fp32": model, "int8": int8_copy(model)}.items():
+            path = paths[name, kind]
+            rows[name][f"File, {kind} (MB)"] = path.stat().st_size / 1e6
+            session = streams[name, f"ONNX Runtime, {kind}"] = Session(path)
+            rows[name][f"Logits Differ, {kind}"] = farthest_apart(Eager(stored), session, indices)
+    for (name, runtime), times in keystroke_times(streams, indices).items():
+        rows[name][f"{runtime} (ms)"] = float(np.median(times))
+    print(f"In {folder}: {', '.join(sorted(p.name for p in folder.glob('*.onnx')))}")
+    return pd.DataFrame(rows.values())
+
+
+def _what_is_missing():
+    """Return which optional package cannot be had, and what to do about it; None if all load."""
+    for package in OPTIONAL:
+        try:
+            importlib.import_module(package)
+        except Exception as error:  # of a library that does not load, anything
+            if isinstance(error, ModuleNotFoundError) and error.name == package:
+                return f"ONNX is optional. To run this part: pip install {INSTALL}"
+            cause = str(error).partition("\n")[0][:200]
+            return (
+                f"This part is left out: {package} is installed but does not load ({cause}). Mend "
+                f"it: pip install --force-reinstall {INSTALL}"
+            )
+    return None
+
+
+def show_runtimes(runtimes):
+    """Display the table of compare_runtimes and print which model answers fastest where, if any."""
+    if runtimes is None:
+        return
+    display(helpers.show_table(runtimes))
+    table, orders = runtimes.set_index("Model"), []
+    for runtime in ("Eager PyTorch", "ONNX Runtime, fp32"):
+        (fastest, best), *others = table[f"{runtime} (ms)"].sort_values().items()
+        orders.append([fastest, *(name for name, _ in others)])
+        slower = ", ".join(f"{name} {time / best:.1f} times" for name, time in others)
+        print(f"{runtime}: fastest {fastest} ({best:.3f} ms); {slower} as long.")
+    print(f"The two rank the models {'alike' if orders[0] == orders[1] else 'differently'}.")

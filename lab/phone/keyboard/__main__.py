@@ -1,7 +1,0 @@
-import sys
-
-from lab.phone import keyboard
-
-if len(sys.argv) > 1:
-    sys.exit(keyboard.__doc__)
-keyboard.serve_keyboard()

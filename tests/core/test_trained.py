@@ -1,0 +1,174 @@
+"""lab/trained.py: a restart of the kernel costs no training, and what no longer fits is refused."""
+
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import helpers
+from lab import exercise
+from lab.trained import Saved
+
+TEXT = "the quick brown fox jumps over the lazy dog. " * 20
+METRICS = {"train_losses": [2.0], "val_losses": [2.1], "epoch_times": [0.5], "best_epoch": 1}
+
+
+@pytest.fixture
+def classes(namespace):
+    return {
+        name: lambda vocab_size, cls=cls: cls(vocab_size, 8, 16)
+        for name, cls in namespace["MODEL_CLASSES"].items()
+    }
+
+
+@pytest.fixture
+def saved(tmp_path, classes):
+    """Saved models, as if trained."""
+    saved = Saved(TEXT, 20, tmp_path / "trained")
+    for name, model_class in classes.items():
+        model = model_class(len(set(TEXT)))
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.mul_(8)  # so that it matters what it reads
+        saved.keep(name, model, METRICS)
+    return saved
+
+
+def loss_of(model, saved):
+    return helpers.evaluate_model(model, *saved.batch, nn.CrossEntropyLoss())
+
+
+def test_what_was_kept_is_loaded(saved, classes):
+    torch.manual_seed(7)
+    model = classes["GRU"](len(set(TEXT)))
+    saved.keep("GRU", model, METRICS | {"train_losses": [np.float32(1.5), float("inf")]})
+    models, metrics = saved.load(classes)
+    assert list(models) == list(metrics) == list(classes) and metrics["RNN"] == METRICS
+    assert metrics["GRU"]["train_losses"] == [1.5, float("inf")]
+    assert loss_of(models["GRU"], saved) == pytest.approx(loss_of(model, saved))
+
+
+def test_files_hold_tensors_and_plain_values(saved):
+    names = sorted(path.name for path in saved.folder.iterdir())
+    assert names == ["GRU.pt", "LSTM.pt", "RNN.pt"]
+    made = torch.load(saved.folder / "RNN.pt", weights_only=True)
+    assert made["weights"]["embedding.weight"].shape == (len(set(TEXT)), 8)
+    assert set(made["from"]) == {"text", "epochs", "seed", "learning rate"}
+
+
+class Harmful:
+    def __reduce__(self):
+        return print, ("run",)
+
+
+def test_a_file_that_would_run_code_is_refused_and_runs_none(saved, classes, capsys):
+    made = torch.load(saved.folder / "RNN.pt", weights_only=True)
+    torch.save(made | {"metrics": Harmful()}, saved.folder / "RNN.pt")
+    with pytest.raises(ValueError, match="is damaged"):
+        saved.load(classes)
+    assert "run" not in capsys.readouterr().out.split()
+
+
+def test_files_of_earlier_versions_are_not_taken(saved, classes, tmp_path, capsys):
+    (saved.folder / "RNN.pt").rename(saved.folder / "RNN.npz")  # their names
+    assert list(saved.load(classes)[0]) == ["LSTM", "GRU"]
+    assert "RNN: not in" in capsys.readouterr().out
+
+
+def test_another_text_or_other_settings_are_refused(saved, classes, tmp_path, monkeypatch):
+    folder = tmp_path / "trained"
+    with pytest.raises(ValueError, match="another text: train again"):
+        Saved(TEXT[1:] + "t", 20, folder).load(classes)
+    with pytest.raises(ValueError, match="epochs 20, not 5"):
+        Saved(TEXT, 5, folder).load(classes)
+    monkeypatch.setitem(exercise.LEARNING_RATES, "LSTM", 0.1)
+    with pytest.raises(ValueError, match=r"LSTM\.pt was trained with learning rate 0\.004"):
+        saved.load(classes)
+
+
+def test_a_class_that_has_changed_is_refused(saved, classes, namespace):
+    wider = classes | {"LSTM": lambda vocab_size: namespace["CharLSTM"](vocab_size, 8, 17)}
+    with pytest.raises(ValueError, match="layers have changed"):
+        saved.load(wider)
+
+    class CharGRU(namespace["CharGRU"]):
+        def forward(self, x, hidden=None, return_sequences=False):
+            return super().forward(x.flip(1), hidden, return_sequences)
+
+    class FirstStep(namespace["CharRNN"]):
+        def forward(self, x, hidden=None, return_sequences=False):
+            logits, hidden = super().forward(x, hidden, return_sequences=True)
+            return (logits if return_sequences else logits[:, 0]), hidden
+
+    for name, changed in (("GRU", CharGRU), ("RNN", FirstStep)):
+        other = classes | {name: lambda vocab_size, changed=changed: changed(vocab_size, 8, 16)}
+        with pytest.raises(ValueError, match="computes something else than when it was trained"):
+            saved.load(other)
+
+
+def cut_off(path):
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def a_folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+def one_array(path):
+    torch.save(torch.zeros(3), path)
+
+
+def another_zip(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.txt", "text")
+
+
+def about(**changes):
+    """Return a damage: these entries of a file are others."""
+
+    def rewrite(path):
+        torch.save(torch.load(path, weights_only=True) | changes, path)
+
+    return rewrite
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        cut_off,
+        a_folder,
+        one_array,
+        another_zip,
+        about(loss=None),
+        about(loss=[1.0]),
+        about(metrics=None),
+        about(**{"from": 3}),
+    ],
+)
+def test_a_damaged_file_is_refused(damage, saved, classes):
+    damage(saved.folder / "RNN.pt")
+    with pytest.raises(ValueError, match=r"RNN\.pt is (damaged|no ordinary file)|no trained"):
+        saved.load(classes)
+
+
+def test_what_cannot_be_kept_does_not_stop_the_training(tmp_path, classes, capsys):
+    measured = METRICS | {"mine": {1, 2}}
+    Saved(TEXT, 20, tmp_path / "trained").keep("RNN", classes["RNN"](len(set(TEXT))), measured)
+    assert "RNN is trained, but not saved" in capsys.readouterr().out
+
+
+def test_what_is_missing_is_said(saved, classes, tmp_path, capsys):
+    (saved.folder / "GRU.pt").unlink()
+    models, _ = saved.load(classes)
+    assert list(models) == ["RNN", "LSTM"] and "GRU: not in" in capsys.readouterr().out
+    with pytest.raises(FileNotFoundError, match="train first"):
+        Saved(TEXT, 20, tmp_path / "nothing").load(classes)
+
+
+def test_where_nothing_can_be_written_training_goes_on(tmp_path, classes, capsys):
+    (tmp_path / "file").write_text("in the way")
+    Saved(TEXT, 20, tmp_path / "file").keep("RNN", classes["RNN"](len(set(TEXT))), METRICS)
+    assert "RNN is trained, but not saved" in capsys.readouterr().out

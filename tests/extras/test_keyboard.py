@@ -1,0 +1,431 @@
+"""phone/keyboard/: the kernel, what the page is given, the table it sends, who serves it."""
+
+import base64
+import contextlib
+import http.client
+import sys
+import threading
+
+import numpy as np
+import pytest
+import wasmtime
+from torch import nn
+
+from lab.extras import phone
+from lab.extras.phone import int8
+from lab.extras.phone.keyboard import pack, report, serve, write
+from lab.ngram import NGram
+
+KERNEL = write.HERE / "product.wasm"
+ON_A_PHONE = "WebAssembly SIMD, clock ticks of 1.000 ms, Mozilla/5.0 (made up) Mobile"
+
+
+@pytest.fixture
+def keyboard(to_type, tmp_path, capsys):
+    path = phone.write_keyboard(*to_type, tmp_path / "new" / "folder", measured=60)
+    capsys.readouterr()
+    return path
+
+
+# ----- The kernel ---------------------------------------------------------------------------------
+
+
+def test_the_kernels_bytes_are_built_from_its_text():
+    text = KERNEL.with_suffix(".wat").read_text(encoding="utf-8")
+    assert bytes(wasmtime.wat2wasm(text)) == KERNEL.read_bytes()
+
+
+@pytest.mark.parametrize(("rows", "cols"), [(1, 16), (7, 32), (40, 256)])
+def test_the_kernel_multiplies(rows, cols):
+    generator = np.random.default_rng(rows)
+    w = generator.normal(size=(rows, cols)).astype(np.float32)
+    x, bias = (generator.normal(size=n).astype(np.float32) for n in (cols, rows))
+    store = wasmtime.Store()
+    memory = wasmtime.Memory(store, wasmtime.MemoryType(wasmtime.Limits(1, None)))
+    module = wasmtime.Module(store.engine, KERNEL.read_bytes())
+    product = wasmtime.Instance(store, module, [memory]).exports(store)["product"]
+    content = w.tobytes() + x.tobytes() + bias.tobytes()
+    memory.write(store, content, 0)
+    product(store, 0, w.nbytes, w.nbytes + x.nbytes, len(content), rows, cols)
+    out = memory.read(store, len(content), len(content) + 4 * rows)
+    assert np.frombuffer(out, np.float32) == pytest.approx(w @ x + bias, abs=1e-4)
+
+
+# ----- What the page is given ---------------------------------------------------------------------
+
+
+def unpacked(model):
+    """Return the tensors of a packed model, as engine.js reads them."""
+    content, found = base64.b64decode(model["weights"]), {}
+    for laid in model["tensors"]:
+        rows, cols, at = laid["rows"], laid["cols"], laid["from"]
+        numbers = np.frombuffer(content, "<f4", rows, at)
+        if cols:
+            stored = np.frombuffer(content, np.int8, rows * cols, at + 4 * rows)
+            numbers = stored.reshape(rows, cols) * numbers[:, None]
+        found[laid["name"]] = numbers
+    return found
+
+
+def test_a_packed_model_holds_what_int8_leaves_of_it(to_type):
+    for model in to_type[0].values():
+        expected, found = pack.tensors(int8.int8_copy(model)), unpacked(pack.packed(model))
+        assert list(found) == list(expected)
+        for name, tensor in expected.items():
+            assert found[name] == pytest.approx(tensor.numpy(), rel=1e-6), name
+
+
+class Parts(nn.Module):
+    """An embedding, recurrent layers and an output, and whatever else."""
+
+    def __init__(self, layers=None, linear=None, **others):
+        super().__init__()
+        self.embedding, self.layers = nn.Embedding(5, 10), layers or nn.GRU(10, 20)
+        self.linear = linear or nn.Linear(20, 5)
+        for name, module in others.items():
+            setattr(self, name, module)
+
+
+def test_a_missing_bias_is_zeros():
+    model = Parts(nn.GRU(10, 20, bias=False), nn.Linear(20, 5, bias=False))
+    found = pack.tensors(model)
+    assert not any(found[name].any() for name in ("bih0", "bhh0", "bias"))
+    assert found["bih0"].shape == (60,) and found["bias"].shape == (5,)
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (Parts(nn.GRU(10, 20, bidirectional=True)), "its GRU is not a plain one"),
+        (Parts(nn.LSTM(10, 20, proj_size=5)), "its LSTM is not a plain one"),
+        (Parts(nn.RNN(10, 20, nonlinearity="relu")), "its RNN is not a plain one"),
+        (Parts(norm=nn.LayerNorm(20)), "it has Embedding, GRU, Linear, LayerNorm"),
+        (Parts(nn.Conv1d(10, 20, 3)), "it has Embedding, Conv1d, Linear"),
+        (nn.Identity(), "it has no layers"),
+    ],
+)
+def test_what_the_page_does_not_compute_is_named(model, said):
+    with pytest.raises(pack.NotForThePage, match=said):
+        pack.packed(model)
+
+
+def test_a_model_that_does_more_with_its_layers_gets_a_sentence(
+    to_type, namespace, tmp_path, capsys
+):
+    class Doubled(namespace["CharGRU"]):
+        def forward(self, *args, **kwargs):
+            logits, hidden = super().forward(*args, **kwargs)
+            return 2 * logits, hidden
+
+    models = to_type[0] | {"GRU": Doubled(len(to_type[-1]), 10, 20, 2, 0.3)}
+    assert phone.write_keyboard(models, *to_type[1:], tmp_path) is None
+    assert capsys.readouterr().out == (
+        "GRU is not an embedding, recurrent layers and one linear output: its forward() does "
+        "more. The page computes only these.\n"
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_written_before_there_are_models_or_over_files(to_type, tmp_path, capsys):
+    assert phone.write_keyboard(None, *to_type[1:], tmp_path) is None
+    assert "Waiting for TODO 5" in capsys.readouterr().out
+    (tmp_path / "taken").write_text("a file, not a folder")
+    assert phone.write_keyboard(*to_type, tmp_path / "taken") is None
+    assert f"{tmp_path / 'taken'} cannot be written (" in capsys.readouterr().out
+
+
+def test_a_long_training_text_is_counted_at_its_end(to_type, monkeypatch):
+    monkeypatch.setattr(write, "COUNTED", 200)
+    models, counting, train_X, train_y, test_X, chars = to_type
+    contents = write.contents(models, counting, train_X, train_y, test_X, chars)
+    learned = "".join(chars[index] for index in [*train_X[0].tolist(), *train_y.tolist()])
+    assert contents["counting"]["text"] == learned[-200:]
+    again = NGram(train_y[-200:].tolist(), len(chars), counting.order)
+    text = contents["text"]
+    probabilities = [again.probabilities(text[: k + 1])[text[k + 1]] for k in range(len(text) - 1)]
+    expected = np.exp(-np.log(probabilities).mean())
+    assert contents["perplexities"][counting.name] == pytest.approx(expected)
+
+
+def test_no_text_ends_the_page_early(to_type, tmp_path):
+    models, counting, *splits, _ = to_type
+    chars = ["</script><p>", *to_type[-1][1:]]  # whatever a vocabulary may hold
+    path = phone.write_keyboard(models, counting, *splits, chars, tmp_path)
+    assert write.given_to(path)["chars"] == chars
+    assert path.read_text(encoding="utf-8").count("</script>") == 3
+
+
+# ----- The table that comes back ------------------------------------------------------------------
+
+
+def table_of(keyboard, device=ON_A_PHONE, **changed):
+    """Return a table as the page at a path would copy it."""
+    page = write.given_to(keyboard)
+    names = [*page["models"], page["counting"]["name"]]
+    rows = [f"{name}, 0.1, 0.2, 0.3, 0.4, 0.0, 1.0, 2.0, 9.01, 9.01, 1.0e-6" for name in names[:3]]
+    rows += [f"{names[3]}, 0.1, 0.2, 0.3, 0.4, 0.0, 1.0, 2.0, 9.01, 9.01, "]
+    lines = [", ".join(report.COLUMNS), *rows, f"# page {page['page']}, {device}"]
+    text = "\n".join(lines)
+    for old, new in changed.values():
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+def test_a_table_is_read_back(keyboard):
+    table, device = report.read_table(f"\n\n  {table_of(keyboard)}\n", write.given_to(keyboard))
+    assert list(table["Model"]) == ["RNN", "LSTM", "GRU", table["Model"][3]]
+    assert table.loc[1, "p99 (ms)"] == 0.3 and np.isnan(table.loc[3, "Logits Differ"])
+    assert device == ON_A_PHONE
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("# page", "page", "not the page's table"),
+        ("# page ", "# page 1234", "measured on the page 1234"),
+        ("0.2", "fast", "no number from 0 on"),
+        ("9.01", "nan", "no number from 0 on"),
+        ("9.01", "inf", "no number from 0 on"),
+        ("1.0e-6", "", "no number from 0 on"),
+        ("0.1", "-0.1", "no number from 0 on"),
+        ("GRU", "GRUs", "This is no table"),  # taken for a part of the line before
+        ("p95 (ms)", "p95", "column or a model is missing"),
+        ("GRU, 0.1", "GRU, 0.1, 0.2, 0.2, 0.2", "This is no table"),
+        ("Model", "Model\n" * 900, "not the page's table"),
+        ("RNN", '"RNN"RNN', "column or a model is missing"),
+    ],
+)
+def test_what_is_no_table_is_refused(keyboard, old, new, said):
+    text = table_of(keyboard, changed=(old, new))
+    with pytest.raises(report.NotATable, match=said):
+        report.read_table(text, write.given_to(keyboard))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Model", "Anna, look:\n\nModel"),
+        ("\n", "\n\n"),
+        ("\n", "\n> "),
+        ("\n", "  \n    "),
+        ("\n", "\r\n"),
+        (", ", ",\n"),  # wrapped
+        (", ", ",\u00a0"),
+        (", ", ",\t"),
+        ("1.0e-6", "1.0e\u22126"),
+        ("Model", "```\nModel"),
+        ("Mobile", "Mobile\n```\nbest wishes"),
+        ("Model", "Model, Key\nRNN, 1\nModel"),  # once more, from the beginning
+    ],
+)
+def test_what_a_message_does_to_a_table_does_no_harm(keyboard, old, new):
+    page = write.given_to(keyboard)
+    table, device = report.read_table(table_of(keyboard, changed=(old, new)), page)
+    expected, _ = report.read_table(table_of(keyboard), page)
+    assert table.equals(expected) and "WebAssembly SIMD" in device and "Mobile" in device
+
+
+@pytest.mark.parametrize("text", ["", "#", "# page ", "\x00", "Model", "a, b\n# page 1, 2"])
+def test_a_stray_text_is_refused(keyboard, text):
+    with pytest.raises(report.NotATable):
+        report.read_table(text, write.given_to(keyboard))
+
+
+@pytest.fixture
+def on_phone(to_type):
+    """What phone_table would return of it, as far as it is read."""
+    names = [*to_type[0], to_type[1].name]
+    return report.pd.DataFrame({"Model": names, "Keystroke (ms)": [1.0, 4.0, 3.0, 0.5]})
+
+
+def shown(capsys, *given):
+    phone.show_beside_laptop(*given)
+    return capsys.readouterr().out
+
+
+def test_without_a_table_nothing_may_be_claimed(keyboard, on_phone, capsys):
+    for text, said in (("\n", "No device's table"), ("a, b", "This is not the page's table")):
+        printed = shown(capsys, text, keyboard, on_phone, None)
+        assert said in printed and printed.endswith("So far, no phone was measured.\n")
+    assert not shown(capsys, "", None, None, None)  # whoever could not write the page said why
+
+
+def test_a_phones_table_stands_beside_the_laptops_figures(keyboard, on_phone, capsys):
+    runtimes = report.pd.DataFrame({"Model": on_phone["Model"][:3], "ONNX Runtime, int8 (ms)": 0.7})
+    printed = shown(capsys, table_of(keyboard), keyboard, on_phone, runtimes)
+    assert f"There: {ON_A_PHONE}\nThe models were measured on a phone" in printed
+    table, _ = report.read_table(table_of(keyboard), write.given_to(keyboard))
+    beside = report.beside_laptop(table, on_phone, runtimes).set_index("Model")
+    assert beside.loc["LSTM", "There: Keystroke (ms)"] == 0.1
+    assert beside.loc["LSTM", "Here, PyTorch; counting: NumPy (ms)"] == 4
+    assert beside.loc["LSTM", "Here, ONNX Runtime (ms)"] == 0.7
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("1.0e-6", "2.0e-4"), ("9.01, 9.01", "9.03, 9.01"), ("9.01, 9.01", "9, 9.01")]
+)
+def test_a_page_that_computes_something_else_proves_nothing(keyboard, on_phone, capsys, old, new):
+    text = table_of(keyboard, changed=(old, new))
+    printed = shown(capsys, text, keyboard, on_phone, None)
+    assert "did not compute what the notebook did (RNN, LSTM, GRU" in printed
+    assert "were measured" not in printed
+
+
+def test_a_computers_browser_is_no_phones(keyboard, on_phone, capsys):
+    text = table_of(keyboard, "WebAssembly SIMD, Mozilla/5.0 (X11; Linux x86_64)")
+    assert "not a phone's: claim no phone" in shown(capsys, text, keyboard, on_phone, None)
+
+
+# ----- On the network -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server(keyboard):
+    with serving(keyboard) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def serving(keyboard):
+    """Serve a page as serve_keyboard does, until the end of the block."""
+    with serve.Server(("127.0.0.1", 0), keyboard) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def answer(server, method, path, body=None, headers=None):
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=20)
+    with contextlib.closing(connection):
+        connection.request(method, path, body, headers or {})
+        response = connection.getresponse()
+        return response.status, response.read()
+
+
+def test_the_page_is_served_and_nothing_else(server, keyboard):
+    (keyboard.parent / "secret.txt").write_text("secret")
+    assert answer(server, "GET", "/") == (200, keyboard.read_bytes())
+    assert answer(server, "GET", "/?") == (200, keyboard.read_bytes())
+    assert answer(server, "HEAD", "/") == (200, b"")
+    for path in ("/secret.txt", "/../keyboard.html", "/keyboard.html", "/table", "*"):
+        status, content = answer(server, "GET", path)
+        assert (status, content) == (404, b"Only the page is here, at /.")
+    for method in ("PUT", "DELETE", "OPTIONS", "PATCH"):
+        assert answer(server, method, "/")[0] == 501
+
+
+def test_a_table_is_taken_and_read_by_the_notebook(server, keyboard, on_phone, capsys):
+    for device in ("first", ON_A_PHONE):
+        text = table_of(keyboard, device, changed=("\n", "\n\n")).encode()
+        assert answer(server, "POST", "/table", text) == (200, b"Received.")
+    assert f"A table came from 127.0.0.1: {ON_A_PHONE}" in capsys.readouterr().out
+    assert server.received == 2
+    assert "first" in report.received_tables(keyboard).read_text(encoding="utf-8")
+    with report.received_tables(keyboard).open("a", encoding="utf-8") as file:
+        file.write("Model\n# page 0123456789ab, of other models\n\n")
+    assert f"There: {ON_A_PHONE}" in shown(capsys, "", keyboard, on_phone, None)  # our last one
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers", "status"),
+    [
+        ("/", b"", {}, 404),
+        ("/table", b"", {}, 400),
+        ("/table", b"x" * 100, {}, 400),
+        ("/table", b"\xff\xfe", {}, 400),
+        ("/table", None, {"Content-Length": "99999999999"}, 413),
+        ("/table", None, {"Content-Length": "9" * 5_000}, 413),
+        ("/table", None, {"Content-Length": "-1"}, 411),
+        ("/table", None, {"Content-Length": "many"}, 411),
+        ("/table", None, {"Transfer-Encoding": "chunked"}, 411),
+    ],
+)
+def test_anything_but_a_table_is_refused(server, keyboard, path, body, headers, status):
+    assert answer(server, "POST", path, body, headers)[0] == status
+    assert not report.received_tables(keyboard).exists() and server.received == 0
+
+
+def test_a_table_of_another_page_is_refused_with_what_to_do(server, keyboard):
+    page = write.given_to(keyboard)["page"]
+    text = table_of(keyboard, changed=(page, "0123456789ab")).encode()
+    status, said = answer(server, "POST", "/table", text)
+    assert status == 400 and b"open that one on the device, and measure again" in said
+
+
+def test_a_table_that_cannot_be_kept_is_not_lost_silently(server, keyboard):
+    report.received_tables(keyboard).mkdir()
+    status, said = answer(server, "POST", "/table", table_of(keyboard).encode())
+    assert status == 500 and b"cannot be kept" in said and server.received == 0
+
+
+def test_no_more_tables_are_taken_than_a_class_sends(server, keyboard, monkeypatch):
+    monkeypatch.setattr(serve, "MOST", 1)
+    text = table_of(keyboard).encode()
+    assert [answer(server, "POST", "/table", text)[0] for _ in range(2)] == [200, 429]
+    assert report.received_tables(keyboard).read_text(encoding="utf-8").count("# page") == 1
+
+
+def test_a_page_that_is_written_again_is_served_as_it_is_now(server, keyboard):
+    assert answer(server, "GET", "/")[0] == 200
+    keyboard.write_text("another", encoding="utf-8")
+    assert answer(server, "GET", "/") == (200, b"another")
+    keyboard.unlink()
+    assert answer(server, "GET", "/")[0] == 404
+
+
+def test_in_no_network_there_is_no_phone_to_open_it(keyboard, monkeypatch, capsys):
+    monkeypatch.setattr(serve, "own_address", lambda: serve.ALONE)
+    monkeypatch.setattr(serve.Server, "serve_forever", lambda _: None)
+    phone.serve_keyboard(keyboard)
+    assert "This computer is in no network" in capsys.readouterr().out
+
+
+def test_serving_ends_when_it_is_interrupted(keyboard, monkeypatch, capsys):
+    def interrupted(self):
+        assert answer_of_its_own(self) == 200
+        raise KeyboardInterrupt
+
+    def answer_of_its_own(server):
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        status, _ = answer(server, "GET", "/")
+        thread.join()
+        return status
+
+    monkeypatch.setattr(serve.Server, "serve_forever", interrupted)
+    phone.serve_keyboard(keyboard)
+    printed = capsys.readouterr()
+    assert "Open http://" in printed.out and "hotspot" in printed.out and not printed.err
+    assert printed.out.endswith("Ended. Tables that came: 0.\n")
+
+
+def test_what_is_missing_to_serve_is_said(keyboard, tmp_path, monkeypatch, capsys):
+    (tmp_path / "other.html").write_text("<html>")
+    for path in (None, tmp_path / "keyboard.html", tmp_path / "other.html", tmp_path):
+        phone.serve_keyboard(path)
+        assert capsys.readouterr().out == (
+            f"There is no page to serve in {path}: first run the cell that writes it.\n"
+        )
+    monkeypatch.setitem(sys.modules, "segno", None)
+    serve.show_code("http://127.0.0.1:1/")
+    assert capsys.readouterr().out == "As a QR code: pip install segno\n"
+
+
+def test_the_address_is_a_picture_in_a_notebook_and_text_in_a_terminal():
+    code = serve.Code("http://192.168.178.21:54321/")
+    assert code._repr_html_().startswith("<svg") and "QR code" in code._repr_html_()
+    assert len(repr(code).splitlines()) > 15
+
+
+def test_a_terminal_without_block_characters_gets_the_address_alone(monkeypatch, capsys):
+    def fails(_):
+        raise UnicodeEncodeError("charmap", "\u2580", 0, 1, "no such character")
+
+    monkeypatch.setattr(serve, "display", fails)
+    serve.show_code("http://127.0.0.1:1/")
+    assert capsys.readouterr().out == ""

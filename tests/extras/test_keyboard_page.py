@@ -1,0 +1,306 @@
+"""The keyboard's page in a real browser: what it computes, types, suggests, measures and sends.
+
+No test looks at a latency. Screenshots go to exported/.
+"""
+
+import base64
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+
+from course.make_exercise import ROOT
+from lab.extras import phone
+from lab.extras.phone import int8, keystrokes, savings
+from lab.extras.phone.keyboard import report, write
+from lab.ngram import NGram
+from tests import browsers
+from tests.test_keyboard import serving
+
+pytestmark = browsers.needed
+NONE = "\u2013"  # on a button without a suggestion
+# What an on-screen keyboard leaves of the smallest phones, in CSS pixels.
+SMALLEST = {"width": 320, "height": 240}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with browsers.launched() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def keyboard(to_type, tmp_path_factory):
+    return phone.write_keyboard(*to_type, tmp_path_factory.mktemp("keyboard"), measured=60)
+
+
+@pytest.fixture
+def opened(browser, keyboard):
+    """Return a function that opens a page and returns it; in the end, none had an error."""
+    context, errors = browser.new_context(viewport=SMALLEST), []
+
+    def open_it(address=None, before="", scheme="light"):
+        page = context.new_page()
+        page.emulate_media(color_scheme=scheme)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.add_init_script(before)
+        page.goto(address or keyboard.as_uri())
+        return page
+
+    yield open_it
+    context.close()
+    assert not errors
+
+
+def suggested(page):
+    """Return {model: (three characters, three words)} as the page shows them."""
+    return page.evaluate(
+        """() => Object.fromEntries([...document.querySelectorAll(".card")].map((card) => [
+            card.querySelector("h2").textContent,
+            [".characters", ".words"].map((part) => [...card.querySelectorAll(`${part} button`)]
+                .map((button) => button.textContent))]))"""
+    )
+
+
+def expected(to_type, text):
+    """Return what suggested() should, from PyTorch and lab/ngram.py."""
+    models, counting, *_, chars = to_type
+    inside, found = savings.in_words(chars), {}
+    word = text[len(text.rstrip("".join(c for c, yes in zip(chars, inside, strict=True) if yes))) :]
+    for name, model in {**models, counting.name: counting}.items():
+        counts = model is counting
+        stream = keystrokes.Counting(model) if counts else keystrokes.Eager(int8.int8_copy(model))
+        reader = savings.CountingReader(model) if counts else savings.Reader(int8.int8_copy(model))
+        state = reader.start(1)
+        for character in text:
+            logits = stream.feed(chars.index(character))
+            log, state = reader.step(torch.tensor([chars.index(character)]), state)
+        three = [chars[k].replace(" ", "␣") for k in np.argsort(-logits, kind="stable")[:3]]
+        rests = [
+            "".join(chars[k] for k in rest if k >= 0)
+            for rest in savings.words_ahead(reader, log, state, inside)[0].tolist()
+        ]
+        found[name] = [three, [word + rest if rest else NONE for rest in rests]]
+    return found
+
+
+def suggests(page, to_type, text):
+    """Assert that a page suggests what it should after a text; of counting, whose counts are often
+    equal, the first of three."""
+    shown, right = suggested(page), expected(to_type, text)
+    name = to_type[1].name
+    for found in (shown, right):
+        found[name] = [three[0] for three in found[name]]
+    assert shown == right
+
+
+def test_the_page_is_one_file_and_asks_for_nothing(browser, keyboard):
+    page, asked = browser.new_page(), []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(keyboard.as_uri())
+    assert page.title() and asked == [keyboard.as_uri()]
+    page.close()
+
+
+def test_what_is_typed_is_read_by_each_model(opened, to_type):
+    page = opened()
+    for text in ("the", "the quick br", "the quick brown "):
+        page.fill("#text", text)
+        suggests(page, to_type, text)
+
+
+def test_deleting_pasting_and_a_change_in_the_middle(opened, to_type):
+    page = opened()
+    page.click("#text")
+    page.keyboard.type("the quick")
+    for _ in "ick":
+        page.keyboard.press("Backspace")
+    suggests(page, to_type, "the qu")
+    page.keyboard.insert_text("ick brown\nfo")  # as a paste does; a line's end is read as a space
+    suggests(page, to_type, "the quick brown fo")
+    page.fill("#text", "a quick brown fo")
+    suggests(page, to_type, "a quick brown fo")
+    for _ in "wn fo":
+        page.keyboard.press("ArrowLeft")
+    page.wait_for_function("() => read.length === 11")
+    suggests(page, to_type, "a quick bro")  # what stands before the cursor
+    letter = suggested(page)["LSTM"][0][0].replace("␣", " ")
+    page.click("#card-LSTM .characters button")
+    assert page.input_value("#text") == f"a quick bro{letter}wn fo"
+    page.fill("#text", "")
+    assert {str(found) for found in suggested(page).values()} == {str([[NONE] * 3] * 2)}
+
+
+def test_a_character_that_no_model_knows_is_left_out_and_named(opened, to_type):
+    page = opened()
+    page.fill("#text", "thÜe 𝄞😀Üqui")
+    assert page.inner_text("#said").endswith("has none: Ü 𝄞 😀")
+    assert [three for three, _ in suggested(page).values()] == [
+        three for three, _ in expected(to_type, "the qui").values()
+    ]
+    assert suggested(page)["RNN"][1][0].startswith("Üqui")  # the word as it was typed
+    page.fill("#text", "the " * 250)
+    assert page.inner_text("#said") == "No more than 1000 characters."
+    page.click("#card-GRU .characters button")
+    assert len(page.input_value("#text")) == 1000
+
+
+def test_a_tap_on_a_suggestion_types_it(opened, to_type):
+    page = opened()
+    page.click("#text")
+    page.keyboard.type("the qu")
+    shown = suggested(page)["GRU"]
+    page.click("#card-GRU .characters button")
+    letter = shown[0][0].replace("␣", " ")
+    assert page.input_value("#text") == f"the qu{letter}"
+    assert page.evaluate("document.activeElement.id") == "text"  # an on-screen keyboard stays
+    word = suggested(page)["RNN"][1][1]
+    page.click("#card-RNN .words button >> nth=1")
+    assert page.input_value("#text").endswith(f"{word} ")
+    suggests(page, to_type, page.input_value("#text"))
+
+
+def test_a_screen_reader_hears_whose_suggestion_it_is(opened):
+    page = opened()
+    page.fill("#text", "the")
+    assert page.get_by_label("Type, or tap").get_attribute("id") == "text"
+    for name in ("RNN", "LSTM", "GRU"):
+        labels = page.locator(f"#card-{name} button").evaluate_all(
+            "all => all.map((button) => button.getAttribute('aria-label'))"
+        )
+        assert len(labels) == 6 and all(label.startswith(f"{name}: ") for label in labels)
+
+
+def test_all_of_it_stays_above_an_on_screen_keyboard(opened):
+    page = opened()
+    page.click("#text")
+    page.keyboard.type("the ")
+    page.wait_for_function("() => find('typing').getBoundingClientRect().top < 5")
+    for selector in ("#text", "#cards button"):
+        for box in map(lambda one: one.bounding_box(), page.locator(selector).all()):
+            assert box["x"] >= 0 and box["x"] + box["width"] <= SMALLEST["width"]
+            assert box["y"] >= 0 and box["y"] + box["height"] <= SMALLEST["height"]
+    assert page.evaluate("document.documentElement.scrollWidth") == SMALLEST["width"]
+
+
+def test_a_long_word_shows_its_end(opened):
+    page = opened()
+    page.fill("#text", "thequickbrownfoxjumpsoverthela")
+    shown = page.locator(".words button >> nth=0").evaluate(
+        """button => {
+            const text = button.firstElementChild.firstChild, range = document.createRange();
+            range.setStart(text, text.length - 1);
+            range.setEnd(text, text.length);
+            const [last, all] = [range, button].map((one) => one.getBoundingClientRect());
+            return all.left <= last.left && last.right <= all.right;
+        }"""
+    )
+    assert shown and page.locator(".words button >> nth=0").evaluate(
+        "button => button.firstElementChild.getBoundingClientRect().left < "
+        "button.getBoundingClientRect().left"
+    )
+
+
+def test_counting_in_the_page_is_that_of_the_notebook(opened, sample):
+    text, chars, char2idx, _ = sample
+    indices = [char2idx[c] for c in text[:6_000]]
+    contexts = [indices[k : k + length] for k in range(0, 5_000, 50) for length in (0, 2, 5)]
+    contexts += [[*indices[7:9], 0, 0, 3]]  # hardly seen
+    for order in (1, 4, 6):
+        found = opened().evaluate(
+            """([text, vocab, order, contexts]) => {
+                const counting = new Counting(text, vocab, order);
+                const seen = contexts.map((one) => one.slice(1 - order || 99));
+                return seen.map((one) => [...counting.probabilities(one)]);
+            }""",
+            [indices, len(chars), order, contexts],
+        )
+        model = NGram(indices, len(chars), order)
+        expected = [model.probabilities(one[1 - order :] if order > 1 else []) for one in contexts]
+        assert np.array(found) == pytest.approx(np.array(expected), rel=1e-9, abs=1e-15)
+
+
+def measured(page):
+    """Let a page measure, and return the table that it copies."""
+    page.click("#measure")
+    page.wait_for_selector("#copy:not([hidden])", timeout=120_000)
+    page.click("#copy")
+    return page.input_value("#result")
+
+
+def is_of_these_models(page, keyboard, text, engine):
+    """Assert that a table was measured by an engine, and that the page computed the models."""
+    table, device = report.read_table(text, write.given_to(keyboard))
+    assert device.startswith(f"{engine}, clock ticks of ") and "Mozilla" in device
+    table = table.set_index("Model")
+    assert (table["Keystroke (ms)"] <= table["p95 (ms)"]).all()
+    assert (table["p95 (ms)"] <= table["p99 (ms)"]).all()
+    expected = table["Perplexity in Notebook"]
+    assert table["Perplexity"].to_numpy() == pytest.approx(expected, rel=1e-3)
+    assert (table["Logits Differ"].dropna() <= 1e-4).all() and table["Logits Differ"].count() == 3
+    assert page.inner_text("#verdict") == "The page computes what the notebook did, for each model."
+    assert page.evaluate("document.documentElement.scrollWidth") == SMALLEST["width"]
+
+
+def test_a_served_page_measures_the_models_and_sends_the_table(opened, keyboard):
+    with serving(keyboard) as server:
+        page = opened(f"http://127.0.0.1:{server.server_port}/")
+        page.fill("#text", "the")
+        copied = measured(page)
+        is_of_these_models(page, keyboard, copied, "WebAssembly SIMD")
+        page.click("#send")
+        page.wait_for_function("() => find('sent').textContent.includes('Sent')")
+        assert server.received == 1
+    assert report.last_received(keyboard, write.given_to(keyboard)).strip() == copied.strip()
+    page.click("#send")
+    page.wait_for_function("() => find('sent').textContent.includes('no longer serves this page')")
+
+
+def test_without_webassembly_a_file_measures_the_same_models(opened, keyboard):
+    page = opened(before="delete window.WebAssembly")
+    page.fill("#text", "the")
+    is_of_these_models(page, keyboard, measured(page), "JavaScript")
+    assert page.is_hidden("#send")  # there is nobody to send it to
+
+
+def test_a_changed_weight_is_flagged(opened, keyboard, tmp_path):
+    given, changed = write.given_to(keyboard), tmp_path / "changed.html"
+    model = given["models"]["LSTM"]
+    (laid,) = (laid for laid in model["tensors"] if laid["name"] == "hh1")
+    weights = bytearray(base64.b64decode(model["weights"]))
+    place = laid["from"] + 4 * laid["rows"] + 7  # one int8 of one row
+    weights[place] = (weights[place] + 64) % 256
+    model["weights"] = base64.b64encode(weights).decode()
+    changed.write_text(write.page(given), encoding="utf-8")
+    page = opened(changed.as_uri())
+    text = measured(page)
+    assert page.inner_text("#verdict") == "The page does not compute what the notebook did: LSTM."
+    table, device = report.read_table(text, write.given_to(keyboard))
+    assert "did not compute what the notebook did (LSTM)" in report.what_it_shows(table, device)
+
+
+@pytest.mark.parametrize("before", ["", "delete window.WebAssembly"], ids=["SIMD", "JavaScript"])
+def test_any_hidden_size_and_number_of_layers(opened, namespace, to_type, tmp_path, before):
+    sizes = {"RNN": (10, 7, 1), "LSTM": (16, 33, 3), "GRU": (1, 1, 2)}
+    models = {
+        name: namespace[f"Char{name}"](len(to_type[-1]), *size, 0) for name, size in sizes.items()
+    }
+    path = phone.write_keyboard(models, *to_type[1:], tmp_path)
+    page = opened(path.as_uri(), before)
+    for name in models:
+        found = page.evaluate("async (name) => await compare(name)", name)
+        expected = write.given_to(path)["perplexities"][name]
+        assert found["perplexity"] == pytest.approx(expected, rel=1e-4) and found["apart"] <= 1e-4
+
+
+def test_it_is_light_or_dark_as_the_device_is(opened):
+    (ROOT / "exported").mkdir(exist_ok=True)
+    brightness = {}
+    for scheme in ("light", "dark"):
+        page = opened(scheme=scheme)
+        page.fill("#text", "the quick br")
+        picture = ROOT / "exported" / f"keyboard-{scheme}.png"
+        page.screenshot(path=picture)
+        brightness[scheme] = plt.imread(picture)[..., :3].mean()
+    assert brightness["dark"] < 0.4 < 0.7 < brightness["light"]

@@ -1,0 +1,313 @@
+"""phone/: streaming, counting multiplications, int8, ONNX, dominance, the judging of text."""
+
+import json
+import sys
+
+import numpy as np
+import onnx
+import pandas as pd
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+import helpers
+from lab.extras import phone
+from lab.extras.phone import int8, keystrokes, pareto, runtimes, table as phone_tables, text
+from lab.ngram import NGram
+from lab.study import seed_noise
+
+
+@pytest.fixture
+def models(namespace, sample):
+    torch.manual_seed(0)
+    classes = namespace["MODEL_CLASSES"].items()
+    return {name: model_class(len(sample[1])).eval() for name, model_class in classes}
+
+
+@pytest.fixture
+def splits(sample):
+    """A little of train_X, train_y, test_X, test_y."""
+    text, _, char2idx, _ = sample
+    train_X, train_y, _, _, test_X, test_y = helpers.prepare_sequences(text[:4_000], char2idx)
+    return train_X, train_y, test_X, test_y
+
+
+def test_a_stream_carries_the_state(models, splits):
+    window = splits[2][:1]
+    for model in models.values():
+        stream = keystrokes.Eager(model)
+        logits = [stream.feed(index) for index in window[0].tolist()][-1]
+        with torch.no_grad():
+            expected, _ = model(window)
+        assert logits == pytest.approx(expected[0].numpy(), abs=1e-5)
+
+
+def test_counting_looks_at_the_last_characters_only():
+    model = NGram([0, 1, 2, 3, 4] * 20, vocab_size=5, order=3)
+    stream = keystrokes.Counting(model)
+    logits = [stream.feed(index) for index in (4, 4, 4, 0, 1)][-1]
+    assert np.exp(logits) == pytest.approx(model.probabilities([0, 1]))
+
+
+class Recorder:
+    def __init__(self, name, log, fails_at=None):
+        self.name, self.log, self.fails_at = name, log, fails_at
+
+    def feed(self, index):
+        self.log.append((self.name, index))
+        if index == self.fails_at:
+            raise RuntimeError(index)
+
+
+def test_streams_take_turns_and_the_first_turn_is_not_counted(monkeypatch):
+    log = []
+    times = keystrokes.keystroke_times(
+        {name: Recorder(name, log) for name in "ab"}, [0, 1, 2, 3], turn=2
+    )
+    assert log == [(name, i) for turn in ([0, 1], [2, 3]) for name in "ab" for i in turn]
+    assert {name: len(measured) for name, measured in times.items()} == {"a": 2, "b": 2}
+
+
+def test_one_thread_computes_and_the_number_is_put_back_even_after_an_error():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    seen = []
+    stream = Recorder("a", seen, fails_at=1)
+    monitored = stream.feed
+    stream.feed = lambda index: (seen.append(torch.get_num_threads()), monitored(index))
+    try:
+        with pytest.raises(RuntimeError):
+            keystrokes.keystroke_times({"a": stream}, [0, 1])
+        assert seen[0] == 1 and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+
+
+@pytest.mark.filterwarnings("ignore:TF32")  # of which flags() below knows nothing
+@pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
+def test_multiplications_are_those_that_pytorch_counts(models, name):
+    model, gates = models[name], {"RNN": 1, "LSTM": 4, "GRU": 3}[name]
+    # The fused kernel of the LSTM hides its products from the counter.
+    with torch.backends.mkldnn.flags(enabled=False), FlopCounterMode(display=False) as counter:
+        model(torch.zeros(1, 1, dtype=torch.long), model.init_hidden(1))
+    layers = gates * 256 * (128 + 256) + gates * 256 * (256 + 256)
+    assert phone_tables.macs_per_keystroke(model) == counter.get_total_flops() / 2
+    assert (
+        phone_tables.macs_per_keystroke(model)
+        == layers + 256 * model(torch.zeros(1, 1).long())[0].numel()
+    )
+
+
+def test_int8_is_at_most_half_a_step_off_in_every_row():
+    weight = torch.randn(5, 7) * torch.tensor([1e-3, 1.0, 50.0, 0.0, 1.0])[:, None]
+    rounded, scale = int8.int8_rows(weight)
+    assert rounded.dtype == torch.int8 and scale.shape == (5, 1)
+    assert ((rounded * scale - weight).abs() <= scale / 2 + 1e-9).all()
+    assert (rounded.abs().amax(dim=1) == torch.tensor([127, 127, 127, 0, 127])).all()
+
+
+def test_int8_leaves_biases_and_the_original_alone(models):
+    for model in models.values():
+        before = {name: p.clone() for name, p in model.named_parameters()}
+        for name, p in int8.int8_copy(model).named_parameters():
+            assert (p == before[name]).all() == (p.dim() == 1), name
+        assert all((p == before[name]).all() for name, p in model.named_parameters())
+
+
+def test_the_weights_take_a_quarter_of_the_bytes(models):
+    for model in models.values():
+        fp32, packed = int8.weight_bytes(model)
+        assert fp32 == 4 * helpers.count_parameters(model)
+        assert 0.25 < packed / fp32 < 0.27
+
+
+def test_exported_steps_agree_with_pytorch_and_hold_the_vocabulary(
+    models, splits, sample, tmp_path, capfd
+):
+    _, _, test_X, _ = splits
+    table = phone.compare_runtimes(models, test_X, sample[1], tmp_path / "new" / "folder")
+    printed = capfd.readouterr()
+    assert "GRU-fp32.onnx, GRU-int8.onnx, LSTM-fp32.onnx" in printed.out and not printed.err
+    assert list(table["Model"]) == ["RNN", "LSTM", "GRU"] and not table.isna().any(axis=None)
+    for kind in ("fp32", "int8"):
+        assert (table[f"Logits Differ, {kind}"] < 1e-4).all()
+    assert (table["File, int8 (MB)"] <= 0.3 * table["File, fp32 (MB)"]).all()
+    for path in (tmp_path / "new" / "folder").iterdir():
+        proto = onnx.load(path)
+        onnx.checker.check_model(proto, full_check=True)
+        assert json.loads(proto.metadata_props[0].value) == sample[1]
+
+
+def test_a_difference_between_streams_is_found(models):
+    first, second = keystrokes.Eager(models["RNN"]), keystrokes.Eager(int8.int8_copy(models["RNN"]))
+    assert runtimes.farthest_apart(first, second, range(20)) > 1e-4
+
+
+def test_what_to_install_is_said_in_one_line(models, splits, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert phone.compare_runtimes(models, splits[2], []) is None
+    assert capsys.readouterr().out.splitlines() == [
+        "ONNX is optional. To run this part: pip install -r lab/extras/phone/requirements.txt"
+    ]
+    phone.show_runtimes(None)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_package_that_does_not_load_is_named_in_one_line(
+    models, splits, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "onnxruntime.py").write_text("raise ImportError('libgomp.so.1: no such\\nfile')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "onnxruntime", raising=False)
+    assert phone.compare_runtimes(models, splits[2], []) is None
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "onnxruntime is installed but does not load (libgomp.so.1: no such)" in line
+    assert line.endswith("pip install --force-reinstall -r lab/extras/phone/requirements.txt")
+
+
+def test_a_folder_that_cannot_be_written_is_named_in_one_line(
+    models, splits, sample, tmp_path, capsys
+):
+    folder = tmp_path / "exported"
+    folder.write_text("a file, not a folder")
+    assert phone.compare_runtimes(models, splits[2], sample[1], folder) is None
+    (line,) = capsys.readouterr().out.splitlines()
+    assert f"{folder} cannot be written (" in line and "Remove" in line
+
+
+def test_the_table_has_a_row_for_each_model_and_for_counting(models, splits, sample):
+    counting = NGram([*splits[0][0].tolist(), *splits[1].tolist()], len(sample[1]), order=5)
+    table = phone.phone_table(models, counting, *splits[2:], sample[1]).set_index("Model")
+    assert list(table.index) == ["RNN", "LSTM", "GRU", "5-gram"]
+    assert (table["Keystroke (ms)"] <= table["p95 (ms)"]).all()
+    assert (table["p95 (ms)"] <= table["p99 (ms)"]).all()
+    assert (table["Top-1 (%)"] <= table["Top-3 (%)"]).all()
+    assert (table["Savings, from (%)"] <= table["Keystroke Savings (%)"]).all()
+    assert (table["Keystroke Savings (%)"] <= table["Savings, to (%)"]).all()
+    assert list(table["State (bytes)"]) == [2048, 4096, 2048, 4]
+    perplexity = counting.perplexity(*splits[2:])
+    assert table.loc["5-gram", "Perplexity Typing"] == pytest.approx(perplexity, rel=1e-4)
+
+
+def test_a_prediction_while_typing_is_that_of_a_stream(models, splits):
+    X, y = splits[2][:30], splits[3][:30]
+    text = [*X[0].tolist(), *y.tolist()]
+    for model in models.values():
+        stream = keystrokes.Eager(model)
+        logits = torch.tensor(np.array([stream.feed(index) for index in text[:-1]]))
+        expected = logits[X.shape[1] - 1 :].log_softmax(dim=1)
+        predicted = keystrokes.predict_while_typing(model, X, y)
+        assert predicted.shape == expected.shape and torch.allclose(predicted, expected, atol=1e-4)
+        of_first_window, _ = model(X[:1])
+        assert torch.allclose(predicted[:1], of_first_window.log_softmax(dim=1), atol=1e-4)
+
+
+def test_accuracy_counts_the_right_character_among_the_first():
+    y = torch.tensor([0, 2, 3] * 100)  # counted was 0 1 2 3: of these, 2 after 0 is a surprise
+    X = torch.cat([torch.tensor([0, 1, 2, 3]), y[:-1]]).unfold(0, 4, 1)
+    table = phone.phone_table({}, NGram([0, 1, 2, 3] * 10, 4, order=3), X, y, "abc ")
+    assert table.loc[0, "Top-1 (%)"] == pytest.approx(200 / 3)
+    assert table.loc[0, "Top-3 (%)"] >= table.loc[0, "Top-1 (%)"]
+
+
+def test_int8_is_compared_with_fp32(models, splits):
+    table = phone.compare_int8(models, splits[2][:200], splits[3][:200])
+    assert list(table.index) == ["RNN", "LSTM", "GRU"]
+    changes = table["change"].str.rstrip("%").astype(float).abs()
+    assert (changes < 1).all()
+
+
+def _measured(**rows):
+    columns = ["Keystroke (ms)", "Size, int8 (MB)", "Size, fp32 (MB)", "Perplexity Typing"]
+    table = pd.DataFrame(rows, index=columns).T
+    return table.rename_axis("Model").reset_index()
+
+
+def test_a_model_that_costs_more_and_predicts_no_better_is_dominated():
+    costs = pd.Series({"small": 1.0, "as good": 2.0, "better": 3.0, "worse": 4.0})
+    noise = 1 + seed_noise()
+    perplexities = pd.Series({"small": 8.0, "as good": 8.0 / noise, "better": 6.0, "worse": 7.0})
+    assert pareto.dominated(costs, perplexities) == {"as good", "worse"}
+
+
+def test_the_recommendation_reads_off_the_figure(capsys):
+    measured = _measured(RNN=[1, 1, 4, 7.1], LSTM=[9, 4, 16, 6.6], GRU=[3, 3, 12, 6.6])
+    spans = {"RNN": 4, "LSTM": 128, "GRU": 128}
+    assert len(phone.plot_pareto(measured, None, spans, 64).axes) == 2
+    printed = capsys.readouterr().out
+    assert (
+        "size, int8: not dominated RNN, GRU; of these, taught afresh, reach a span of 64: GRU"
+    ) in printed
+    runtimes = measured[["Model"]].assign(**{"ONNX Runtime, int8 (ms)": [1.0, 2.0, 2.1]})
+    assert len(phone.plot_pareto(measured, runtimes, spans, 64).axes) == 3
+    assert "ONNX Runtime: not dominated RNN, LSTM; of these" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("lstm", "says"), [(0.02, "differently"), (0.09, "alike")])
+def test_runtimes_are_said_to_rank_alike_or_not(lstm, says, capsys):
+    eager, exported = (
+        {"RNN": 0.1, "LSTM": 0.4, "GRU": 0.2},
+        {"RNN": 0.01, "LSTM": lstm, "GRU": 0.03},
+    )
+    measured = {"Eager PyTorch (ms)": eager, "ONNX Runtime, fp32 (ms)": exported}
+    phone.show_runtimes(pd.DataFrame(measured).rename_axis("Model").reset_index())
+    printed = capsys.readouterr().out
+    assert f"rank the models {says}" in printed
+    assert (
+        "Eager PyTorch: fastest RNN (0.100 ms); GRU 2.0 times, LSTM 4.0 times as long." in printed
+    )
+
+
+def test_words_are_known_whatever_their_case():
+    assert text.share_of_known_words("The cat, zat 9 CATS", "the Cat's") == 0.5
+    assert text.share_of_known_words("123", "the") == 0
+
+
+def test_the_longest_copy_is_verbatim():
+    assert text.longest_copy("xx the cat satyy the", "on the cat sat down") == " the cat sat"
+    assert text.longest_copy("abc", "xyz") == ""
+
+
+def test_sampled_text_stands_beside_held_out_text(namespace, sample, monkeypatch):
+    text, chars, char2idx, _ = sample
+    train_X, train_y, *_, test_y = helpers.prepare_sequences(text, char2idx)
+    model = namespace["CharGRU"](len(chars), hidden_dim=8)
+    counting = NGram([*train_X[0].tolist(), *train_y.tolist()], len(chars), order=5)
+    judged = {"GRU": model}, counting, train_X, train_y, test_y, chars
+    table = phone.text_quality(*judged, length=200)
+    assert list(table.index) == ["GRU", "5-gram", "held-out text"]
+    held_out = table.loc["held-out text"]
+    assert held_out["known words at 0.5"] == held_out["known words at 1.0"]
+    known = table["known words at 0.5"].str.rstrip("%").astype(int)
+    assert known["5-gram"] > 50 > known["GRU"]  # untrained
+    assert table.loc["5-gram", "longest copy at 0.5"] > table.loc["GRU", "longest copy at 0.5"]
+
+
+def test_sampling_is_the_same_again_and_plays_safe_at_a_low_temperature():
+    model = NGram([0, 1, 0, 2] * 30, vocab_size=3, order=1)
+    sampled = [text.sample(keystrokes.Counting(model), [0, 1], 90, t) for t in (1.0, 1.0, 0.01)]
+    assert sampled[0] == sampled[1] and set(sampled[0]) == {0, 1, 2}
+    assert sampled[2] == [0] * 90
+
+
+def test_everything_waits_for_the_todos(capsys):
+    assert phone.phone_table(*[None] * 5) is None
+    assert phone.compare_int8(None, None, None) is None
+    assert phone.compare_runtimes(None, None, None) is None
+    assert phone.plot_pareto(None, None, None, 64) is None
+    assert phone.text_quality(None, *[None] * 5) is None
+    assert capsys.readouterr().out.count("Waiting for TODO") == 5
+
+
+def test_streaming_leaves_the_models_mode_alone(models):
+    model = models["GRU"].train()
+    keystrokes.Eager(model).feed(0)
+    assert model.training
+
+
+def test_a_short_text_is_typed_more_than_once(splits):
+    assert (
+        len(keystrokes.keystrokes_of(splits[2][:3]))
+        == len(keystrokes.keystrokes_of(splits[2]))
+        == 1_100
+    )
