@@ -137,7 +137,9 @@ def test_what_the_notebook_hands_over_passes(usual):
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=pytest.mark.slow) if name in ("char_lstm", "char_gru") else name
+        pytest.param(name, marks=pytest.mark.slow)
+        if name in ("char_lstm", "char_gru", "performance")
+        else name
         for name in exercise.CHECKS
     ],
 )

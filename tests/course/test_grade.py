@@ -21,8 +21,8 @@ from course.grade import __main__ as grade, sandbox, submission
 from course.make_exercise import EXERCISE, ROOT
 from lab import exercise
 from tests import submissions
-from tests.test_commands import ODD
-from tests.test_merge import LAYOUTS
+from tests.course.test_commands import ODD
+from tests.course.test_merge import LAYOUTS
 
 BASE = nbformat.read(EXERCISE, as_version=4)
 

@@ -13,7 +13,7 @@ from course import gradescope
 from course.make_exercise import EXERCISE
 from lab import exercise
 from tests import submissions
-from tests.test_commands import ODD
+from tests.course.test_commands import ODD
 
 BASE = nbformat.read(EXERCISE, as_version=4)
 

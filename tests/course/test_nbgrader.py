@@ -20,7 +20,7 @@ from course.make_exercise import ROOT
 from course.nbgrader import ASSIGNMENT as NAME
 from lab import exercise
 from tests import submissions
-from tests.test_commands import ODD
+from tests.course.test_commands import ODD
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_a_check_cell_is_locked_and_ends_with_the_points(notebook):
     for cell in notebook.cells:
         if cell.id in graded(notebook) and cell.id != "recommendation":
             assert cell.metadata.nbgrader.locked and not cell.metadata.nbgrader.solution
-            assert re.match(r"checks\.\w+\(.*\)\.points$", cell.source.split("\n")[-1])
+            assert re.search(r"^checks\.\w+\(.*\)\.points\Z", cell.source, re.M | re.S)
 
 
 def test_answers_are_stubs_and_all_other_code_is_put_back_when_grading(notebook):

@@ -16,7 +16,7 @@ from lab.extras.phone import int8, keystrokes, savings
 from lab.extras.phone.keyboard import report, write
 from lab.ngram import NGram
 from tests import browsers
-from tests.test_keyboard import serving
+from tests.extras.test_keyboard import serving
 
 pytestmark = browsers.needed
 NONE = "\u2013"  # on a button without a suggestion
