@@ -11,8 +11,10 @@ nowhere. This process runs a student's code: it may end at any line, and the lin
 
 import builtins
 import contextlib
+import importlib
 import json
 import os
+import pkgutil
 import sys
 from pathlib import Path
 
@@ -38,6 +40,8 @@ def main(path):
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)
     sys.path.insert(0, os.getcwd())
+    for module in pkgutil.iter_modules(["lab"], "lab."):  # a cell may delete what later ones import
+        importlib.import_module(module.name)
     for cell_id, source, check in cells:
         tell(cell=cell_id)
         result = shell.run_cell(source, store_history=True)

@@ -40,8 +40,15 @@ TRICKS = {  # what stands in place of CharRNN, and the points that it gets
         0,
     ),
     "reads the grader's cells": ("text = open('cells.json').read()\nexec(text)", 0),
-    "raises the points": ("checks.POINTS['char_rnn'] = 9000\nchecks.POINTS['mine'] = 9000", 0),
-    "writes results": ("checks.latest.update({name: 1 for name in checks.POINTS})", 0),
+    "raises the points": (
+        "from lab.exercise import CHECKS\nCHECKS['mine'] = "
+        "CHECKS['char_rnn']._replace(points=9000)",
+        0,
+    ),
+    "writes results": (
+        "from lab.exercise import CHECKS\nchecks.latest.update({name: 1 for name in CHECKS})",
+        0,
+    ),
     "reports by itself": (
         "import json, os\n"
         "line = json.dumps(dict(check='char_rnn', status='passed', rule=None, message=''))\n"
@@ -62,7 +69,8 @@ TRICKS = {  # what stands in place of CharRNN, and the points that it gets
         0,
     ),
     "results that pass": (
-        f"import lab.checks\nlab.checks.latest = dict.fromkeys(lab.checks.POINTS, {PASSED})",
+        "import lab.checks, lab.exercise\nlab.checks.latest = "
+        f"dict.fromkeys(lab.exercise.CHECKS, {PASSED})",
         58,  # of what comes after the classes
     ),
     "patches the checks": (PATCH, 32),
