@@ -69,6 +69,12 @@ def quoted():
     return cell["outputs"][0]["data"][QUOTED]
 
 
+def rows_of(table):
+    """Return the rows by name of a table as pandas splits it: {row: {column: text}}."""
+    rows = zip(table["index"], table["data"], strict=True)
+    return {name: dict(zip(table["columns"], row, strict=True)) for name, row in rows}
+
+
 def markdown(title, rows):
     """Return the Markdown of a table of rows by name; a cell that a row lacks is left empty."""
     names = list(next(iter(rows.values())))
@@ -88,7 +94,7 @@ def measured(path):
 def results():
     """Return the Markdown of the performance table, with the memory spans, and the machine."""
     run = quoted()
-    rows = {measure: of for measure, of in run["table"].items() if measure != "Longest Context"}
+    rows = {what: of for what, of in rows_of(run["table"]).items() if what != "Longest Context"}
     rows["Memory Span (characters; fresh models of one layer of 128)"] = {
         name: f"{span}+" if span == exercise.LONGEST_LAG else span
         for name, span in run["spans"].items()
@@ -100,7 +106,7 @@ def results():
 def phone():
     """Return the Markdown of what a keystroke takes: phone_table and compare_runtimes."""
     run = quoted()
-    return markdown("", run["keystrokes"] | run["runtimes"])
+    return markdown("", rows_of(run["keystrokes"]) | rows_of(run["runtimes"]))
 
 
 def keyboard():
@@ -186,7 +192,7 @@ def rubric():
 
 def marked():
     """Return the solution's marked examples of the paragraph, as quotations."""
-    examples = quoted()["examples"].items()
+    examples = quoted()["examples"]
     return "\n\n".join(f"**{marks}**\n\n> {' '.join(text.split())}" for marks, text in examples)
 
 
