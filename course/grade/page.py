@@ -64,7 +64,7 @@ def _header(row):
     points = f"{row['points']} of {exercise.POINTS} points"
     points = points if row["points"] else "no grade"
     if row.get("paragraph"):
-        points += f", and {row['paragraph']} for the paragraph: {row['total']} of 100"
+        points += f", and {row['paragraph']} for the paragraph: {row['total']} of {exercise.TOTAL}"
     detail = f": {row['detail']}" if row["detail"] else ""
     return (
         f"<header>\n<h1>{person or row['submission']}: {points}</h1>\n"

@@ -41,8 +41,7 @@ TRICKS = {  # what stands in place of CharRNN, and the points that it gets
     ),
     "reads the grader's cells": ("text = open('cells.json').read()\nexec(text)", 0),
     "raises the points": (
-        "from lab.exercise import CHECKS\nCHECKS['mine'] = "
-        "CHECKS['char_rnn']._replace(points=9000)",
+        "known = checks.results.CHECKS\nchecks.results.CHECKS = {'mine': known['char_rnn']}",
         0,
     ),
     "writes results": (
