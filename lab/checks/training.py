@@ -77,6 +77,11 @@ def _returned(seen):
         "models-missing",
         f"train_and_compare_models returned {seen['returned']}: expected (models, metrics).",
     )
+    _models_and_metrics(seen)
+
+
+def _models_and_metrics(seen):
+    # A pair that lacks a model or a list, or holds one of another kind.
     need_one_per_model("models-missing", seen["models"], "models", "a trained model")
     need_one_per_model("metrics-lists", seen["metrics"], "metrics", f"the entries {KEYS}")
     for name, model in seen["models"].items():
@@ -97,8 +102,13 @@ def _returned(seen):
             "metrics-lists",
             f"metrics[{name!r}] lacks or is {lacking}: expected the entries {KEYS}.",
         )
-    what = "{} are one and the same list: each model and each entry needs a list of its own."
-    need(not seen["lists"], "metrics-lists", what.format(*seen["lists"][:1] or [""]))
+    need(
+        not seen["lists"],
+        "metrics-lists",
+        f"{''.join(seen['lists'][:1])} are one and the same list: each model and each entry "
+        "needs a "
+        "list of its own.",
+    )
 
 
 def _trained(name, seen):
