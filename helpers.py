@@ -18,7 +18,7 @@ import sys
 import textwrap
 import time
 import zlib
-from numbers import Real
+from numbers import Number, Real
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -45,15 +45,42 @@ def diverged(loss):
     return not loss <= DIVERGED  # nor is NaN
 
 
-def need_a_loss(loss):
-    """Raise TypeError, which says why, for a loss that is no number."""
-    if isinstance(loss, tuple):
-        raise TypeError(
-            "the loss is a pair: train_epoch returns (loss, seconds). Unpack it, as in "
-            "train_loss, seconds = train_epoch(...)."
-        )
-    if not isinstance(loss, Real) and not (torch.is_tensor(loss) and loss.numel() == 1):
-        raise TypeError(f"the loss is {_kind_of(loss)}: a number is wanted.")
+# ----- What a value is ----------------------------------------------------------------------------
+
+
+class Words(str):
+    """What a value is, in words: by its class it is told from a text that somebody wrote."""
+
+
+def describe(value):
+    """Return what a value is, in Words: short, and so that they can follow "is"."""
+    return value if isinstance(value, Words) else Words(_in_words(value))
+
+
+def _in_words(value):
+    if torch.is_tensor(value) or isinstance(value, np.ndarray):
+        return f"a tensor of shape {tuple(value.shape)}"
+    if isinstance(value, (tuple, list)):
+        some = ", ".join(map(describe, value[:4])) + ", …" * (len(value) > 4)
+        return f"a {type(value).__name__} of {len(value)}" + f": {some}" * bool(value)
+    if isinstance(value, dict):
+        keys = ", ".join(map(short, list(value)[:6])) + ", …" * (len(value) > 6)
+        return f"a dict with the keys {keys}" if value else "an empty dict"
+    if isinstance(value, (str, Number)):
+        return short(value)
+    if isinstance(value, type):
+        return f"the class {value.__name__}, not an instance of it"
+    name = type(value).__name__
+    return "None" if value is None else f"a{'n' * (name[0] in 'AEIOU')} {name}"
+
+
+def short(value):
+    """Return what Python shows of a value, cut to 40 characters."""
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}…"
+
+
+# ----- Arguments that are missing, or in each other's place ---------------------------------------
 
 
 def waits_for(todo, *values):
@@ -62,6 +89,51 @@ def waits_for(todo, *values):
     if missing:
         print(f"Waiting for TODO {todo}.")
     return missing
+
+
+def need_a_loss(loss):
+    """Raise TypeError, which says why, for a loss that is no number."""
+    if isinstance(loss, tuple):
+        raise TypeError(
+            "the loss is a pair: train_epoch returns (loss, seconds). Unpack it, as in "
+            "train_loss, seconds = train_epoch(...)."
+        )
+    if not isinstance(loss, Real) and not (torch.is_tensor(loss) and loss.numel() == 1):
+        raise TypeError(f"the loss is {describe(loss)}: a number is wanted.")
+
+
+def _need_a_model(value):
+    if not isinstance(value, nn.Module):
+        raise TypeError(f"got {describe(value)}: a model is wanted, the one that was trained.")
+
+
+def _need_windows(X, y, **instances):
+    """Raise an error, in one line, for what are no windows and targets, or for a class alone."""
+    for name, value in instances.items():
+        if isinstance(value, type):
+            raise TypeError(f"{name} is the class {value.__name__}: call it, which makes one.")
+    if not (torch.is_tensor(X) and torch.is_tensor(y) and X.dim() == 2 and y.dim() == 1):
+        raise TypeError(
+            f"got {describe(X)} and {describe(y)}: windows X and their targets y are wanted, as "
+            "prepare_sequences returns them."
+        )
+    if not len(X):
+        raise ValueError(f"X has shape {tuple(X.shape)}, so no windows: was it cut twice?")
+    if len(X) != len(y):
+        raise ValueError(f"{len(X)} windows but {len(y)} targets: take both from the same split.")
+
+
+def _need_metrics_and_models(metrics, models):
+    """Raise an error, in one line, for what are not two dicts by the same names."""
+    for name, value in (("metrics", metrics), ("models", models)):
+        if not isinstance(value, dict):
+            raise TypeError(
+                f"{name} is {describe(value)}: the arguments are metrics, models, test_X, test_y."
+            )
+    if any(isinstance(measured, nn.Module) for measured in metrics.values()):
+        raise TypeError("metrics holds models: the arguments are metrics, models, test_X, test_y.")
+    if missing := [name for name in models if name not in metrics]:
+        raise ValueError(f"no metrics for {missing}: metrics has {sorted(metrics)}.")
 
 
 # ----- The machine --------------------------------------------------------------------------------
@@ -326,17 +398,6 @@ def one_pass(X, y, seed):
 # ----- Training -----------------------------------------------------------------------------------
 
 
-def _need_a_model(value):
-    """Raise TypeError, in one line, for what is no model."""
-    if isinstance(value, type):
-        raise TypeError(
-            f"got the class {value.__name__}: a model is wanted, {value.__name__}(vocab_size) or "
-            "the one that was trained."
-        )
-    if not isinstance(value, nn.Module):
-        raise TypeError(f"got a {type(value).__name__}: a model is wanted.")
-
-
 def count_parameters(model):
     """Return the number of trainable parameters of a model; TypeError for what is none."""
     _need_a_model(model)
@@ -394,28 +455,6 @@ def _loss_on_batch(model, X, y, criterion, every_step):
             f"with index {int(targets.max())}: the output layer needs vocab_size outputs."
         )
     return criterion(logits.flatten(0, -2), targets.flatten()), targets.numel()
-
-
-def _need_windows(X, y, **instances):
-    """Raise an error, in one line, for what are no windows and targets, or for a class alone."""
-    for name, value in instances.items():
-        if isinstance(value, type):
-            raise TypeError(f"{name} is the class {value.__name__}: call it, which makes one.")
-    if not (torch.is_tensor(X) and torch.is_tensor(y) and X.dim() == 2 and y.dim() == 1):
-        raise TypeError(
-            f"got {_kind_of(X)} and {_kind_of(y)}: windows X and their targets y are wanted, as "
-            "prepare_sequences returns them."
-        )
-    if not len(X):
-        raise ValueError(f"X has shape {tuple(X.shape)}, so no windows: was it cut twice?")
-    if len(X) != len(y):
-        raise ValueError(f"{len(X)} windows but {len(y)} targets: take both from the same split.")
-
-
-def _kind_of(value):
-    if torch.is_tensor(value):
-        return f"a tensor of shape {tuple(value.shape)}"
-    return f"a {type(value).__name__}"
 
 
 def _synchronize(device):
@@ -604,19 +643,6 @@ def measure_inference_speed(model, X_sample, num_runs=100):
     return statistics.median(times[10:]) * 1000
 
 
-def _need_metrics_and_models(metrics, models):
-    """Raise an error, in one line, for what are not two dicts by the same names."""
-    for name, value in (("metrics", metrics), ("models", models)):
-        if not isinstance(value, dict):
-            raise TypeError(
-                f"{name} is {_kind_of(value)}: the arguments are metrics, models, test_X, test_y."
-            )
-    if any(isinstance(measured, nn.Module) for measured in metrics.values()):
-        raise TypeError("metrics holds models: the arguments are metrics, models, test_X, test_y.")
-    if missing := [name for name in models if name not in metrics]:
-        raise ValueError(f"no metrics for {missing}: metrics has {sorted(metrics)}.")
-
-
 def create_performance_table(metrics, models_dict, test_X, test_y):
     """Return a DataFrame with one row per model; every column but the name is a number.
 
@@ -663,25 +689,27 @@ def by_model(table, *measures):
     Raises ValueError, with the remedy, for one without the names, each once, or without numbers in
     the columns ``measures``.
     """
-    wrong = None
-    if not isinstance(table, pd.DataFrame):
-        wrong = f"is {_kind_of(table)}"
-    elif "Model" not in table and not all(isinstance(name, str) for name in table.index):
-        wrong = "has no column 'Model'"
-    else:
-        table = table.set_index("Model") if "Model" in table else table.rename_axis("Model")
-        if missing := [name for name in measures if name not in table]:
-            wrong = f"has no column {missing[0]!r}"
-        elif text := [n for n in measures if not all(isinstance(v, Real) for v in table[n])]:
-            wrong = f"has no numbers in the column {text[0]!r}"
-        elif not table.index.is_unique:
-            wrong = f"has the model {table.index[table.index.duplicated()][0]!r} twice"
-    if wrong:
+    if problem := _problem_of(table, measures):
         raise ValueError(
-            f"the table {wrong}: create_performance_table(metrics, models, test_X, test_y) makes "
+            f"the table {problem}: create_performance_table(metrics, models, test_X, test_y) makes "
             "one that fits."
         )
-    return table
+    return table.set_index("Model") if "Model" in table else table.rename_axis("Model")
+
+
+def _problem_of(table, measures):
+    if not isinstance(table, pd.DataFrame):
+        return f"is {describe(table)}"
+    names = pd.Index(table.get("Model", table.index))
+    if "Model" not in table and not all(isinstance(name, str) for name in names):
+        return "has no column 'Model'"
+    for measure in measures:
+        if measure not in table:
+            return f"has no column {measure!r}"
+        if not all(isinstance(value, Real) for value in table[measure]):
+            return f"has no numbers in the column {measure!r}"
+    twice = names[names.duplicated()]
+    return f"has the model {twice[0]!r} twice" if len(twice) else None
 
 
 def show_shapes(model_class, vocab_size):

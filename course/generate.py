@@ -13,13 +13,15 @@ the tables beside the study's runs come from data/study/.
 import argparse
 import ast
 import csv
+import inspect
 import re
 import sys
 from datetime import datetime
 
+import helpers
 from course import make_exercise, read_solution
 from course.make_exercise import EXERCISE, ROOT
-from lab import exercise
+from lab import exercise, memory
 
 README, DOCS = ROOT / "README.md", ROOT / "docs"
 GRADING = ROOT / "benchmarks" / "grading.csv"
@@ -36,6 +38,16 @@ VISIBLE = {  # what students see in the notebook, by the name that it has there
     "EPOCHS": exercise.EPOCHS,
     "PROMPT": exercise.PROMPT,
     "BATCHES": exercise.SPAN_BATCHES,
+    **exercise.REQUIREMENTS,
+}
+SIGNATURES = {  # what they see in the signatures of functions that they call
+    helpers.prepare_sequences: {"seq_len": exercise.SEQ_LEN},
+    helpers.train_epoch: {"batch_size": exercise.BATCH_SIZE},
+    memory.memory_span: {
+        "load": exercise.REQUIREMENTS["load"],
+        "hidden_dim": exercise.SPAN_SIZES["hidden_dim"],
+        "num_layers": exercise.SPAN_SIZES["num_layers"],
+    },
 }
 
 
@@ -47,10 +59,16 @@ def other_numbers():
                 if name in VISIBLE and VISIBLE[name] != value:
                     found = f"{name} = {value!r} in cell {cell['id']!r}"
                     yield f"{found}: lab/exercise.py has {VISIBLE[name]!r}"
+    for function, known in SIGNATURES.items():
+        parameters = inspect.signature(function).parameters
+        for name, value in known.items():
+            if parameters[name].default != value:
+                found = f"{name}={parameters[name].default!r} in {function.__name__}"
+                yield f"{found}: lab/exercise.py has {value!r}"
 
 
 def _values(tree):
-    # Yield (name, value) of what is assigned, outside of quick mode, and of defaults.
+    # Yield (name, value) of what is assigned, outside of quick mode, of keywords and defaults.
     for node in ast.walk(tree):
         pairs = []
         if isinstance(node, ast.Assign):
@@ -58,6 +76,8 @@ def _values(tree):
             pairs = [(target, value) for target in node.targets]
         elif isinstance(node, ast.FunctionDef):
             pairs = zip(node.args.args[::-1], node.args.defaults[::-1], strict=False)
+        elif isinstance(node, ast.Call):
+            pairs = [(keyword, keyword.value) for keyword in node.keywords]
         for target, value in pairs:
             if isinstance(value, ast.Constant):
                 yield getattr(target, "id", getattr(target, "arg", "")), value.value

@@ -18,7 +18,9 @@ NAME = "rnn-lstm-gru"  # of the exercise's folder, of the assignment, of our ent
 ROOT = Path(__file__).resolve().parent.parent
 SOLUTION, EXERCISE = ROOT / "solution.ipynb", ROOT / "exercise.ipynb"
 
-MARKER = re.compile(r"^(\s*)(?:#|<!--)\s*(BEGIN SOLUTION|END SOLUTION|STUB:\s?(.*?))\s*(?:-->)?$")
+MARKED = r"^ *(?:#|<!--) *{} SOLUTION *(?:-->)?$"  # on a line of its own
+REGION = re.compile(f"(?ms){MARKED.format('BEGIN')}\n(.*?){MARKED.format('END')}")
+STUB = re.compile(r"(?m)^( *)(?:#|<!--) *STUB: ?(.*?) *(?:-->)?$")
 TODO = re.compile(r"# TODO (\d+)\b")
 FOLDED = "jp-MarkdownHeadingCollapsed"  # a section that JupyterLab and Notebook 7 open folded
 METADATA = {
@@ -29,7 +31,7 @@ METADATA = {
 
 
 class MarkerError(ValueError):
-    """Solution markers that do not pair up; the message names the cell and the line."""
+    """Solution markers that do not pair up; the message names the cell and the marker."""
 
 
 def todo_number(cell):
@@ -43,33 +45,17 @@ def strip_solutions(source, cell_id):
 
     Raises MarkerError for nested or unbalanced markers, and for a region without a stub.
     """
-    kept, opened, stubs = [], None, 0
-    for number, line in enumerate(source.split("\n"), 1):
-        place = f"cell {cell_id!r}, line {number}"
-        match = MARKER.match(line)
-        marker = match[2].split(":")[0] if match else None
-        if marker == "BEGIN SOLUTION":
-            if opened:
-                raise MarkerError(f"{place}: BEGIN SOLUTION inside the region begun in {opened}")
-            opened, stubs = f"line {number}", 0
-        elif marker == "END SOLUTION":
-            if not opened:
-                raise MarkerError(f"{place}: END SOLUTION without BEGIN SOLUTION")
-            if not stubs:
-                raise MarkerError(f"{place}: the region begun in {opened} has no STUB line")
-            opened = None
-        elif marker == "STUB":
-            if not opened:
-                raise MarkerError(f"{place}: STUB outside a solution region")
-            kept.append((match[1] + match[3]).rstrip())
-            stubs += 1
-        elif not opened:
-            if "BEGIN SOLUTION" in line or "END SOLUTION" in line:
-                raise MarkerError(f"{place}: a marker must stand alone on its line")
-            kept.append(line)
-    if opened:
-        raise MarkerError(f"cell {cell_id!r}: the region begun in {opened} has no END SOLUTION")
-    return "\n".join(kept)
+    kept = REGION.sub(lambda region: _stubs(region[1], cell_id), source)
+    if marker := re.search("(BEGIN|END) SOLUTION|STUB:", kept):
+        raise MarkerError(f"cell {cell_id!r}: {marker[0]} stands alone or inside of a line")
+    return kept
+
+
+def _stubs(region, cell_id):
+    if not (stubs := STUB.findall(region)) or "BEGIN SOLUTION" in region:
+        line = region.partition("\n")[0]
+        raise MarkerError(f"cell {cell_id!r}: the region from {line!r} has no STUB, or one in it")
+    return "\n".join((indent + text).rstrip() for indent, text in stubs)
 
 
 def _preview(cells):

@@ -62,6 +62,16 @@ SPAN_RATES = {"RNN": 2e-3, "LSTM": 4e-3, "GRU": 4e-3}  # likewise the best of a 
 SPAN_BATCHES = 2_000  # that memory_span spends on one lag before it gives up
 LONGEST_LAG = 128  # where memory_span stops, in characters
 
+# ----- What the product manager asks for ----------------------------------------------------------
+
+REQUIREMENTS = {
+    "latency_ms": 20,  # per keystroke
+    "parameters": 1_400_000,
+    "load": 4,  # symbols to keep in mind at once
+    "span": 64,  # characters that they must survive
+    "perplexity_margin": 0.05,  # at most this far above the best model
+}
+
 # ----- Looks --------------------------------------------------------------------------------------
 
 # Okabe and Ito's colour-blind-safe palette; line style and marker repeat what the colour says.
@@ -70,6 +80,7 @@ STYLES = {
     "LSTM": {"color": "#0072B2", "linestyle": "-", "marker": "s"},
     "GRU": {"color": "#009E73", "linestyle": "--", "marker": "^"},
 }
+VERDICT_COLORS = {"passed": "#009E73", "failed": "#D55E00", "not attempted": "#888888"}
 
 # ----- Grading ------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ import sysconfig
 import threading
 import time
 import traceback
-from numbers import Number, Real
+from numbers import Real
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 import helpers
+from helpers import describe
 
 
 class Raised(NamedTuple):
@@ -33,10 +34,6 @@ class Raised(NamedTuple):
     def __str__(self):
         at = f"\n  at your line: {self.line}" if self.line else ""
         return f"{self.call} raised {self.error}: {self.text}{at}"
-
-
-class Other(str):
-    """What a value is, in words, where it is none that is handed over."""
 
 
 class TooSlow(BaseException):
@@ -142,7 +139,7 @@ def plain(value):
         return value
     if isinstance(value, (tuple, list)):
         return tuple(map(plain, value))
-    return Other(describe(value))
+    return describe(value)
 
 
 def mapping(value, depth=1):
@@ -160,30 +157,4 @@ def scalar(value):
         return str(value)
     if isinstance(value, Real) and not isinstance(value, (bool, np.bool_)):
         return int(value) if isinstance(value, (int, np.integer)) else float(value)
-    return Other(describe(value))
-
-
-def describe(value):
-    """Return what a value is, in words: short, and so that it can follow "is"."""
-    if torch.is_tensor(value) or isinstance(value, np.ndarray):
-        return f"a tensor of shape {tuple(value.shape)}"
-    if isinstance(value, Other):
-        return str(value)
-    if isinstance(value, (tuple, list)):
-        some = ", ".join(map(describe, value[:4])) + ", …" * (len(value) > 4)
-        return f"a {type(value).__name__} of {len(value)}" + f": {some}" * bool(value)
-    if isinstance(value, dict):
-        keys = ", ".join(map(short, list(value)[:6])) + ", …" * (len(value) > 6)
-        return f"a dict with the keys {keys}" if value else "an empty dict"
-    if isinstance(value, (str, Number)):
-        return short(value)
-    if isinstance(value, type):
-        return f"the class {value.__name__}, not an instance of it"
-    name = type(value).__name__
-    return "None" if value is None else f"a{'n' * (name[0] in 'AEIOU')} {name}"
-
-
-def short(value):
-    """Return what Python shows of a value, cut to 40 characters."""
-    text = repr(value)
-    return text if len(text) <= 40 else f"{text[:37]}…"
+    return describe(value)

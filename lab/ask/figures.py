@@ -6,7 +6,7 @@ from matplotlib.legend import Legend
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from lab.ask import Other, describe
+from helpers import describe
 from lab.ask.outputs import table
 from lab.exercise import MODELS
 
@@ -24,7 +24,7 @@ def ask(learning_curves, tradeoff_figure, performance_table):
 def figure(given):
     """Return {"axes": …, "words": …} of a figure, or what it is in words."""
     if not isinstance(given, matplotlib.figure.Figure):
-        return Other(describe(given))
+        return describe(given)
     given.canvas.draw()
     axes = [_axes(axes) for axes in given.axes]  # asks for the ticks, which puts names at them
     words = " ".join(text.get_text() for text in given.findobj(Text))
@@ -87,9 +87,19 @@ def _text(axes, text):
         return text.get_text(), None
 
 
+def _of_bars(axes):
+    labels = {id(bar): c.get_label() for c in axes.containers for bar in getattr(c, "patches", ())}
+    for bar in axes.patches:
+        if isinstance(bar, Rectangle):
+            x, y, width, height = bar.get_x(), bar.get_y(), bar.get_width(), bar.get_height()
+            ends = [(x + width / 2, y + height), (x + width, y + height / 2)]
+            own, shared = str(bar.get_label()), str(labels.get(id(bar), ""))
+            yield ends, shared if own.startswith("_") else own
+
+
 def _marks(axes):
     # Return (places, label) of each point and bar; a bar may be read at two places.
-    found = []
+    found = [*_of_bars(axes)]
     for collection in axes.collections:
         offsets = np.ma.filled(np.ma.asarray(collection.get_offsets(), dtype=float), np.nan)
         found += [([tuple(place)], str(collection.get_label())) for place in offsets.tolist()]
@@ -97,12 +107,5 @@ def _marks(axes):
         label, points = str(line.get_label()), _points(line).tolist()
         of_one = sum(name in label.upper() for name in MODELS) == 1
         found += [([tuple(p)], label) for p in points if not (of_one and len(points) > 1)]
-    labels = {id(bar): c.get_label() for c in axes.containers for bar in getattr(c, "patches", ())}
-    for bar in axes.patches:
-        if isinstance(bar, Rectangle):
-            x, y, width, height = bar.get_x(), bar.get_y(), bar.get_width(), bar.get_height()
-            ends = [(x + width / 2, y + height), (x + width, y + height / 2)]
-            own, shared = str(bar.get_label()), str(labels.get(id(bar), ""))
-            found.append((ends, shared if own.startswith("_") else own))
     told = axes.get_figure(root=True).findobj(Legend)  # without one nobody reads the labels
     return [(places, label if told else "") for places, label in found]

@@ -10,7 +10,8 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 import helpers
-from lab.ask import Other, Raised, describe, plain, run
+from helpers import describe
+from lab.ask import Raised, plain, run
 from lab.exercise import DROPOUT
 
 # Sizes that all differ, so that no mix-up can hide.
@@ -76,7 +77,7 @@ def ask(cls, questions):
 
     A class that is no nn.Module, or that takes other arguments, is asked nothing.
     """
-    facts = {"name": getattr(cls, "__name__", ""), "class": Other(describe(cls)), "answers": []}
+    facts = {"name": getattr(cls, "__name__", ""), "class": describe(cls), "answers": []}
     facts["module"] = inspect.isclass(cls) and issubclass(cls, nn.Module)
     facts["signature"] = _signature(cls) if facts["module"] else None
     if not facts["module"] or facts["signature"]:
@@ -199,7 +200,7 @@ def answer(model, q):
         return plain(run(str(q), _scatter, model, x, every))
     given = (q.hidden(),) if q.state else ()
     output = run(str(q), model, x, *given, **every)
-    return Other(describe(output)) if isinstance(output, list) else plain(output)
+    return describe(output) if isinstance(output, list) else plain(output)
 
 
 @torch.enable_grad()
@@ -249,21 +250,24 @@ class Elsewhere(TorchFunctionMode):
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        name = getattr(function, "__name__", "")
-        if name == "__get__" and function.__self__ is torch.Tensor.device:
+        if getattr(function, "__self__", None) is torch.Tensor.device:
             return torch.device("cpu") if self.is_here(args[0]) else self.there
         given = [part for v in (*args, *kwargs.values()) for part in helpers.states(v)]
-        tensors = [value for value in given if torch.is_tensor(value)]
+        tensors = list(filter(torch.is_tensor, given))
+        here = list(filter(self.is_here, tensors))
         result = function(*map(self.cpu, args), **{k: self.cpu(v) for k, v in kwargs.items()})
-        all_here = all(map(self.is_here, tensors))  # also where there is none
-        if any(map(self.means_there, given)) or (name in ("to", "type_as") and not all_here):
+        met = len(here) < len(tensors)  # something of the model
+        if self.moves(function, given, met):
             return result.clone() if self.is_here(result) else result
-        if all_here:
-            self.here += [value for value in helpers.states(result) if torch.is_tensor(value)]
-        self.mixed |= not all_here and any(
-            self.is_here(t) and t.is_floating_point() and t.dim() for t in tensors
-        )
+        if met:
+            self.mixed |= any(tensor.is_floating_point() and tensor.dim() for tensor in here)
+        else:
+            self.here += filter(torch.is_tensor, helpers.states(result))
         return result
+
+    def moves(self, function, given, met):
+        by_name = getattr(function, "__name__", "") in ("to", "type_as")
+        return any(map(self.means_there, given)) or (by_name and met)
 
     def is_here(self, tensor):
         return any(tensor is other for other in self.here)

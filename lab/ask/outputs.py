@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 import helpers
+from helpers import describe
 from lab import memory
-from lab.ask import Other, Raised, describe, mapping, plain, run, scalar
+from lab.ask import Raised, mapping, plain, run, scalar
 
 
 def models(given, windows):
@@ -17,14 +18,14 @@ def models(given, windows):
     Words stand for what is no dict, and for what is no model in it.
     """
     if not isinstance(given, dict):
-        return Other(describe(given))
+        return describe(given)
     return {scalar(name): _model(model, windows) for name, model in given.items()}
 
 
 @torch.no_grad()
 def _model(model, windows):
     if not isinstance(model, nn.Module):
-        return Other(describe(model))
+        return describe(model)
     model = copy.deepcopy(model).cpu().eval()
     windows = windows[:8].cpu() if torch.is_tensor(windows) else None
     output = run("model(X)", model, windows) if windows is not None else None
@@ -51,7 +52,7 @@ def samples(given, prompt, trained, char2idx):
 def table(given):
     """Return a table as {"columns": names, "rows": lists}, by a column Model, or words."""
     if not isinstance(given, pd.DataFrame):
-        return Other(describe(given))
+        return describe(given)
     if "Model" in given:
         given = given.reset_index(drop=True)
     else:
@@ -80,7 +81,7 @@ def spans(given, classes):
     A plain number counts as the span that was measured last of the class of its name, if equal.
     """
     if not isinstance(given, dict):
-        return Other(describe(given))
+        return describe(given)
     return {scalar(name): _span(span, classes.get(name)) for name, span in given.items()}
 
 
@@ -99,7 +100,7 @@ def decision(recommendation, evidence, paragraph, measured, spans):
     return {
         "name": scalar(recommendation),
         "evidence": mapping(evidence),
-        "paragraph": paragraph if isinstance(paragraph, str) else Other(describe(paragraph)),
+        "paragraph": paragraph if isinstance(paragraph, str) else describe(paragraph),
         "table": table(measured),
         "spans": mapping(spans),
     }

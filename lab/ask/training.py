@@ -12,7 +12,8 @@ import torch
 from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from lab.ask import Other, Raised, describe, mapping, run, scalar
+from helpers import describe
+from lab.ask import Raised, mapping, run, scalar
 from lab.exercise import MODELS
 
 SEQ_LEN = 8
@@ -149,7 +150,7 @@ def _trained(function, epochs):
 def _model(model, made):
     # The place of a model among those made, and what is to be known of it; or what it is.
     if not isinstance(model, StandIn):
-        return Other(describe(model))
+        return describe(model)
     place = next((n for n, other in enumerate(made) if other is model), None)
     return model.facts() | {"place": place, "weights": model.weights()}
 

@@ -7,8 +7,8 @@ import pandas as pd
 import torch
 from torch.nn import functional as F
 
+from helpers import Words, short
 from lab import goal, memory
-from lab.ask import Other, short
 from lab.checks.outputs import TODO, rows_of, specified
 from lab.checks.rule import Broken, attempted, need, need_number, need_one_per_model, refuse
 from lab.exercise import LONGEST_LAG, MODELS, SPAN_BATCHES, SPAN_RATES, SPAN_SIZES
@@ -201,7 +201,7 @@ def _as_shown(number, value):
 def _paragraph(name, paragraph):
     # A note on a paragraph, or an empty text; only where there is none a rule is broken.
     need(
-        not isinstance(paragraph, Other) and len(paragraph.split()) >= 5,
+        not isinstance(paragraph, Words) and len(paragraph.split()) >= 5,
         "paragraph-missing",
         f"paragraph is {short(paragraph)}: expected what you would write to the product manager, "
         "in a few sentences.",

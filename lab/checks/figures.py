@@ -101,27 +101,32 @@ def _of_all_models(facts):
 def _curves(figure, rows):
     # Learning curves end at the table's final losses, each under its own name.
     losses = [column for column in ("Final Train Loss", "Final Val Loss") if column in rows["RNN"]]
-    panels = [
-        (
-            f"{axes['title']} {axes['labels']['y']}".strip(),
-            [(_named(curve["label"]), curve["points"][-1][1]) for curve in axes["curves"]],
-        )
-        for axes in figure["axes"]
-    ]
+    panels = [(_title(axes), _ends_of_curves(axes)) for axes in figure["axes"]]
     ends = [end for _, found in panels for _, end in found]
     for column in losses:
         finals = {name: float(row[column]) for name, row in rows.items()}
-        refuse(
-            "curves-missing",
-            (
-                f"learning_curves has no curve that ends at the {column} of the {name}, "
-                f"{final:.3f}: expected training and validation losses of all three models."
-                for name, final in finals.items()
-                if math.isfinite(final) and not any(_ends(end, final) for end in ends)
-            ),
-        )
+        _need_a_curve_each(column, finals, ends)
         for panel, found in panels:
             _panel(panel, [(n, end) for n, end in found if n], column, finals, losses)
+
+
+def _need_a_curve_each(column, finals, ends):
+    for name, final in finals.items():
+        need(
+            not math.isfinite(final) or any(_ends(end, final) for end in ends),
+            "curves-missing",
+            f"learning_curves has no curve that ends at the {column} of the {name}, "
+            f"{final:.3f}: expected training and validation losses of all three models.",
+        )
+
+
+def _title(axes):
+    return f"{axes['title']} {axes['labels']['y']}".strip()
+
+
+def _ends_of_curves(axes):
+    # The model that each curve names, or an empty text, and the last of its values.
+    return [(_named(curve["label"]), curve["points"][-1][1]) for curve in axes["curves"]]
 
 
 def _panel(panel, named, column, finals, losses):
@@ -232,6 +237,15 @@ def _a_quality_against_a_cost(whole, shown, figure):
             for axes, found in pair:
                 _in_sight(axes, found)
             return
+    raise Broken(
+        "tradeoff-points",
+        f"tradeoff_figure shows {_what_is_shown(whole, shown)}: expected a point for each model, "
+        f"at a quality ({', '.join(QUALITY[:2])}) and a cost ({', '.join(COST)}), the numbers of "
+        "performance_table themselves.",
+    )
+
+
+def _what_is_shown(whole, shown):
     columns = {found.column for found in whole}
     what = f"only {' and '.join(sorted(columns))}" if columns else "no column of the table"
     if columns & set(QUALITY) and columns & set(COST):
@@ -240,12 +254,7 @@ def _a_quality_against_a_cost(whole, shown, figure):
     if 0 < len(drawn) < len(MODELS):
         missing = [name for name in MODELS if name not in drawn]
         what = f"no point at the numbers of the {' and the '.join(missing)}"
-    raise Broken(
-        "tradeoff-points",
-        f"tradeoff_figure shows {what}: expected a point for each model, at a quality "
-        f"({', '.join(QUALITY[:2])}) and a cost ({', '.join(COST)}), the numbers of "
-        "performance_table themselves.",
-    )
+    return what
 
 
 def _names_its_marks(axes):

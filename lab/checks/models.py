@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 import helpers
-from lab.ask import Raised, describe, models as asking
+from helpers import describe
+from lab.ask import Raised, models as asking
 from lab.ask.models import DEFAULT, SPEC, Question
 from lab.checks.rule import Broken, NotAttempted, attempted, need, need_number, need_one_per_model
 from lab.checks.specified import (
@@ -210,13 +211,10 @@ def _agree(q, a, b):
 
 def _compare(kind, facts, asked):
     # The first question that a class answers otherwise, by its mistake's name if it has one.
-    built, answers = facts["built"], facts["answers"]
-    wanted = (reference(kind, built, q) for _, q in asked)
-    triples = zip(asked, answers, wanted, strict=True)
-    other = ((n, *t) for n, t in enumerate(triples) if not _agree(t[0][1], *t[1:]))
-    if not (first := next(other, None)):
+    place, wanted = _first_difference(kind, facts, asked)
+    if place is None:
         return
-    place, (rule, q), seen, wanted = first
+    (rule, q), seen = asked[place], facts["answers"][place]
     if isinstance(seen, Raised) or q.part == "start":
         _start(kind, facts, asked)
     as_usual = describe(seen) == describe(wanted)
@@ -230,7 +228,7 @@ def _compare(kind, facts, asked):
     one, other = facts["copies"]
     need(alike(one, other), "dropout-always-on", f"{q}, asked twice in evaluation mode, differs.")
     need(
-        alike(answers[0], facts["again"]),
+        alike(facts["answers"][0], facts["again"]),
         "state-leaks",
         f"{q} depends on what the model was asked before.",
     )
@@ -239,7 +237,17 @@ def _compare(kind, facts, asked):
         "logits-shape" if rule == "differs" else rule,
         f"{returned}: expected {describe(wanted)}.",
     )
-    raise Broken(rule, UNNAMED[q.part](q, built[asking.key(q.spec())]["names"], seen, wanted))
+    names = facts["built"][asking.key(q.spec())]["names"]
+    raise Broken(rule, UNNAMED[q.part](q, names, seen, wanted))
+
+
+def _first_difference(kind, facts, asked):
+    # The place of the first answer that is not the reference's, and the reference's; or None twice.
+    for place, ((_, q), seen) in enumerate(zip(asked, facts["answers"], strict=True)):
+        wanted = reference(kind, facts["built"], q)
+        if not _agree(q, seen, wanted):
+            return place, wanted
+    return None, None
 
 
 def _named(kind, facts, asked, place):

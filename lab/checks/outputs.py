@@ -11,7 +11,8 @@ import torch
 from torch.nn import functional as F
 
 import helpers
-from lab.ask import Other, Raised, short
+from helpers import Words, short
+from lab.ask import Raised
 from lab.ask.training import KEYS
 from lab.checks.rule import attempted, need, need_number, need_one_per_model
 from lab.checks.specified import Specified, alike, count, ordered, shapes
@@ -111,7 +112,7 @@ def _texts(samples, prompt):
                 f"samples[{name!r}] has the key {temperature!r}: expected {above_0}.",
             )
             need(
-                isinstance(text, str) and not isinstance(text, Other) and text,
+                isinstance(text, str) and not isinstance(text, Words) and text,
                 rule,
                 f"{call} is {text or 'empty'}: expected a text.",
             )
@@ -217,6 +218,7 @@ def judge_performance(facts, test_X, test_y):
         f"performance_table has the rows {', '.join(names)}: expected one row for each model.",
     )
     models = trained_models(facts["models"])
+    _need_metrics(facts["metrics"])
     known = _known(facts, {name: _perplexity(models[name], test_X, test_y) for name in MODELS})
     for column, name in itertools.product(known, MODELS):
         _need_figure(name, column, rows[name], known[column])
@@ -232,18 +234,23 @@ def judge_performance(facts, test_X, test_y):
     return "One row per model, and its figures are those of the trained models."
 
 
-def _known(facts, perplexities):
-    # What the columns should hold: {column: {model: number}}.
-    rule, metrics = "models-incomplete", facts["metrics"]
-    need_one_per_model(rule, metrics, "metrics", "what train_and_compare_models returned")
+def _need_metrics(metrics):
+    need_one_per_model(
+        "models-incomplete", metrics, "metrics", "what train_and_compare_models returned"
+    )
     for name, measured in metrics.items():
         lacking = [key for key in KEYS if key not in measured]
         need(
             isinstance(measured, dict) and not lacking,
-            rule,
+            "models-incomplete",
             f"metrics[{name!r}] lacks or is {lacking or measured}: its check, of TODO 5, says "
             "more.",
         )
+
+
+def _known(facts, perplexities):
+    # What the columns should hold: {column: {model: number}}.
+    metrics = facts["metrics"]
     last = {"Final Train Loss": "train_losses", "Final Val Loss": "val_losses"}
     return {
         "Parameters": {n: sum(w.size for w in facts["models"][n]["weights"]) for n in MODELS},

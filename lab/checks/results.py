@@ -18,10 +18,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from helpers import one_thread
-from lab.ask import TooSlow, describe, patience, within
+from helpers import describe, one_thread
+from lab.ask import TooSlow, patience, within
 from lab.checks.rule import RULES, Broken, NotAttempted, need
-from lab.exercise import CHECKS, PARAGRAPH_POINTS, POINTS, VERSION
+from lab.exercise import CHECKS, PARAGRAPH_POINTS, POINTS, VERDICT_COLORS, VERSION
 
 latest = {}  # the last result of each check in this session, for summary() and hint()
 _hinted = {}  # the number of hints given for a check and rule
@@ -47,7 +47,7 @@ class CheckResult:
 
     def _repr_html_(self):
         # The sign and the word carry the meaning; colour only repeats it, on any theme.
-        colour = {"passed": "#009E73", "failed": "#D55E00", "not attempted": "#888888"}[self.status]
+        colour = VERDICT_COLORS[self.status]
         return (
             f'<div style="border-left: 6px solid {colour}; padding: 4px 12px; '
             f'white-space: pre-wrap">{escape(str(self))}</div>'

@@ -1,6 +1,6 @@
 """The rules that an answer can break, in a line each, and how a verdict is told."""
 
-from lab.ask import short
+from helpers import short
 from lab.exercise import MODELS
 
 RULES = {  # id -> what is wrong

@@ -532,10 +532,12 @@ def most_explained(mistakes, explained, more_than):
 
 def alike(a, b, rtol=1e-3, atol=1e-4):
     """Return whether two answers agree, but for rounding."""
-    if isinstance(a, tuple) and isinstance(b, tuple) and not isinstance(a, Raised):
-        pairs = zip(a, b, strict=False)
-        return len(a) == len(b) and all(alike(*pair, rtol, atol) for pair in pairs)
-    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, np.ndarray):
         same_kind = a.shape == b.shape and a.dtype == b.dtype
         return same_kind and np.allclose(a, b, rtol, atol)
-    return type(a) is type(b) and (isinstance(a, Raised) or a is None or a == b)
+    if type(a) is tuple:
+        pairs = zip(a, b, strict=False)
+        return len(a) == len(b) and all(alike(*pair, rtol, atol) for pair in pairs)
+    return isinstance(a, Raised) or a == b

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 import helpers
-from lab.ask import describe, short
+from helpers import describe, short
 from lab.ask.training import (
     EPOCHS,
     KEYS,

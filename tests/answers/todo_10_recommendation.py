@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from lab import goal
+from lab import exercise, goal
 from tests.answers import Answer
 from tests.answers.todo_9_spans import SPANS
 
@@ -16,7 +16,7 @@ MEASURED = pd.DataFrame(
         "Final Val Loss": [2.0, 1.95, 1.94],
     }
 )
-ASKED = goal.Requirements(20, 1_400_000, load=4, span=64, perplexity_margin=0.05)
+ASKED = goal.Requirements(**exercise.REQUIREMENTS)
 FINER = MEASURED.assign(**{"Inference Speed (ms)": [2.04, 2.51, 5.449]})
 SLOWER = MEASURED.assign(**{"Inference Speed (ms)": [3.1, 4.2, 10.4]})
 GOOD_LSTM = {"Inference Speed (ms)": 2.5, "Test Perplexity": 6.629, "Memory Span": 128}

@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
-from lab import goal
+from lab import exercise, goal
 
-ASKED = goal.Requirements(20, 1_400_000, load=4, span=64, perplexity_margin=0.05)
+ASKED = goal.Requirements(**exercise.REQUIREMENTS)
 SPANS = {"RNN": 8, "LSTM": 128, "GRU": 128}
 
 

@@ -309,13 +309,13 @@ def _calls(model, X, y):
     yield "got a dict", lambda: helpers.count_parameters({"GRU": model})
     yield "the class CharGRU", lambda: helpers.train_epoch(type(model), X, y, optimizer, criterion)
     yield "shape", lambda: helpers.train_epoch(model, y, X, optimizer, criterion)
-    yield "got a Adam", lambda: helpers.train_epoch(model, optimizer, X, y, criterion)
+    yield "got an Adam", lambda: helpers.train_epoch(model, optimizer, X, y, criterion)
     yield "targets", lambda: helpers.evaluate_model(model, X, y[1:], criterion)
     yield "the class CharGRU", lambda: helpers.evaluate_model(type(model), X, y, criterion)
-    yield "got a str", lambda: helpers.generate_text("GRU", "the", {}, {})
+    yield "got 'GRU'", lambda: helpers.generate_text("GRU", "the", {}, {})
     yield "models is a tensor", lambda: helpers.create_performance_table({}, X, {}, y)
     yield "metrics is a tensor", lambda: helpers.create_performance_table(X, y, {}, {})
-    yield "got a dict", lambda: helpers.create_performance_table({}, {}, {}, y)
+    yield "got an empty dict", lambda: helpers.create_performance_table({}, {}, {}, y)
 
 
 @pytest.mark.parametrize("number", range(11))
@@ -484,7 +484,7 @@ def test_helpers_given_none_say_what_they_wait_for(capsys):
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        (None, "is a NoneType"),
+        (None, "is None"),
         (pd.DataFrame({"Test Perplexity": [1.0]}), "has no column 'Model'"),
         (pd.DataFrame({"Model": ["RNN"]}), "has no column 'Test Perplexity'"),
         (
@@ -511,7 +511,7 @@ def test_a_table_by_model_is_one_too(table):
 @pytest.mark.parametrize("loss", [(1.9, 0.5), None, "1.9", torch.zeros(2)])
 def test_a_loss_that_is_no_number_is_named(loss, tiny):
     best = helpers.BestWeights(tiny[0])
-    with pytest.raises(TypeError, match=r"the loss is a .*: .*(returns \(loss, seconds\)|wanted)"):
+    with pytest.raises(TypeError, match=r"the loss is .*: .*(returns \(loss, seconds\)|wanted)"):
         best.update(loss)
     assert best.epoch == 0
 

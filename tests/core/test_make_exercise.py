@@ -17,13 +17,8 @@ EXERCISE_CELLS = json.loads(EXERCISE.read_text(encoding="utf-8"))["cells"]
 def solution_regions():
     """Yield the lines between markers, with those of stubs left out."""
     for cell in SOLUTION_CELLS:
-        inside = False
-        for line in "".join(cell["source"]).split("\n"):
-            match = make_exercise.MARKER.match(line)
-            if match:
-                inside = match[2] == "BEGIN SOLUTION" or (inside and match[2] != "END SOLUTION")
-            elif inside:
-                yield line.strip()
+        for region in make_exercise.REGION.findall("".join(cell["source"])):
+            yield from map(str.strip, make_exercise.STUB.sub("", region).split("\n"))
 
 
 def test_no_line_of_the_solution_leaks():
@@ -93,12 +88,13 @@ def test_markers_work_in_markdown():
 @pytest.mark.parametrize(
     "source, complaint",
     [
-        ("# BEGIN SOLUTION\n# STUB: x", "has no END SOLUTION"),
-        ("x\n# END SOLUTION", "line 2: END SOLUTION without"),
-        ("# BEGIN SOLUTION\n# STUB: x\n# BEGIN SOLUTION", "line 3: BEGIN SOLUTION inside"),
+        ("# BEGIN SOLUTION\n# STUB: x", "BEGIN SOLUTION stands alone"),
+        ("x\n# END SOLUTION", "END SOLUTION stands alone"),
+        ("# BEGIN SOLUTION\n# STUB: x\n# BEGIN SOLUTION", "BEGIN SOLUTION stands alone"),
+        ("# BEGIN SOLUTION\n# BEGIN SOLUTION\n# STUB: x\n# END SOLUTION", "or one in it"),
         ("# BEGIN SOLUTION\nx\n# END SOLUTION", "has no STUB"),
-        ("# STUB: x", "STUB outside"),
-        ("x = 1  # BEGIN SOLUTION", "stand alone"),
+        ("# STUB: x", "STUB: stands alone"),
+        ("x = 1  # BEGIN SOLUTION", "BEGIN SOLUTION stands alone"),
     ],
 )
 def test_wrong_markers_are_errors_that_name_the_place(source, complaint):

@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import pytest
 
-from lab import goal, memory
+from lab import exercise, goal, memory
 
 
 def test_lstm_passes_lag_1_of_the_memory_task(namespace, sample, capsys):
@@ -31,7 +31,7 @@ def test_memory_given_none_says_what_it_waits_for(capsys):
 
 
 def test_spans_stand_beside_those_of_the_study_at_the_exercises_size(made_up):
-    asked = goal.Requirements(20, 1_400_000, load=2, span=64, perplexity_margin=0.05)
+    asked = goal.Requirements(**exercise.REQUIREMENTS | {"load": 2})
     figure = memory.plot_memory_spans({"RNN": 8, "LSTM": 128, "GRU": 128}, asked, made_up())
     (axes,) = figure.axes
     dashes, required = axes.lines

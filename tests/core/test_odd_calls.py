@@ -16,7 +16,7 @@ from tests.answers import todo_8_figures, todo_9_spans, todo_10_recommendation
 from tests.answers.todo_9_spans import SPANS
 
 PROMPT = "the "
-ASKED = goal.Requirements(20, 1_400_000, load=4, span=64, perplexity_margin=0.05)
+ASKED = goal.Requirements(**exercise.REQUIREMENTS)
 MEASURED = todo_10_recommendation.MEASURED
 
 

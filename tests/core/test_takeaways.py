@@ -3,10 +3,10 @@
 import pandas as pd
 import pytest
 
-from lab import goal, study, takeaways
+from lab import exercise, goal, study, takeaways
 
 SPANS = {"RNN": 8, "LSTM": 128, "GRU": 128}
-ASKED = goal.Requirements(20, 1_400_000, load=4, span=64, perplexity_margin=0.05)
+ASKED = goal.Requirements(**exercise.REQUIREMENTS)
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lab import goal, study
+from lab import exercise, goal, study
 from lab.extras import study_views
 
-ASKED = goal.Requirements(20, 1_400_000, load=4, span=64, perplexity_margin=0.05)
+ASKED = goal.Requirements(**exercise.REQUIREMENTS)
 
 
 @pytest.mark.parametrize(
