@@ -11,9 +11,6 @@ from matplotlib.ticker import MaxNLocator
 from helpers import diverged, need_a_loss, without_diverged
 from lab.exercise import LEARNING_RATES, STYLES
 
-# Seconds of an epoch relative to the RNN's, for a first guess at models not begun: docs/speed.md.
-RELATIVE = {"RNN": 1.0, "LSTM": 1.8, "GRU": 2.2}
-
 
 class Diverged(ArithmeticError):
     """A loss above exercise.DIVERGED, or one that is no longer a number."""
@@ -32,16 +29,15 @@ class Progress:
     def __init__(self, names, epochs):
         self.names, self.epochs = list(names), epochs
         self.measured = {}  # of the models begun, by name
-        self.seconds = {}  # of wall time, likewise
+        self.start = time.perf_counter()
         self.interrupted = False
         self.board = None
 
     @contextlib.contextmanager
     def of(self, name):
         """Train one model within a ``with`` block."""
-        self.name, self.start = name, time.perf_counter()
-        self.measured[name] = {"val_losses": []}
-        self._show(f"{name}: epoch 1 of {self.epochs}{self._left()}")
+        self.name, self.measured[name] = name, {"val_losses": []}
+        self._show(f"{name}: epoch 1 of {self.epochs}")
         try:
             yield
         except KeyboardInterrupt:
@@ -58,7 +54,6 @@ class Progress:
                 f"learning rate than {LEARNING_RATES.get(name)}.",
                 flush=True,
             )
-        self.seconds[name] = time.perf_counter() - self.start
         if self.interrupted or name == self.names[-1]:
             self._show(self._done())
 
@@ -76,17 +71,16 @@ class Progress:
                 f"report got {len(train_losses)} training losses, {len(val_losses)} validation "
                 f"losses and {len(times)} times: append the epoch's numbers to all three first."
             )
+        self.measured[self.name] = measured
         for loss in (train_losses[-1], val_losses[-1]):
             need_a_loss(loss)
-        self.measured[self.name] = measured
-        self.seconds[self.name] = time.perf_counter() - self.start
-        if bad := [loss for loss in (train_losses[-1], val_losses[-1]) if diverged(loss)]:
-            raise Diverged(
-                f"the loss has diverged in epoch {len(times)}: {bad[0]:.3g} nats per character "
-                "(guessing costs the logarithm of the vocabulary, 4.3 for 73 characters)"
-            )
+            if diverged(loss):
+                raise Diverged(
+                    f"the loss has diverged in epoch {len(times)}: {loss:.3g} nats per character "
+                    "(guessing costs the logarithm of the vocabulary, 4.3 for 73 characters)"
+                )
         self._show(
-            f"{self.name}: epoch {len(times)} of {self.epochs}{self._left()}",
+            f"{self.name}: epoch {len(times)} of {self.epochs}{self._left(len(times))}",
             f"train loss {train_losses[-1]:.3f}, validation loss {val_losses[-1]:.3f}",
         )
 
@@ -95,29 +89,16 @@ class Progress:
             return "It keeps the weights of its best epoch so far"
         return "No epoch had ended well, so its weights are those of the start, untrained"
 
-    def _left(self):
-        """Return the time that all models still take, as text; empty before the first epoch."""
-        known = {
-            name: seconds / len(self.measured[name]["val_losses"])
-            for name, seconds in self.seconds.items()
-            if self.measured[name]["val_losses"]
-        }
-        if not known:
-            return ""
-        of_one = sum(known.values()) / sum(RELATIVE.get(name, 1) for name in known)
-        left = 0.0
-        for name in self.names:
-            done = self.epochs
-            if name == self.name or name not in self.measured:
-                done = len(self.measured.get(name, {"val_losses": ()})["val_losses"])
-            left += (self.epochs - done) * known.get(name, of_one * RELATIVE.get(name, 1))
-        return f", about {left:.0f} s left for all"
+    def _left(self, done):
+        """Return the time that all models still take, at the mean pace of the epochs so far."""
+        so_far = sum(len(measured["val_losses"]) for measured in self.measured.values())
+        left = self.epochs * (len(self.names) - len(self.measured) + 1) - done
+        seconds = (time.perf_counter() - self.start) / so_far * left
+        return f", about {seconds:.0f} s left for all"
 
     def _done(self):
-        return "Trained: " + ", ".join(
-            f"{name} {len(self.measured[name]['val_losses'])} epochs in {seconds:.0f} s"
-            for name, seconds in self.seconds.items()
-        )
+        epochs = (f"{name} {len(m['val_losses'])} epochs" for name, m in self.measured.items())
+        return f"Trained: {', '.join(epochs)}, in {time.perf_counter() - self.start:.0f} s"
 
     def _show(self, status, losses=""):
         if not _in_notebook():
