@@ -37,7 +37,7 @@ class Progress:
     def of(self, name):
         """Train one model within a ``with`` block."""
         self.name, self.measured[name] = name, {"val_losses": []}
-        self._show(f"{name}: epoch 1 of {self.epochs}")
+        self._show(f"{name}: epoch 1 of {self.epochs}{self._left(0)}")
         try:
             yield
         except KeyboardInterrupt:
@@ -92,6 +92,8 @@ class Progress:
     def _left(self, done):
         """Return the time that all models still take, at the mean pace of the epochs so far."""
         so_far = sum(len(measured["val_losses"]) for measured in self.measured.values())
+        if not so_far:
+            return ""
         left = self.epochs * (len(self.names) - len(self.measured) + 1) - done
         seconds = (time.perf_counter() - self.start) / so_far * left
         return f", about {seconds:.0f} s left for all"
