@@ -19,7 +19,7 @@ import sys
 from datetime import datetime
 
 import helpers
-from course import make_exercise, read_solution
+from course import make_exercise, pictures, read_solution
 from course.make_exercise import EXERCISE, ROOT
 from lab import exercise, memory
 
@@ -246,9 +246,10 @@ def main(arguments=None):
         sys.exit("\n".join(others))
     texts = generated()
     old = [p for p, text in texts.items() if not p.exists() or p.read_bytes() != text.encode()]
-    if check and old:
-        names = ", ".join(path.relative_to(ROOT).as_posix() for path in old)
-        sys.exit(f"out of date: {names}. Run python -m course.generate")
+    if check:
+        names = [path.relative_to(ROOT).as_posix() for path in old]
+        lines = [f"out of date: {', '.join(names)}. Run python -m course.generate"] * bool(old)
+        sys.exit("\n".join([*lines, *pictures.outdated()]) or None)
     for path in old:
         path.write_text(texts[path], encoding="utf-8", newline="\n")
 

@@ -13,7 +13,7 @@ import zipfile
 import matplotlib.pyplot as plt
 import pytest
 
-from course import bundle
+from course import bundle, pictures
 from course.make_exercise import ROOT
 from tests import browsers, submissions
 
@@ -143,13 +143,15 @@ def test_a_student_fills_in_todo_1_in_jupyterlab(serve, page):
         brightness[theme] = plt.imread(picture)[..., :3].mean()
     assert brightness["Dark"] < 0.4 < 0.7 < brightness["Light"]
 
-    write(page, "char-rnn", answer.replace("[:, -1, :]", "[:, 0, :]"))
+    write(page, "char-rnn", answer.replace(pictures.RIGHT, pictures.WRONG))
     assert "✘" in read(page, "check-char-rnn", "[final-timestep]")
     command(page, "apputils:change-theme", theme="JupyterLab Light")
     show(page, "check-char-rnn")
     box = page.locator(".jp-Cell.jp-mod-active").bounding_box()
     clip = box | {"height": 330}  # the check and the next TODO: docs/exercise.png is one of these
-    page.screenshot(path=ROOT / "exported" / "exercise.png", clip=clip)
+    picture = ROOT / "exported" / pictures.EXERCISE.name
+    page.screenshot(path=picture, clip=clip)
+    pictures.sign(picture, pictures.shows(pictures.EXERCISE))
 
 
 @pytest.mark.slow
