@@ -104,7 +104,7 @@ def markdown(title, rows):
     return "\n".join(lines)
 
 
-def measured(path):
+def rows_with_comments(path):
     """Return (the lines before the table, its rows) of a file in benchmarks/."""
     lines = path.read_text(encoding="utf-8").splitlines()
     comments = [line.removeprefix("# ") for line in lines if line.startswith("# ")]
@@ -131,7 +131,7 @@ def phone():
 
 def keyboard():
     """Return the Markdown of what the page takes in a browser, beside ONNX Runtime Web."""
-    (machine,), rows = measured(KEYBOARD)
+    (machine,), rows = rows_with_comments(KEYBOARD)
     page, shown = {}, {}
     for row in rows:
         if row["of"] == "all":
@@ -147,7 +147,7 @@ def keyboard():
 
 def speed():
     """Return the Markdown of the ratios in speed.csv; those of all three models in a sentence."""
-    (command, machine), measures = measured(SPEED)
+    (command, machine), measures = rows_with_comments(SPEED)
     rows, sentence = {}, ""
     for row in measures:
         kind, _, measure = row["measure"].partition(": ")
@@ -165,7 +165,7 @@ def speed():
 
 def grading():
     """Return one paragraph on what grading a submission costs."""
-    (machine,), rows = measured(GRADING)
+    (machine,), rows = rows_with_comments(GRADING)
     graded = [row for row in rows if row["verdict"] == "graded"]
     seconds = [float(row["core_seconds"]) for row in graded]
     stopped = sum(row["verdict"] == "stopped" for row in rows)

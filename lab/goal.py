@@ -18,7 +18,7 @@ class Requirements(NamedTuple):
     perplexity_margin: float  # at most this far above the best model, 0.05 for 5 %
 
 
-def measured(table, spans):
+def with_spans(table, spans):
     """Return the performance table by model, with the column "Memory Span".
 
     For counting, which nothing can teach more, that is its longest context.
@@ -36,7 +36,7 @@ def _networks(table):
 
 def requirements_met(table, spans, requirements):
     """Return a DataFrame of booleans: which model (row) meets which requirement (column)."""
-    table = measured(table, spans)
+    table = with_spans(table, spans)
     best = _networks(table)["Test Perplexity"].min()
     return pd.DataFrame(
         {
@@ -58,7 +58,7 @@ def requirements_table(table, spans, requirements):
     if waits_for("7 and 9: performance_table and spans", table, spans):
         return None
     met = requirements_met(table, spans, requirements)
-    by_size = measured(table, spans).sort_values("Parameters")
+    by_size = with_spans(table, spans).sort_values("Parameters")
     limit = _networks(by_size)["Test Perplexity"].min() * (1 + requirements.perplexity_margin)
     rows = {
         "Parameters": (f"at most {requirements.parameters:,}", ",.0f"),

@@ -47,7 +47,7 @@ def compare_guess(guess, table, spans, folder=study.STUDY):
     """
     if waits_for("7 and 9: performance_table and spans", table, spans):
         return None
-    table = goal.measured(table, spans)
+    table = goal.with_spans(table, spans)
     measured = {
         "perplexity": _winners(table["Test Perplexity"], study.seed_noise(folder)),
         "speed": _winners(table["Inference Speed (ms)"], ALIKE),
@@ -83,7 +83,7 @@ def key_takeaways(models, table, spans, requirements, test_X, text, folder=study
     if missing := [name for name in MODELS if name not in models or name not in spans]:
         print(f"The claims compare all three models: train {' and '.join(missing)} too (TODO 5).")
         return None
-    table = goal.measured(table, spans)
+    table = goal.with_spans(table, spans)
     speeds = answering_times(models, test_X)
     rows = [
         *_claims_of_the_gru(table, speeds, folder),

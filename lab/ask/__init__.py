@@ -50,7 +50,7 @@ def run(call, function, *args, **kwargs):
     except TooSlow as stopped:
         line = _students_line(stopped)
         at = f"\n  at your line: {line}" if line else ""
-        raise TooSlow(f"{call} had not ended after {patience():.0f} s{at}") from None
+        raise TooSlow(f"{call} had not ended after {seconds_allowed():.0f} s{at}") from None
     except Exception as error:
         text = str(error)
         text = text if len(text) <= 400 else f"{text[:200]} … {text[-100:]}"
@@ -77,7 +77,7 @@ def _is_student_code(filename):
 
 
 @functools.cache
-def patience():
+def seconds_allowed():
     """Return the seconds of processor time that student code may take: 20, more on slow ones."""
     taken, square = [], torch.ones(300, 300)
     with helpers.one_thread():

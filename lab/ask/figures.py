@@ -7,7 +7,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 from helpers import describe
-from lab.ask.outputs import table
+from lab.ask.outputs import table_facts
 from lab.exercise import MODELS
 
 
@@ -17,7 +17,7 @@ def ask(learning_curves, tradeoff_figure, performance_table):
         "learning_curves": figure(learning_curves),
         "tradeoff_figure": figure(tradeoff_figure),
         "same": learning_curves is tradeoff_figure,
-        "table": table(performance_table),
+        "table": table_facts(performance_table),
     }
 
 

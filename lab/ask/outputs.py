@@ -49,7 +49,7 @@ def samples(given, prompt, trained, char2idx):
     }
 
 
-def table(given):
+def table_facts(given):
     """Return a table as {"columns": names, "rows": lists}, by a column Model, or words."""
     if not isinstance(given, pd.DataFrame):
         return describe(given)
@@ -63,7 +63,7 @@ def table(given):
 
 def performance(given, trained, metrics, test_X, test_y):
     """Return the facts on TODO 7; ``speeds`` are milliseconds of one window, measured now."""
-    found = {"table": table(given), "models": models(trained, test_X), "speeds": {}}
+    found = {"table": table_facts(given), "models": models(trained, test_X), "speeds": {}}
     found["metrics"] = mapping(metrics, depth=2)
     if isinstance(trained, dict):
         for name, model in trained.items():
@@ -75,7 +75,7 @@ def performance(given, trained, metrics, test_X, test_y):
     return found
 
 
-def spans(given, classes):
+def span_facts(given, classes):
     """Return the facts on TODO 9: for each name the span, and how it was measured.
 
     A plain number counts as the span that was measured last of the class of its name, if equal.
@@ -101,6 +101,6 @@ def decision(recommendation, evidence, paragraph, measured, spans):
         "name": scalar(recommendation),
         "evidence": mapping(evidence),
         "paragraph": paragraph if isinstance(paragraph, str) else describe(paragraph),
-        "table": table(measured),
+        "table": table_facts(measured),
         "spans": mapping(spans),
     }

@@ -95,7 +95,7 @@ def figures(learning_curves, tradeoff_figure, performance_table):
 def long_context(spans, MODEL_CLASSES, text, requirements, batches):
     """Return the CheckResult of TODO 9: one memory span for each model, measured as asked."""
     names = {name: getattr(cls, "__name__", None) for name, cls in MODEL_CLASSES.items()}
-    facts = answered(ask_outputs.spans, spans, names)
+    facts = answered(ask_outputs.span_facts, spans, names)
     return decision.judge_spans(facts, names, text, requirements, batches)
 
 

@@ -128,7 +128,7 @@ def judge_recommendation(facts, requirements, quick):
             f"evidence[{column!r}] is {number}: expected a number.",
         )
     table = _table(facts)
-    measured = goal.measured(table, facts["spans"])
+    measured = goal.with_spans(table, facts["spans"])
     met = goal.requirements_met(table, facts["spans"], requirements).loc[list(MODELS)]
     _supported(name, met, measured)
     _matches(name, evidence, measured, quick)

@@ -19,7 +19,7 @@ import pandas as pd
 import torch
 
 from helpers import describe, one_thread
-from lab.ask import TooSlow, patience, within
+from lab.ask import TooSlow, seconds_allowed, within
 from lab.checks.rule import RULES, Broken, NotAttempted, need
 from lab.exercise import CHECKS, PARAGRAPH_POINTS, POINTS, VERDICT_COLORS, VERSION
 
@@ -161,7 +161,7 @@ def check(function):
 
 def answered(ask, *given):
     """Return what ``ask``, an asking half, finds: it runs student code, on one thread, in time."""
-    with one_thread(), within(patience()):
+    with one_thread(), within(seconds_allowed()):
         return ask(*given)
 
 

@@ -53,7 +53,7 @@ def test_verdicts_follow_the_run(claims, table):
 def test_answering_faster_is_judged_both_ways_of_asking(keystroke, window, verdict, table, made_up):
     speeds = pd.DataFrame({"keystroke": [1, 1, keystroke], "window": [1, 1, window]})
     speeds.index = ["RNN", "LSTM", "GRU"]
-    claims = takeaways._claims_of_the_gru(goal.measured(table, SPANS), speeds, made_up())
+    claims = takeaways._claims_of_the_gru(goal.with_spans(table, SPANS), speeds, made_up())
     assert {claim: said for claim, _, said, _ in claims}[
         "1. the GRU answers faster (1 thread)"
     ] == verdict
