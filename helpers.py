@@ -31,6 +31,7 @@ from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
 from lab.exercise import (
+    CHECKS,
     DIVERGED,
     MAX_GRADIENT_NORM,
     SEQ_LEN,
@@ -83,11 +84,14 @@ def short(value):
 # ----- Arguments that are missing, or in each other's place ---------------------------------------
 
 
-def waits_for(todo, *values):
-    """Return True, after saying so in one line, when a value is missing because of a TODO."""
+def waits_for(checks, *values):
+    """Return True, after saying so in one line, when a value is missing because of a TODO.
+
+    ``checks`` names, with spaces between, the checks of the TODOs that give the values.
+    """
     missing = any(value is None for value in values)
     if missing:
-        print(f"Waiting for TODO {todo}.")
+        print(f"Waiting for {' and '.join(CHECKS[name].title for name in checks.split())}.")
     return missing
 
 
@@ -583,7 +587,7 @@ def generate_text(model, prompt, char2idx, idx2char, length=200, temperature=0.8
     ValueError for an empty prompt, a temperature that is not positive, and a prompt with a
     character outside the vocabulary.
     """
-    if waits_for("5: train the models", model):
+    if waits_for("training", model):
         return None
     if not prompt:
         raise ValueError(
@@ -651,7 +655,7 @@ def create_performance_table(metrics, models_dict, test_X, test_y):
     weights that the models now hold; inference speed is the time of one window, in ms, on the CPU,
     since a phone has nothing else. Raises ValueError when the metrics do not cover the models.
     """
-    if waits_for("5: train_and_compare_models", metrics, models_dict):
+    if waits_for("training", metrics, models_dict):
         return None
     _need_metrics_and_models(metrics, models_dict)
     _need_windows(test_X, test_y)
@@ -736,7 +740,7 @@ def show_text(text, title=""):
 
 def show_samples(samples):
     """Print the generated texts, grouped by model."""
-    if waits_for("6: samples", samples):
+    if waits_for("samples", samples):
         return
     if not (isinstance(samples, dict) and all(isinstance(t, dict) for t in samples.values())):
         print("Expected samples[name][temperature], a dict of texts for each name.")
@@ -751,7 +755,7 @@ def show_table(table):
 
     A figure that a model does not have is left empty.
     """
-    if waits_for("7: performance_table", table):
+    if waits_for("performance", table):
         return None
     digits = {"Parameters": ",.0f", "Best Epoch": ".0f", "Avg Epoch Time (s)": ".2f"}
     digits |= {"MACs per Keystroke": ",.0f", "State (bytes)": ",.0f"}
@@ -777,7 +781,7 @@ def without_diverged(losses):
 
 def plot_learning_curves(metrics):
     """Return a figure with five panels: both losses and times by epoch, a summary, loss by time."""
-    if waits_for("5: train_and_compare_models", metrics):
+    if waits_for("training", metrics):
         return None
     figure = plt.figure(figsize=(10, 10), layout="constrained")
     panels = figure.subplot_mosaic([["train", "val"], ["times", "best"], ["by time", "by time"]])

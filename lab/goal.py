@@ -55,7 +55,7 @@ def requirements_table(table, spans, requirements):
     The spans are what fresh models were taught within the budget of memory_span, not what the
     trained ones use; that of counting is bounded by its order.
     """
-    if waits_for("7 and 9: performance_table and spans", table, spans):
+    if waits_for("performance long_context", table, spans):
         return None
     met = requirements_met(table, spans, requirements)
     by_size = with_spans(table, spans).sort_values("Parameters")

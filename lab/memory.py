@@ -159,7 +159,7 @@ def plot_memory_spans(spans, requirements, folder=study.STUDY):
 
     Dashes are the study's seeds at the size of the exercise's models, two layers of 256 units.
     """
-    if waits_for("9: spans", spans):
+    if waits_for("long_context", spans):
         return None
     figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
     for name, span in spans.items():

@@ -159,7 +159,7 @@ def beside_counting(performance_table, counting, test_X, test_y):
     speed the milliseconds of scoring all next characters; its longest context is all that it can
     look back, in characters.
     """
-    if helpers.waits_for("7: performance_table", performance_table):
+    if helpers.waits_for("performance", performance_table):
         return None
     table = helpers.by_model(performance_table, "Test Perplexity")
     context, times = test_X[0].tolist(), []
@@ -187,7 +187,7 @@ def beside_counting(performance_table, counting, test_X, test_y):
 
 def show_beside_counting(models, counting, test_X, test_y):
     """Print the test perplexity of each model beside that of counting the same training text."""
-    if helpers.waits_for("5: train the models", models):
+    if helpers.waits_for("training", models):
         return
     counted = counting.perplexity(test_X, test_y)
     for name, model in models.items():

@@ -45,7 +45,7 @@ def compare_guess(guess, table, spans, folder=study.STUDY):
     Perplexities that seeds alone could make differ as much count as equal, and so do times within
     15 %. Prints a sentence on what was surprising.
     """
-    if waits_for("7 and 9: performance_table and spans", table, spans):
+    if waits_for("performance long_context", table, spans):
         return None
     table = goal.with_spans(table, spans)
     measured = {
@@ -78,10 +78,10 @@ def key_takeaways(models, table, spans, requirements, test_X, text, folder=study
     alone could make, times within 15 %. On the study's own text a column has what its seeds say.
     The time of an answer is taken here, on one thread, by the keystroke and by the window.
     """
-    if waits_for("5, 7 and 9: models, performance_table and spans", models, table, spans):
+    if waits_for("training performance long_context", models, table, spans):
         return None
     if missing := [name for name in MODELS if name not in models or name not in spans]:
-        print(f"The claims compare all three models: train {' and '.join(missing)} too (TODO 5).")
+        print(f"The claims compare all three models: train {' and '.join(missing)} too.")
         return None
     table = goal.with_spans(table, spans)
     speeds = answering_times(models, test_X)

@@ -162,7 +162,7 @@ def _rows(table):
     try:
         return rows_of(table, "tradeoff-points", known or NUMBERS)
     except Broken as broken:
-        raise Broken(broken.rule, f"{broken} Its check, of TODO 7, says more.") from None
+        raise Broken(broken.rule, f"{broken} Its own check says more.") from None
 
 
 # ----- Marks and columns --------------------------------------------------------------------------

@@ -126,8 +126,8 @@ def _the_class(kind, facts, renamed):
             kind == "RNN" or renamed != sorted(shapes(kind, **SPEC)),
             "class-name",
             f"Char{kind} is still empty, but CharRNN now has nn.{kind}: the class in this cell is "
-            f"named CharRNN and has replaced that of TODO 1. Name it Char{kind}, run the cell "
-            "again, then that of TODO 1.",
+            f"named CharRNN and has replaced the first one. Name it Char{kind}, run the cell "
+            "again, then that of CharRNN.",
         )
         raise NotAttempted
     unseen = next(iter(facts["built"].values()))["unseen"]

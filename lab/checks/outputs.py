@@ -243,8 +243,7 @@ def _need_metrics(metrics):
         need(
             isinstance(measured, dict) and not lacking,
             "models-incomplete",
-            f"metrics[{name!r}] lacks or is {lacking or measured}: its check, of TODO 5, says "
-            "more.",
+            f"metrics[{name!r}] lacks or is {lacking or measured}: its own check says more.",
         )
 
 

@@ -75,7 +75,7 @@ def _shell():
 def summary():
     """Return a DataFrame with the state of all checks in this session, points and what to do next.
 
-    Its last row is the paragraph of TODO 10, whose points a person gives.
+    Its last row is the paragraph, whose points a person gives.
     """
     rows = []
     for name, todo in CHECKS.items():
@@ -85,7 +85,7 @@ def summary():
         state = [result.status, result.points, todo.points, result.rule or "", steps[result.status]]
         rows.append([todo.number, name, *state])
     why = "say why, at what cost, and what was not measured"
-    rows.append([10, "paragraph", "read by a person", 0, PARAGRAPH_POINTS, "", why])
+    rows.append([todo.number, "paragraph", "read by a person", 0, PARAGRAPH_POINTS, "", why])
     columns = ["TODO", "check", "status", "points", "of", "rule", "next"]
     table = pd.DataFrame(rows, columns=columns).set_index("TODO")
     print(

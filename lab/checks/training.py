@@ -62,7 +62,7 @@ def _returned(seen):
     # A function that did not get to its end, or that returned something else.
     steps = any(made["steps"] for made in seen["made"])
     if not steps and seen.get("returned") in ("None", "a tuple of 2: None, None"):
-        raise NotAttempted("Fill in TODO 5 above, and delete its line: return None, None.")
+        raise NotAttempted("Fill in the TODO above, and delete its line: return None, None.")
     for made in seen["made"]:
         spec = dict(zip(SPEC, made["spec"], strict=True))
         other = ", ".join(f"{k}={v!r}" for k, v in spec.items() if v != SPEC[k])
