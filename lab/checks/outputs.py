@@ -20,7 +20,6 @@ from lab.exercise import MODELS, SIZES
 
 NUMBERS = ("Parameters", "Final Train Loss", "Final Val Loss", "Best Epoch", "Test Perplexity")
 NUMBERS += ("Bits per Character", "Avg Epoch Time (s)", "Inference Speed (ms)")
-TODO = {"RNN": 1, "LSTM": 2, "GRU": 3}
 
 
 def specified(kind, weights, **spec):
@@ -56,7 +55,7 @@ def _trained(name, model, vocab_size):
         rule,
         f"models[{name!r}] is a {model['class']} with {sum(w.size for w in model['weights']):,} "
         f"parameters{what}: expected {count(name, vocab_size):,}, those of Char{name}(vocab_size). "
-        f"If it is the one that you trained, mend TODO {TODO[name]}.",
+        f"If it is the one that you trained, mend Char{name}.",
     )
     found, seen = specified(name, model["weights"], vocab_size=vocab_size, **SIZES), model["logits"]
     logits = found(torch.from_numpy(model["windows"]))[0].numpy()
@@ -64,8 +63,8 @@ def _trained(name, model, vocab_size):
         alike(seen, logits, atol=1e-3) or np.isnan(logits).any(),
         rule,
         f"models[{name!r}] is not a Char{name} as specified "
-        f"({seen if isinstance(seen, Raised) else 'it computes something else'}): mend TODO "
-        f"{TODO[name]} first, then train again.",
+        f"({seen if isinstance(seen, Raised) else 'it computes something else'}): mend "
+        f"Char{name} first, then train again.",
     )
     return found
 
