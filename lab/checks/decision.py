@@ -80,7 +80,7 @@ def _asked_again(name, span, task):
         except ValueError as error:
             raise Broken(
                 "spans-setting",
-                f"spans[{name!r}]: {error}. Mend TODO {TODO[name]} first, or take text as it is.",
+                f"spans[{name!r}]: {error}. Mend Char{name} first, or take text as it is.",
             ) from None
         logits = torch.cat([task.of_symbols(model(x)[0]) for x, _ in batches])  # (n, 8)
         answers[which] = F.cross_entropy(logits, right).item()
