@@ -21,7 +21,7 @@ from lab.exercise import STYLES
 EXERCISE = ROOT / "docs" / "exercise.png"
 KEYBOARD = ROOT / "docs" / "keyboard.png"
 TAKEN = {  # how each is taken again
-    EXERCISE: "run pytest tests/core/test_browser.py and copy exported/exercise.png",
+    EXERCISE: "run pytest -m slow tests/core/test_browser.py and copy exported/exercise.png",
     KEYBOARD: "run python -m benchmarks.keyboard",
 }
 PAGE = ROOT / "lab" / "extras" / "phone" / "keyboard"

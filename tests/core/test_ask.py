@@ -30,6 +30,7 @@ def test_who_asks_does_not_know_who_judges():
     assert in_a_new_process(code) == "[]"
 
 
+@pytest.mark.slow
 def test_a_look_at_another_device_brings_no_compiler_in():
     code = (
         "import sys, torch\n"
@@ -107,6 +108,7 @@ def test_threads_of_others_do_not_count():
         time.sleep(0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="the system has no such signal")
 def test_a_machine_that_sleeps_is_no_slow_answer():
     code = (

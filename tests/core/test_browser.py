@@ -119,6 +119,7 @@ def write(page, cell_id, source):
     page.keyboard.press("Shift+Enter")
 
 
+@pytest.mark.slow
 def test_a_student_fills_in_todo_1_in_jupyterlab(serve, page):
     opened(page, f"{serve('lab')}lab/tree/exercise.ipynb")
     command(page, "application:toggle-left-area")

@@ -58,9 +58,8 @@ def test_todos_are_numbered_without_a_gap():
     assert [check.number for check in exercise.CHECKS.values()] == TODOS
 
 
-@pytest.mark.parametrize(
-    "k", [pytest.param(k, marks=pytest.mark.slow) if k else k for k in [0, *TODOS]]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("k", [0, *TODOS])
 def test_exercise_with_the_first_todos_filled_in_runs(k, quick):
     notebook, status = run_filled(k)
     assert status == {
@@ -71,6 +70,7 @@ def test_exercise_with_the_first_todos_filled_in_runs(k, quick):
     assert not [o for o in outputs if o.get("name") == "stderr"]
 
 
+@pytest.mark.slow
 def test_the_required_part_runs_without_what_follows_it(quick):
     folded = [FOLDED in cell.metadata for cell in nbformat.read(EXERCISE, as_version=4).cells]
     _, status = run_filled(max(TODOS), slice(folded.index(True)))

@@ -138,7 +138,7 @@ def test_what_the_notebook_hands_over_passes(usual):
     "name",
     [
         pytest.param(name, marks=pytest.mark.slow)
-        if name in ("char_lstm", "char_gru", "performance")
+        if name in ("char_lstm", "char_gru", "performance", "long_context")
         else name
         for name in exercise.CHECKS
     ],
