@@ -127,7 +127,7 @@ def keyboard():
 
 def speed():
     """Return the Markdown of the ratios in speed.csv; those of all three models in a sentence."""
-    (command, machine), measures = measured(SPEED)
+    (machine,), measures = measured(SPEED)
     rows, sentence = {}, ""
     for row in measures:
         kind, _, measure = row["measure"].partition(": ")
@@ -136,10 +136,9 @@ def speed():
         elif kind == "ratio":
             rows.setdefault(measure, {})[row["of"]] = f"{float(row['value']):#.3g}"
     return (
-        f"{sentence}\n\n{markdown('ratio', rows)}\n\n`{command}` measured all of it in one run, "
-        "the "
-        "last-step protocol by one epoch of each model, times the epochs"
-        f"{' (all of them with --full)' * ('--full' not in command)}. Machine: {machine}."
+        f"{sentence}\n\n{markdown('ratio', rows)}\n\n`python -m benchmarks.speed` measured all of "
+        "it in one run, the last-step protocol by one epoch of each model, times the epochs. "
+        f"Machine: {machine}."
     )
 
 

@@ -1,127 +1,218 @@
 """How fast the exercise computes, beside the last-step protocol and a bare PyTorch loop.
 
-    python -m benchmarks.speed           one last-step epoch, its total extrapolated: 20 minutes
-    python -m benchmarks.speed --full    all twenty
+    python -m benchmarks.speed           a quarter of an hour
 
-Writes benchmarks/speed/speed.csv, from which course/generate.py takes every figure about speed.
-Ratios are of figures from the same run. Nothing else should run meanwhile.
+Writes benchmarks/speed/speed.csv, from which course/generate.py takes every figure about speed: the
+last-step protocol's total is that of one epoch, times 20. Ratios are of medians from the same run.
+Nothing else should run meanwhile.
 """
 
-import argparse
+import multiprocessing
 import statistics
+import timeit
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache, partial
 from pathlib import Path
 
 import pandas as pd
+import torch
+from torch import nn
 
+import benchmarks
 import helpers
-from benchmarks.speed import loop, protocols, together
+from benchmarks.speed import protocols
 from course.read_solution import run_todos
-from lab import exercise
+from lab import study
+from lab.exercise import BATCH_SIZE, EPOCHS, LEARNING_RATES, MODELS
 
 RESULTS = Path(__file__).with_name("speed.csv")
 
 
-def protocol_rows(namespace, splits, vocab_size, full):
-    """Yield (measure, model, value) for both training protocols, one after the other."""
-    last_step = protocols.last_step_protocol(
-        namespace["MODEL_CLASSES"], splits, vocab_size, epochs=20 if full else 1
-    )
-    curves = pd.read_csv(helpers.DATA / "study" / "last_step.csv").query("variant == 'original'")
-    table, core_seconds = protocols.this_protocol(splits, vocab_size, exercise.SEED)
-    last_step_seconds = 0.0
-    for name, ours in table.set_index("Model").iterrows():
-        timed = last_step[last_step["model"] == name]
-        epoch, validation = timed["epoch_time"].median(), timed["val_time"].median()
-        last_step_seconds += 20 * (epoch + validation)
-        best = curves.loc[curves[curves["model"] == name]["val_loss"].idxmin()]
-        reach = statistics.median(
-            protocols.seconds_to_loss(namespace, name, splits, vocab_size, best["val_loss"], seed)
-            for seed in (1, 2, 3)
-        )
-        rows = {
-            "last-step protocol: epoch (s)": epoch,
-            "this protocol: epoch (s)": ours["Avg Epoch Time (s)"],
-            "ratio: epoch, last-step / this protocol": epoch / ours["Avg Epoch Time (s)"],
-            "last-step protocol: seconds to its best validation loss": best["epoch"] * epoch,
-            "this protocol: seconds to that loss": reach,
-            "ratio: time to the last-step protocol's best validation loss, last-step / this "
-            "protocol": best["epoch"] * epoch / reach,
-        }
-        yield from ((measure, name, value) for measure, value in rows.items())
-    yield "last-step protocol: three models, 20 epochs (s)", "all", last_step_seconds
-    yield "this protocol: three models, 20 epochs, test and table (s)", "all", core_seconds
-    ratio = (
-        "ratio: training three models, last-step (20 epochs) / this protocol (with test and table)"
-    )
-    yield ratio, "all", last_step_seconds / core_seconds
+# ----- What is timed: functions of a model's name and a seed --------------------------------------
 
 
-def loop_rows(namespace, splits, vocab_size):
-    """Yield (measure, model, value) for the bare loop."""
-    X, y = helpers.one_pass(*splits[:2], seed=0)
-    for name in exercise.MODELS:
-        ratio = loop.throughput_of_train_epoch(namespace[f"Char{name}"], X, y, vocab_size)
-        yield "ratio: throughput, train_epoch / bare PyTorch loop", name, ratio
-
-
-def kernel_rows(namespace, splits, vocab_size):
-    """Yield (measure, model, value): epochs with and without the library for LSTM layers."""
-    X, y = helpers.one_pass(*splits[:2], seed=0)
-    classes = namespace["MODEL_CLASSES"]
-    for library, seconds in loop.seconds_with_and_without_onednn(classes, X, y, vocab_size).items():
-        for name in exercise.MODELS:
-            measure = f"ratio: epoch {library} oneDNN, this model's / the LSTM's"
-            yield measure, name, seconds[name] / seconds["LSTM"]
-
-
-def together_rows(rounds=3, seconds=5):
-    """Yield (measure, model, value) for two trainings at once, by train_epoch and a bare loop."""
-    loops = {"train_epoch": "train_epoch", "bare": "bare PyTorch loop"}
-    for name in exercise.MODELS:
-        alone, both = {key: [] for key in loops}, {key: [] for key in loops}
-        for _ in range(rounds):
-            for key in loops:
-                alone[key] += together.milliseconds_per_step(name, 1, seconds, key)
-                both[key] += together.milliseconds_per_step(name, 2, seconds, key)
-        for key, called in loops.items():
-            one, two = statistics.median(alone[key]), statistics.median(both[key])
-            yield f"step alone, {called} (ms)", name, one
-            yield f"step of two at once, {called} (ms)", name, two
-            yield f"ratio: step, two at once / alone, {called}", name, two / one
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--full", action="store_true", help="all twenty last-step epochs")
-    full = parser.parse_args().full
-
+@cache
+def sample():
+    """Return the names that the solution defines, the sample's windows, and its vocab_size."""
     text = helpers.load_text("sample")
     chars, char2idx, _ = helpers.build_vocabulary(text)
-    splits = helpers.prepare_sequences(text, char2idx)
-    namespace = run_todos(1, 2, 3, 5)
+    return run_todos(1, 2, 3, 5), helpers.prepare_sequences(text, char2idx), len(chars)
 
+
+def begin(name, seed, **options):
+    """Return a new model and its optimizer."""
+    solution, _, vocab_size = sample()
+    torch.manual_seed(seed)
+    model = solution["MODEL_CLASSES"][name](vocab_size, **options)
+    return model, torch.optim.Adam(model.parameters(), lr=LEARNING_RATES[name])
+
+
+def train_epoch(model, X, y, optimizer):
+    return helpers.train_epoch(model, X, y, optimizer, nn.CrossEntropyLoss())
+
+
+def epoch(loop, name, seed, ready=None):
+    """Return the seconds of one epoch by a loop, train_epoch or protocols.bare_epoch.
+
+    With a barrier ``ready`` it waits for other processes, and trains for an epoch in which it may
+    find out that it is not alone, before the one that counts.
+    """
+    model, optimizer = begin(name, seed)
+    X, y = helpers.one_pass(*sample()[1][:2], seed=0)
+    loop(model, X[:BATCH_SIZE], y[:BATCH_SIZE], optimizer)  # warms up
+    if ready:
+        ready.wait()
+        loop(model, X, y, optimizer)
+    return loop(model, X, y, optimizer)[1]
+
+
+def epoch_without_onednn(name, seed):
+    """Return the seconds of one epoch without the library that PyTorch hands LSTM layers to."""
+    with torch.backends.mkldnn.flags(False, None, None, None):  # None: as it is
+        return epoch(train_epoch, name, seed)
+
+
+def two_at_once(loop, name, seed):
+    """Return the mean seconds of an epoch of two trainings that run at the same time.
+
+    Each is a process of its own, as two students' kernels are.
+    """
+    context = multiprocessing.get_context("spawn")
+    with context.Manager() as manager, ProcessPoolExecutor(2, context) as pool:
+        ready = manager.Barrier(2, timeout=120)
+        trainings = [pool.submit(epoch, loop, name, seed, ready) for _ in range(2)]
+        return statistics.mean(training.result() for training in trainings)
+
+
+def last_step_epoch(name, seed):
+    """Return the seconds of one epoch by the last-step protocol, without its validation."""
+    model, optimizer = begin(name, seed, dropout=protocols.LAST_STEP_DROPOUT[name])
+    windows = protocols.last_step_windows(sample()[1])[0]
+    return protocols.last_step_epoch(model, *windows, optimizer)[1]
+
+
+def last_step_loss(model):
+    """Return the validation loss as the last-step protocol measures it."""
+    windows = protocols.last_step_windows(sample()[1])[1]
+    return helpers.evaluate_model(model, *windows, nn.CrossEntropyLoss())
+
+
+def last_step_validation(name, seed):
+    model, _ = begin(name, seed)
+    return timeit.timeit(lambda: last_step_loss(model), number=1)
+
+
+def last_step_best():
+    """Return a DataFrame, a row per model: the epoch of the last-step protocol's best loss."""
+    curves = study.read(study.STUDY, "last_step").query("variant == 'original'")
+    return curves.loc[curves.groupby("model")["val_loss"].idxmin()].set_index("model")
+
+
+def seconds_to_loss(name, seed, batches=4):
+    """Return the training seconds until the last-step protocol's best validation loss is beaten.
+
+    Scored every few batches, outside the clock. Raises RuntimeError when 20 epochs do not suffice.
+    """
+    target, seconds = last_step_best().at[name, "val_loss"], 0.0
+    model, optimizer = begin(name, seed)
+    for number in range(EPOCHS):
+        windows = helpers.one_pass(*sample()[1][:2], seed=number)
+        parts = [part.split(batches * BATCH_SIZE) for part in windows]
+        for X, y in zip(*parts, strict=True):
+            seconds += train_epoch(model, X, y, optimizer)[1]
+            if last_step_loss(model) < target:
+                return seconds
+    raise RuntimeError(f"{name}: validation loss {target:.3f} not reached in {EPOCHS} epochs")
+
+
+def train_and_score(_, seed):
+    """Return the seconds in which the solution trains all models and makes their table."""
+    solution, (*learned, test_X, test_y), vocab_size = sample()
+
+    def run():
+        classes = solution["MODEL_CLASSES"]
+        models, metrics = solution["train_and_compare_models"](classes, *learned, vocab_size)
+        helpers.create_performance_table(metrics, models, test_X, test_y)
+
+    return timeit.timeit(run, number=1)
+
+
+# ----- The table ----------------------------------------------------------------------------------
+
+
+TIMED = [  # measure, function, rounds, of what
+    ("this protocol: epoch (s)", partial(epoch, train_epoch), 5, MODELS),
+    ("bare PyTorch loop: epoch (s)", partial(epoch, protocols.bare_epoch), 5, MODELS),
+    ("this protocol without oneDNN: epoch (s)", epoch_without_onednn, 3, MODELS),
+    ("two at once, this protocol: epoch (s)", partial(two_at_once, train_epoch), 3, MODELS),
+    ("two at once, bare PyTorch loop: epoch (s)", partial(two_at_once, protocols.bare_epoch), 3,
+     MODELS),
+    ("last-step protocol: epoch (s)", last_step_epoch, 1, MODELS),
+    ("last-step protocol: validation (s)", last_step_validation, 1, MODELS),
+    ("this protocol: seconds to that loss", seconds_to_loss, 3, MODELS),
+    ("this protocol: three models, 20 epochs, test and table (s)", train_and_score, 1,
+     ["all"]),
+]  # fmt: skip
+RATIOS = {  # the measures whose medians are divided
+    "throughput, train_epoch / bare PyTorch loop": (
+        "bare PyTorch loop: epoch (s)",
+        "this protocol: epoch (s)",
+    ),
+    "step, two at once / alone, train_epoch": (
+        "two at once, this protocol: epoch (s)",
+        "this protocol: epoch (s)",
+    ),
+    "step, two at once / alone, bare PyTorch loop": (
+        "two at once, bare PyTorch loop: epoch (s)",
+        "bare PyTorch loop: epoch (s)",
+    ),
+    "epoch, last-step / this protocol": (
+        "last-step protocol: epoch (s)",
+        "this protocol: epoch (s)",
+    ),
+    "time to the last-step protocol's best validation loss, last-step / this protocol": (
+        "last-step protocol: seconds to its best validation loss",
+        "this protocol: seconds to that loss",
+    ),
+    "training three models, last-step (20 epochs) / this protocol (with test and table)": (
+        "last-step protocol: three models, 20 epochs (s)",
+        "this protocol: three models, 20 epochs, test and table (s)",
+    ),
+}
+ONEDNN = {"with": "this protocol: epoch (s)", "without": "this protocol without oneDNN: epoch (s)"}
+
+
+def with_ratios(medians):
+    """Return the rows of speed.csv, (measure, of, value), of the medians of all that is timed."""
+    table = medians.copy()
+    epoch = table.loc["last-step protocol: epoch (s)"]
+    whole = EPOCHS * (epoch + table.loc["last-step protocol: validation (s)"]).sum()
+    table.loc["last-step protocol: three models, 20 epochs (s)", "all"] = whole
+    best = last_step_best()["epoch"] * epoch
+    table.loc["last-step protocol: seconds to its best validation loss"] = best
+    for ratio, (above, below) in RATIOS.items():
+        table.loc[f"ratio: {ratio}"] = table.loc[above] / table.loc[below]
+    for library, measure in ONEDNN.items():
+        ratio = f"ratio: epoch {library} oneDNN, this model's / the LSTM's"
+        table.loc[ratio] = table.loc[measure] / table.at[measure, "LSTM"]
+    return table.stack().dropna().rename("value").reset_index()
+
+
+def side_by_side(timed):
+    """Return a DataFrame of medians: a row for each of ``timed``, a column for each model.
+
+    ``timed`` has rows (measure, function, rounds, names). All that is timed takes turns, so that
+    what else the machine does falls on all alike.
+    """
     rows = []
-
-    def record(part):
-        for row in part:
-            rows.append(row)
-            print(f"{row[0]:<64} {row[1]:>8} {row[2]:>12.4g}", flush=True)
-
-    record(loop_rows(namespace, splits, len(chars)))
-    record(kernel_rows(namespace, splits, len(chars)))
-    record(together_rows())
-    record(protocol_rows(namespace, splits, len(chars), full))
-
+    for turn in range(max(rounds for _, _, rounds, _ in timed)):
+        for measure, function, rounds, names in timed:
+            for name in names if turn < rounds else ():
+                rows.append((measure, name, function(name, turn + 1)))
+                print(*rows[-1], sep="  ", flush=True)
     table = pd.DataFrame(rows, columns=["measure", "of", "value"])
-    machine = f"# {helpers.describe_machine()}"
-    command = f"# python -m benchmarks.speed{' --full' if full else ''}"
-    RESULTS.write_text(
-        f"{command}\n{machine}\n" + table.to_csv(index=False, float_format="%.5g"),
-        encoding="utf-8",
-        newline="\n",
-    )
-    print(f"written: {RESULTS.relative_to(helpers.DATA.parent)}")
+    return table.groupby(["measure", "of"], sort=False)["value"].median().unstack(sort=False)
 
 
 if __name__ == "__main__":
-    main()
+    benchmarks.record(RESULTS, with_ratios(side_by_side(TIMED)), float_format="%.5g")
