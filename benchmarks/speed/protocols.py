@@ -43,9 +43,11 @@ def bare_epoch(model, X, y, optimizer, batch_size=exercise.BATCH_SIZE, every_ste
 
 def last_step_windows(splits):
     """Return the pairs (X, y) that train, validate and test by the protocol, in whole batches."""
-    counts = ((count - 1) // LAST_STEP_BATCH * LAST_STEP_BATCH for count in (8_000, 2_000, 1_000))
-    pairs = zip(splits[::2], splits[1::2], counts, strict=True)
-    return [(X[:count], y[:count]) for X, y, count in pairs]
+    pairs = []
+    for X, y, most in zip(splits[::2], splits[1::2], (8_000, 2_000, 1_000), strict=True):
+        count = (min(len(X), most) - 1) // LAST_STEP_BATCH * LAST_STEP_BATCH
+        pairs.append((X[:count], y[:count]))
+    return pairs
 
 
 def last_step_epoch(model, X, y, optimizer):

@@ -11,6 +11,7 @@ import itertools
 import math
 import operator
 import re
+from collections import defaultdict
 
 import numpy as np
 import pandas as pd
@@ -36,35 +37,55 @@ def words_ahead(step, logs, states, inside):
     probabilities and ``states`` the state after the last characters, which a Step ``step`` goes on
     from; ``inside`` (vocab_size,) is true for what is in words.
     """
-    found = [[] for _ in logs]
-    live = [(text, 0.0, ()) for text in range(len(logs))]  # which text, log probability, its rest
+    found = [[] for _ in logs]  # of each text: (log probability, rest)
+    live = [(text, 0.0, (), text) for text in range(len(logs))]  # and its place in logs and states
     while live:
-        ends = logs.masked_fill(inside, -math.inf).logsumexp(1).tolist()  # the word may end here
-        best = logs.masked_fill(~inside, -math.inf).topk(min(BEAM, len(inside)))
-        values, letters = best.values.tolist(), best.indices.tolist()
-        grown = [[] for _ in found]
-        for row, (text, score, rest) in enumerate(live):
-            if rest:
-                found[text].append((score + ends[row], rest))
-            for value, letter in zip(values[row], letters[row], strict=True):
-                grown[text].append((score + value, (*rest, letter), row))
-        live, rows = [], []
-        for text, candidates in enumerate(grown):
-            found[text] = _likeliest(SUGGESTIONS, found[text])
-            least = found[text][-1][0] if len(found[text]) == SUGGESTIONS else -math.inf
-            for score, rest, row in _likeliest(BEAM, candidates):
-                if score > least and len(rest) <= LONGEST:
-                    live.append((text, score, rest))
-                    rows.append(row)
+        ended, grown = _extended(live, logs, inside)
+        live = []
+        for text in range(len(found)):
+            found[text] = _likeliest(SUGGESTIONS, found[text] + ended[text])
+            for score, rest, row in _worth_it(grown[text], found[text]):
+                live.append((text, score, rest, row))
         if live:
-            last = torch.tensor([[rest[-1]] for _, _, rest in live])
+            last = torch.tensor([[rest[-1]] for _, _, rest, _ in live])
+            rows = [row for *_, row in live]
             logs, *states = step(last, *(state[:, rows] for state in states))
             logs = logs.log_softmax(1)
     return [[rest for _, rest in rests] for rests in found]
 
 
+def _extended(live, logs, inside):
+    """Return the rests that end here and those that are a letter longer, two dicts by text."""
+    ends = logs.masked_fill(inside, -math.inf).logsumexp(1).tolist()
+    best = logs.masked_fill(~inside, -math.inf).topk(min(BEAM, len(inside)))
+    values, letters = best.values.tolist(), best.indices.tolist()
+    ended, grown = defaultdict(list), defaultdict(list)
+    for row, (text, score, rest, _) in enumerate(live):
+        if rest:
+            ended[text].append((score + ends[row], rest))
+        for value, letter in zip(values[row], letters[row], strict=True):
+            grown[text].append((score + value, (*rest, letter), row))
+    return ended, grown
+
+
+def _worth_it(grown, found):
+    """Return the likeliest longer rests, less those that cannot be among what is shown."""
+    least = found[-1][0] if len(found) == SUGGESTIONS else -math.inf
+    return [one for one in _likeliest(BEAM, grown) if one[0] > least and len(one[1]) <= LONGEST]
+
+
 def _likeliest(count, scored):
     return heapq.nlargest(count, scored, key=operator.itemgetter(0))
+
+
+def whole_words(inside, begin):
+    """Return (start, end) of the words that begin after ``begin`` and end before the text does.
+
+    ``inside`` says of each character of the text whether it is in a word.
+    """
+    letters = "".join("x" if yes else " " for yes in inside)
+    spans = [found.span() for found in re.finditer("x+", letters)]
+    return [(start, end) for start, end in spans if start > begin and end < len(letters)]
 
 
 @torch.inference_mode()
@@ -74,9 +95,7 @@ def keys_saved(step, text, begin, chars):
     ``text`` is a list of indices; what stands before ``begin`` is read only.
     """
     inside = in_words(chars)
-    letters = "".join("x" if yes else " " for yes in inside[text])
-    spans = [found.span() for found in re.finditer("x+", letters)]
-    words = [(start, end) for start, end in spans if start > begin and end < len(text)]
+    words = whole_words(inside[text], begin)
     logs, states = read_along(step, text)
     saved, typed = np.zeros(len(text) - begin), 0
     while words:

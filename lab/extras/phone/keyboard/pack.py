@@ -24,16 +24,18 @@ def layers_of(model):
     Raises NotForThePage for a model that is not these three, one after the other.
     """
     found = [m for m in model.modules() if m is not model and list(m.parameters(recurse=False))]
-    by_kind = dict.fromkeys((nn.Embedding, nn.RNNBase, nn.Linear))
-    for kind in by_kind:
-        by_kind[kind] = next((m for m in found if isinstance(m, kind)), None)
-    if len(found) != 3 or None in by_kind.values():
+    kinds = (nn.Embedding, nn.RNNBase, nn.Linear)
+    embedding, recurrent, output = (_first_of(kind, found) for kind in kinds)
+    if len(found) != 3 or None in (embedding, recurrent, output):
         names = ", ".join(type(m).__name__ for m in found) or "no layers"
         raise NotForThePage(f"it has {names}")
-    embedding, recurrent, output = by_kind.values()
     if recurrent.mode not in KINDS or recurrent.bidirectional or recurrent.proj_size:
         raise NotForThePage(f"its {type(recurrent).__name__} is not a plain one, left to right")
     return embedding, recurrent, output
+
+
+def _first_of(kind, modules):
+    return next((module for module in modules if isinstance(module, kind)), None)
 
 
 def weights_of(model):
