@@ -7,152 +7,42 @@ last-step protocol's total is that of one epoch, times 20. Ratios are of medians
 Nothing else should run meanwhile.
 """
 
-import multiprocessing
-import statistics
-import timeit
-from concurrent.futures import ProcessPoolExecutor
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
-import torch
-from torch import nn
 
 import benchmarks
-import helpers
-from benchmarks.speed import protocols
-from course.read_solution import run_todos
-from lab import study
-from lab.exercise import BATCH_SIZE, EPOCHS, LEARNING_RATES, MODELS
+from benchmarks.speed import protocols, timed
+from lab.exercise import EPOCHS, MODELS
 
 RESULTS = Path(__file__).with_name("speed.csv")
-
-
-# ----- What is timed: functions of a model's name and a seed --------------------------------------
-
-
-@cache
-def sample():
-    """Return the names that the solution defines, the sample's windows, and its vocab_size."""
-    text = helpers.load_text("sample")
-    chars, char2idx, _ = helpers.build_vocabulary(text)
-    return run_todos(1, 2, 3, 5), helpers.prepare_sequences(text, char2idx), len(chars)
-
-
-def begin(name, seed, **options):
-    """Return a new model and its optimizer."""
-    solution, _, vocab_size = sample()
-    torch.manual_seed(seed)
-    model = solution["MODEL_CLASSES"][name](vocab_size, **options)
-    return model, torch.optim.Adam(model.parameters(), lr=LEARNING_RATES[name])
-
-
-def train_epoch(model, X, y, optimizer):
-    return helpers.train_epoch(model, X, y, optimizer, nn.CrossEntropyLoss())
-
-
-def epoch(loop, name, seed, ready=None):
-    """Return the seconds of one epoch by a loop, train_epoch or protocols.bare_epoch.
-
-    With a barrier ``ready`` it waits for other processes, and trains for an epoch in which it may
-    find out that it is not alone, before the one that counts.
-    """
-    model, optimizer = begin(name, seed)
-    X, y = helpers.one_pass(*sample()[1][:2], seed=0)
-    loop(model, X[:BATCH_SIZE], y[:BATCH_SIZE], optimizer)  # warms up
-    if ready:
-        ready.wait()
-        loop(model, X, y, optimizer)
-    return loop(model, X, y, optimizer)[1]
-
-
-def epoch_without_onednn(name, seed):
-    """Return the seconds of one epoch without the library that PyTorch hands LSTM layers to."""
-    with torch.backends.mkldnn.flags(False, None, None, None):  # None: as it is
-        return epoch(train_epoch, name, seed)
-
-
-def two_at_once(loop, name, seed):
-    """Return the mean seconds of an epoch of two trainings that run at the same time.
-
-    Each is a process of its own, as two students' kernels are.
-    """
-    context = multiprocessing.get_context("spawn")
-    with context.Manager() as manager, ProcessPoolExecutor(2, context) as pool:
-        ready = manager.Barrier(2, timeout=120)
-        trainings = [pool.submit(epoch, loop, name, seed, ready) for _ in range(2)]
-        return statistics.mean(training.result() for training in trainings)
-
-
-def last_step_epoch(name, seed):
-    """Return the seconds of one epoch by the last-step protocol, without its validation."""
-    model, optimizer = begin(name, seed, dropout=protocols.LAST_STEP_DROPOUT[name])
-    windows = protocols.last_step_windows(sample()[1])[0]
-    return protocols.last_step_epoch(model, *windows, optimizer)[1]
-
-
-def last_step_loss(model):
-    """Return the validation loss as the last-step protocol measures it."""
-    windows = protocols.last_step_windows(sample()[1])[1]
-    return helpers.evaluate_model(model, *windows, nn.CrossEntropyLoss())
-
-
-def last_step_validation(name, seed):
-    model, _ = begin(name, seed)
-    return timeit.timeit(lambda: last_step_loss(model), number=1)
-
-
-def last_step_best():
-    """Return a DataFrame, a row per model: the epoch of the last-step protocol's best loss."""
-    curves = study.read(study.STUDY, "last_step").query("variant == 'original'")
-    return curves.loc[curves.groupby("model")["val_loss"].idxmin()].set_index("model")
-
-
-def seconds_to_loss(name, seed, batches=4):
-    """Return the training seconds until the last-step protocol's best validation loss is beaten.
-
-    Scored every few batches, outside the clock. Raises RuntimeError when 20 epochs do not suffice.
-    """
-    target, seconds = last_step_best().at[name, "val_loss"], 0.0
-    model, optimizer = begin(name, seed)
-    for number in range(EPOCHS):
-        windows = helpers.one_pass(*sample()[1][:2], seed=number)
-        parts = [part.split(batches * BATCH_SIZE) for part in windows]
-        for X, y in zip(*parts, strict=True):
-            seconds += train_epoch(model, X, y, optimizer)[1]
-            if last_step_loss(model) < target:
-                return seconds
-    raise RuntimeError(f"{name}: validation loss {target:.3f} not reached in {EPOCHS} epochs")
-
-
-def train_and_score(_, seed):
-    """Return the seconds in which the solution trains all models and makes their table."""
-    solution, (*learned, test_X, test_y), vocab_size = sample()
-
-    def run():
-        classes = solution["MODEL_CLASSES"]
-        models, metrics = solution["train_and_compare_models"](classes, *learned, vocab_size)
-        helpers.create_performance_table(metrics, models, test_X, test_y)
-
-    return timeit.timeit(run, number=1)
-
-
-# ----- The table ----------------------------------------------------------------------------------
-
-
 TIMED = [  # measure, function, rounds, of what
-    ("this protocol: epoch (s)", partial(epoch, train_epoch), 5, MODELS),
-    ("bare PyTorch loop: epoch (s)", partial(epoch, protocols.bare_epoch), 5, MODELS),
-    ("this protocol without oneDNN: epoch (s)", epoch_without_onednn, 3, MODELS),
-    ("two at once, this protocol: epoch (s)", partial(two_at_once, train_epoch), 3, MODELS),
-    ("two at once, bare PyTorch loop: epoch (s)", partial(two_at_once, protocols.bare_epoch), 3,
-     MODELS),
-    ("last-step protocol: epoch (s)", last_step_epoch, 1, MODELS),
-    ("last-step protocol: validation (s)", last_step_validation, 1, MODELS),
-    ("this protocol: seconds to that loss", seconds_to_loss, 3, MODELS),
-    ("this protocol: three models, 20 epochs, test and table (s)", train_and_score, 1,
-     ["all"]),
-]  # fmt: skip
+    ("this protocol: epoch (s)", partial(timed.epoch, timed.train_epoch), 5, MODELS),
+    ("bare PyTorch loop: epoch (s)", partial(timed.epoch, protocols.bare_epoch), 5, MODELS),
+    ("this protocol without oneDNN: epoch (s)", timed.epoch_without_onednn, 3, MODELS),
+    (
+        "two at once, this protocol: epoch (s)",
+        partial(timed.two_at_once, timed.train_epoch),
+        3,
+        MODELS,
+    ),
+    (
+        "two at once, bare PyTorch loop: epoch (s)",
+        partial(timed.two_at_once, protocols.bare_epoch),
+        3,
+        MODELS,
+    ),
+    ("last-step protocol: epoch (s)", timed.last_step_epoch, 1, MODELS),
+    ("last-step protocol: validation (s)", timed.last_step_validation, 1, MODELS),
+    ("this protocol: seconds to that loss", timed.seconds_to_loss, 3, MODELS),
+    (
+        "this protocol: three models, 20 epochs, test and table (s)",
+        timed.train_and_score,
+        1,
+        ["all"],
+    ),
+]
 RATIOS = {  # the measures whose medians are divided
     "throughput, train_epoch / bare PyTorch loop": (
         "bare PyTorch loop: epoch (s)",
@@ -188,7 +78,7 @@ def with_ratios(medians):
     epoch = table.loc["last-step protocol: epoch (s)"]
     whole = EPOCHS * (epoch + table.loc["last-step protocol: validation (s)"]).sum()
     table.loc["last-step protocol: three models, 20 epochs (s)", "all"] = whole
-    best = last_step_best()["epoch"] * epoch
+    best = timed.last_step_best()["epoch"] * epoch
     table.loc["last-step protocol: seconds to its best validation loss"] = best
     for ratio, (above, below) in RATIOS.items():
         table.loc[f"ratio: {ratio}"] = table.loc[above] / table.loc[below]
@@ -198,15 +88,15 @@ def with_ratios(medians):
     return table.stack().dropna().rename("value").reset_index()
 
 
-def side_by_side(timed):
-    """Return a DataFrame of medians: a row for each of ``timed``, a column for each model.
+def side_by_side(contests):
+    """Return a DataFrame of medians: a row for each of ``contests``, a column for each model.
 
-    ``timed`` has rows (measure, function, rounds, names). All that is timed takes turns, so that
+    ``contests`` has rows (measure, function, rounds, names). All that is timed takes turns, so that
     what else the machine does falls on all alike.
     """
     rows = []
-    for turn in range(max(rounds for _, _, rounds, _ in timed)):
-        for measure, function, rounds, names in timed:
+    for turn in range(max(rounds for _, _, rounds, _ in contests)):
+        for measure, function, rounds, names in contests:
             for name in names if turn < rounds else ():
                 rows.append((measure, name, function(name, turn + 1)))
                 print(*rows[-1], sep="  ", flush=True)

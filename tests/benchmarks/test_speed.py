@@ -11,17 +11,17 @@ import pandas as pd
 import pytest
 
 import helpers
-from benchmarks.speed import __main__ as speed, protocols
+from benchmarks.speed import __main__ as speed, protocols, timed
 from lab import exercise
 from lab.extras.phone import keystrokes, runtimes
 
-LOOPS = (speed.train_epoch, protocols.bare_epoch)
+LOOPS = (timed.train_epoch, protocols.bare_epoch)
 
 
 @pytest.fixture(scope="module")
 def windows():
     """The windows of the sample that train, and their targets."""
-    return speed.sample()[1][:2]
+    return timed.sample()[1][:2]
 
 
 def test_datasets_is_imported_only_for_a_corpus_from_the_hub():
@@ -34,7 +34,7 @@ def test_datasets_is_imported_only_for_a_corpus_from_the_hub():
 @pytest.mark.parametrize("name", exercise.MODELS)
 def test_train_epoch_adds_little_to_a_bare_loop(windows, name):
     X, y = helpers.one_pass(*windows, seed=0)
-    trained, ratios = [speed.begin(name, exercise.SEED) for _ in range(2)], []
+    trained, ratios = [timed.begin(name, exercise.SEED) for _ in range(2)], []
     for size in [32] + 5 * [320]:  # the first one warms up
         of_loops = [
             loop(model, X[:size], y[:size], optimizer)[1]
@@ -49,12 +49,12 @@ def test_train_epoch_adds_little_to_a_bare_loop(windows, name):
 def test_an_epoch_is_several_times_faster_than_one_of_the_last_step_protocol(windows, name):
     X, y = windows
     pass_X, pass_y = helpers.one_pass(X, y, seed=0)
-    model, optimizer = speed.begin(name, exercise.SEED)
+    model, optimizer = timed.begin(name, exercise.SEED)
     ratios = []
     for _ in range(3):
         # Five batches of either; an epoch has 124 and len(pass_X) / 32.
         last_step = protocols.last_step_epoch(model, X[:320], y[:320], optimizer)[1]
-        own = speed.train_epoch(model, pass_X[:160], pass_y[:160], optimizer)[1]
+        own = timed.train_epoch(model, pass_X[:160], pass_y[:160], optimizer)[1]
         ratios.append((last_step / 5 * 124) / (own / 160 * len(pass_X)))
     assert statistics.median(ratios) > 3
 
@@ -62,8 +62,8 @@ def test_an_epoch_is_several_times_faster_than_one_of_the_last_step_protocol(win
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the setting is libgomp's")
 def test_two_trainings_at_once_share_the_machine():
-    alone = statistics.median(speed.epoch(speed.train_epoch, "GRU", seed) for seed in (1, 2))
-    assert speed.two_at_once(speed.train_epoch, "GRU", 1) < 5 * alone
+    alone = statistics.median(timed.epoch(timed.train_epoch, "GRU", seed) for seed in (1, 2))
+    assert timed.two_at_once(timed.train_epoch, "GRU", 1) < 5 * alone
 
 
 def test_what_is_timed_takes_turns_and_gives_the_ratios_that_are_quoted():
@@ -73,8 +73,8 @@ def test_what_is_timed_takes_turns_and_gives_the_ratios_that_are_quoted():
         turns.append((name, seed))
         return {"all": 10.0, "RNN": 1.0, "LSTM": 2.0, "GRU": 3.0}[name]
 
-    timed = [(measure, made_up, rounds, names) for measure, _, rounds, names in speed.TIMED]
-    table = speed.with_ratios(speed.side_by_side(timed)).set_index(["measure", "of"])["value"]
+    contests = [(measure, made_up, rounds, names) for measure, _, rounds, names in speed.TIMED]
+    table = speed.with_ratios(speed.side_by_side(contests)).set_index(["measure", "of"])["value"]
     assert turns[:3] == [(name, 1) for name in models] and turns[-1] == ("GRU", 5)
     assert not table.isna().any()
     found = {ratio for ratio, _ in table.index if ratio.startswith("ratio: ")}
@@ -87,7 +87,7 @@ def test_what_is_timed_takes_turns_and_gives_the_ratios_that_are_quoted():
 
 
 def test_the_last_step_protocol_trains_on_whole_batches_of_the_first_windows():
-    windows = protocols.last_step_windows(speed.sample()[1])
+    windows = protocols.last_step_windows(timed.sample()[1])
     assert [len(X) for X, _ in windows] == [124 * 64, 31 * 64, 15 * 64]
     assert all(len(X) == len(y) for X, y in windows)
 

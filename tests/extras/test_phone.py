@@ -144,6 +144,8 @@ def test_exported_steps_agree_with_pytorch_and_hold_the_vocabulary(
     assert list(table.index) == ["RNN", "LSTM", "GRU"] and not table.isna().any(axis=None)
     for kind in ("fp32", "int8"):
         assert (table[f"Logits Differ, {kind}"] < 1e-4).all()
+    texts = helpers.show_table(table, phone.FORMATS).loc["Logits Differ, int8"]
+    assert all("e-" in text and "." not in text for text in texts)
     assert (table["File, int8 (MB)"] <= 0.3 * table["File, fp32 (MB)"]).all()
     for path in (tmp_path / "new" / "folder").iterdir():
         proto = onnx.load(path)
@@ -198,6 +200,9 @@ def test_the_table_has_a_row_for_each_model_and_for_counting(models, splits, sam
     assert (table["Savings, from (%)"] <= table["Keystroke Savings (%)"]).all()
     assert (table["Keystroke Savings (%)"] <= table["Savings, to (%)"]).all()
     assert list(table["State (bytes)"]) == [2048, 4096, 2048, 4]
+    shown = helpers.show_table(table, phone.FORMATS)
+    assert list(shown.columns) == list(table.index) and shown.at["State (bytes)", "RNN"] == "2,048"
+    assert all(len(text.partition(".")[2]) == 1 for text in shown.loc["Keystroke Savings (%)"])
     perplexity = counting.perplexity(*splits[2:])
     assert table.loc["5-gram", "Perplexity Typing"] == pytest.approx(perplexity, rel=1e-4)
 
