@@ -750,24 +750,21 @@ def show_samples(samples):
             show_text(text, f"{name} at temperature {temperature}:")
 
 
-def show_table(table):
+def show_table(table, formats=None):
     """Return a table of measures with one column per model, its numbers rounded for reading.
 
-    A figure that a model does not have is left empty.
+    ``formats`` says how to write the measures that only some tables have: {measure: ".1f"}. A
+    figure that a model does not have is left empty.
     """
     if waits_for("performance", table):
         return None
     digits = {"Parameters": ",.0f", "Best Epoch": ".0f", "Avg Epoch Time (s)": ".2f"}
-    digits |= {"MACs per Keystroke": ",.0f", "State (bytes)": ",.0f"}
+    digits |= formats or {}
 
     def as_text(measure, value):
         if math.isnan(value):
             return ""
         usual = ".3f" if abs(value) < 1e6 else ".1e"  # of a training that has diverged
-        if "(%)" in measure:
-            usual = ".1f"
-        if "Logits Differ" in measure:
-            usual = ".0e"
         return format(value, digits.get(measure, usual))
 
     shown = by_model(table).T

@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 
-import helpers
+import benchmarks
 from course import workers
 from course.generate import GRADING
 from course.grade import __main__ as grade
@@ -25,10 +25,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder, workers.workers():
         submissions.write_all(Path(folder) / "class", nbformat.read(EXERCISE, as_version=4))
         rows = grade.grade_all(Path(folder) / "class", Path(folder) / "grades")
-    table = pd.DataFrame(rows)[KEPT].sort_values("submission")
-    csv = table.to_csv(index=False, lineterminator="\n")
-    machine = helpers.describe_machine()
-    GRADING.write_text(f"# {machine}\n{csv}", encoding="utf-8", newline="\n")
+    benchmarks.record(GRADING, pd.DataFrame(rows)[KEPT].sort_values("submission"))
 
 
 if __name__ == "__main__":

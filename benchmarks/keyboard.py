@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
+import benchmarks
 import helpers
 from course.generate import KEYBOARD
 from course.make_exercise import ROOT
@@ -72,14 +73,13 @@ def measure(address):
 
 def by_model(rows):
     """Yield (measure, model, value): medians, ratios to ONNX Runtime Web, how far logits differ."""
+    other = "ONNX Runtime Web"
+    of_other = {row["model"]: row["ms"] for row in rows if row["engine"] == other}
     for row in rows:
-        (other,) = (
-            r for r in rows if r["model"] == row["model"] and r["engine"] == "ONNX Runtime Web"
-        )
         yield f"{row['engine']}: keystroke (ms)", row["model"], row["ms"]
-        if row is not other:
-            ratio = f"ratio: keystroke, {row['engine']} / ONNX Runtime Web"
-            yield ratio, row["model"], row["ms"] / other["ms"]
+        if row["engine"] != other:
+            ratio = f"ratio: keystroke, {row['engine']} / {other}"
+            yield ratio, row["model"], row["ms"] / of_other[row["model"]]
             yield f"{row['engine']}: logits differ, at most", row["model"], row["apart"]
 
 
@@ -94,9 +94,7 @@ def main(package):
             server.shutdown()
     rows = [("page (MB)", "all", megabytes), ("page ready (ms)", "all", ready), *by_model(rows)]
     table = pd.DataFrame(rows, columns=["measure", "of", "value"])
-    csv = table.to_csv(index=False, lineterminator="\n", float_format="%.4g")
-    machine = f"{helpers.describe_machine()}, {version}"
-    KEYBOARD.write_text(f"# {machine}\n{csv}", encoding="utf-8", newline="\n")
+    benchmarks.record(KEYBOARD, table, version, float_format="%.4g")
 
 
 if __name__ == "__main__":

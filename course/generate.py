@@ -147,7 +147,7 @@ def keyboard():
 
 def speed():
     """Return the Markdown of the ratios in speed.csv; those of all three models in a sentence."""
-    (command, machine), measures = rows_with_comments(SPEED)
+    (machine,), measures = rows_with_comments(SPEED)
     rows, sentence = {}, ""
     for row in measures:
         kind, _, measure = row["measure"].partition(": ")
@@ -156,10 +156,9 @@ def speed():
         elif kind == "ratio":
             rows.setdefault(measure, {})[row["of"]] = f"{float(row['value']):#.3g}"
     return (
-        f"{sentence}\n\n{markdown('ratio', rows)}\n\n`{command}` measured all of it in one run, "
-        "the "
-        "last-step protocol by one epoch of each model, times the epochs"
-        f"{' (all of them with --full)' * ('--full' not in command)}. Machine: {machine}."
+        f"{sentence}\n\n{markdown('ratio', rows)}\n\n`python -m benchmarks.speed` measured all of "
+        "it in one run, the last-step protocol by one epoch of each model, times the epochs. "
+        f"Machine: {machine}."
     )
 
 

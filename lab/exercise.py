@@ -43,6 +43,7 @@ SEQ_LEN = 50  # characters of a window
 SIZES = {"embedding_dim": 128, "hidden_dim": 256, "num_layers": 2}  # of the models of TODO 1 to 3
 DROPOUT = 0.3
 PROMPT = "The meaning of"  # of the texts of TODO 6
+SUGGESTIONS = 3  # characters, and words, that a keyboard shows at once
 
 # ----- Training -----------------------------------------------------------------------------------
 

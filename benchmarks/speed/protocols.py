@@ -1,9 +1,9 @@
-"""This project's training protocol, and the last-step protocol of the original exercise.
+"""A bare PyTorch loop, and with it the last-step protocol of the original exercise.
 
 The last-step protocol, to the letter: windows one character apart, of which the first 8,000 train
 and the first 2,000 validate; a loss on the final timestep only; batches of 64, the last ones
 dropped; no dropout in the RNN; weight decay 1e-5 for the other two; the weights of the last epoch;
-the first 1,000 test windows. benchmarks/speed/ runs both protocols on one corpus in one run.
+the first 1,000 test windows.
 """
 
 import math
@@ -15,112 +15,73 @@ import torch
 from torch import nn, optim
 
 import helpers
-from course.read_solution import run_todos, seeded
 from lab import exercise
 
 LAST_STEP_RATES = {"RNN": 0.002, "LSTM": 0.0005, "GRU": 0.001}
 LAST_STEP_DECAY = {"RNN": 0.0, "LSTM": 1e-5, "GRU": 1e-5}
 LAST_STEP_DROPOUT = {"RNN": 0.0, "LSTM": 0.3, "GRU": 0.3}
+LAST_STEP_BATCH = 64
 
 
-# ----- The last-step protocol ---------------------------------------------------------------------
-
-
-def last_step_batches(X, y):
-    """Yield the batches of 64 of the protocol; what does not fill the last one is dropped."""
-    for i in range(0, len(X) - 64, 64):
-        yield X[i : i + 64], y[i : i + 64]
-
-
-def last_step_train(model, X, y, optimizer, criterion):
-    """Return (mean of the batch losses, seconds) of one epoch."""
+def bare_epoch(model, X, y, optimizer, batch_size=exercise.BATCH_SIZE, every_step=True):
+    """Train on every window once, with nothing around it; return (mean batch loss, seconds)."""
     model.train()
     losses, start = [], time.perf_counter()
-    for batch_X, batch_y in last_step_batches(X, y):
+    for batch_X, targets in zip(X.split(batch_size), y.split(batch_size), strict=True):
+        hidden = model.init_hidden(len(batch_X))
+        logits, _ = model(batch_X, hidden, return_sequences=every_step)  # (b, t, v) or (b, v)
+        if every_step:
+            targets = torch.cat([batch_X[:, 1:], targets[:, None]], dim=1)  # (b, t)
+        loss = nn.functional.cross_entropy(logits.flatten(0, -2), targets.flatten())
         optimizer.zero_grad()
-        logits, _ = model(batch_X, model.init_hidden(len(batch_X)))
-        loss = criterion(logits, batch_y)
         loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+        nn.utils.clip_grad_norm_(model.parameters(), exercise.MAX_GRADIENT_NORM)
         optimizer.step()
         losses.append(loss.item())
     return statistics.mean(losses), time.perf_counter() - start
 
 
-@torch.no_grad()
-def last_step_evaluate(model, X, y, criterion):
-    """Return the mean of the batch losses."""
-    model.eval()
-    return statistics.mean(
-        criterion(model(batch_X, model.init_hidden(len(batch_X)))[0], batch_y).item()
-        for batch_X, batch_y in last_step_batches(X, y)
-    )
+def last_step_windows(splits):
+    """Return the pairs (X, y) that train, validate and test by the protocol, in whole batches."""
+    pairs = []
+    for X, y, most in zip(splits[::2], splits[1::2], (8_000, 2_000, 1_000), strict=True):
+        count = (min(len(X), most) - 1) // LAST_STEP_BATCH * LAST_STEP_BATCH
+        pairs.append((X[:count], y[:count]))
+    return pairs
+
+
+def last_step_epoch(model, X, y, optimizer):
+    """Train on every window once; return (mean batch loss, seconds)."""
+    return bare_epoch(model, X, y, optimizer, LAST_STEP_BATCH, every_step=False)
 
 
 def last_step_protocol(
     classes,
     splits,
     vocab_size,
-    epochs=20,
+    epochs,
     rates=LAST_STEP_RATES,
     decays=LAST_STEP_DECAY,
     dropouts=LAST_STEP_DROPOUT,
 ):
     """Return a DataFrame with one row per model and epoch; test perplexity is the last epoch's."""
-    train_X, train_y, val_X, val_y, test_X, test_y = splits
+    train, validation, test = last_step_windows(splits)
+    criterion = nn.CrossEntropyLoss()
     torch.manual_seed(42)
     models = {name: cls(vocab_size, dropout=dropouts[name]) for name, cls in classes.items()}
     optimizers = {
         name: optim.Adam(model.parameters(), lr=rates[name], weight_decay=decays[name])
         for name, model in models.items()
     }
-    criterion, rows = nn.CrossEntropyLoss(), []
+    rows = []
     for epoch in range(1, epochs + 1):
         for name, model in models.items():
-            train_loss, seconds = last_step_train(
-                model, train_X[:8000], train_y[:8000], optimizers[name], criterion
-            )
-            start = time.perf_counter()
-            val_loss = last_step_evaluate(model, val_X[:2000], val_y[:2000], criterion)
+            train_loss, _ = last_step_epoch(model, *train, optimizers[name])
+            val_loss = helpers.evaluate_model(model, *validation, criterion)
             row = {"model": name, "epoch": epoch, "train_loss": train_loss, "val_loss": val_loss}
-            row |= {"epoch_time": seconds, "val_time": time.perf_counter() - start}
             rows.append(row)
-            print(f"last step  {name:<4}  {row}", flush=True)
     table = pd.DataFrame(rows)
     for name, model in models.items():
-        loss = last_step_evaluate(model, test_X[:1000], test_y[:1000], criterion)
+        loss = helpers.evaluate_model(model, *test, criterion)
         table.loc[table["model"] == name, "test_perplexity"] = math.exp(loss)
     return table
-
-
-# ----- This project's protocol --------------------------------------------------------------------
-
-
-def this_protocol(splits, vocab_size, seed):
-    """Return the performance table of one run of the solution with this seed, and its seconds."""
-    start = time.perf_counter()
-    namespace = run_todos(1, 2, 3, 5)
-    classes = seeded(namespace["MODEL_CLASSES"], seed)
-    models, metrics = namespace["train_and_compare_models"](classes, *splits[:4], vocab_size)
-    table = helpers.create_performance_table(metrics, models, *splits[4:])
-    return table, time.perf_counter() - start
-
-
-def seconds_to_loss(namespace, name, splits, vocab_size, target, seed, batches=4):
-    """Return the training seconds until the validation loss is below ``target``.
-
-    Scored as the last-step protocol does, every few batches, outside the clock. Raises RuntimeError
-    when 20 epochs do not suffice.
-    """
-    train_X, train_y, val_X, val_y = splits[:4]
-    torch.manual_seed(seed)
-    model = namespace["MODEL_CLASSES"][name](vocab_size)
-    optimizer = optim.Adam(model.parameters(), lr=exercise.LEARNING_RATES[name])
-    criterion, seconds = nn.CrossEntropyLoss(), 0.0
-    for epoch in range(20):
-        X, y = helpers.one_pass(train_X, train_y, seed=epoch)
-        for part_X, part_y in zip(X.split(32 * batches), y.split(32 * batches), strict=True):
-            seconds += helpers.train_epoch(model, part_X, part_y, optimizer, criterion)[1]
-            if last_step_evaluate(model, val_X[:2000], val_y[:2000], criterion) < target:
-                return seconds
-    raise RuntimeError(f"{name}: validation loss {target:.3f} not reached in 20 epochs")

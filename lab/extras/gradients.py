@@ -34,7 +34,7 @@ def reach_of(model, X, y):
 
 def plot_reach(models, X, y, windows=64):
     """Return a figure: reach_of of each model, on windows spread over ``X`` and ``y``."""
-    if waits_for("5: train the models", models):
+    if waits_for("training", models):
         return None
     every = max(1, len(X) // windows)
     X, y = X[::every][:windows], y[::every][:windows]

@@ -22,7 +22,7 @@ def plot(metrics, table):
 
     The last-step curves were measured on the bundled sample.
     """
-    if waits_for("7: performance_table", metrics, table):
+    if waits_for("performance", metrics, table):
         return None
     perplexity = by_model(table, "Test Perplexity")["Test Perplexity"]
     figure, panels = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")

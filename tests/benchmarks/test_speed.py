@@ -7,13 +7,21 @@ import statistics
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
-import torch
 
 import helpers
-from benchmarks.speed import loop, protocols, together
+from benchmarks.speed import __main__ as speed, protocols, timed
 from lab import exercise
 from lab.extras.phone import keystrokes, runtimes
+
+LOOPS = (timed.train_epoch, protocols.bare_epoch)
+
+
+@pytest.fixture(scope="module")
+def windows():
+    """The windows of the sample that train, and their targets."""
+    return timed.sample()[1][:2]
 
 
 def test_datasets_is_imported_only_for_a_corpus_from_the_hub():
@@ -24,29 +32,29 @@ def test_datasets_is_imported_only_for_a_corpus_from_the_hub():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", exercise.MODELS)
-def test_train_epoch_adds_little_to_a_bare_loop(namespace, sample, name):
-    text, chars, char2idx, _ = sample
-    X, y = helpers.one_pass(*helpers.prepare_sequences(text, char2idx)[:2], seed=0)
-    model_class = namespace[f"Char{name}"]
-    ratio = loop.throughput_of_train_epoch(model_class, X[:320], y[:320], len(chars))
-    assert ratio > 0.75
+def test_train_epoch_adds_little_to_a_bare_loop(windows, name):
+    X, y = helpers.one_pass(*windows, seed=0)
+    trained, ratios = [timed.begin(name, exercise.SEED) for _ in range(2)], []
+    for size in [32] + 5 * [320]:  # the first one warms up
+        of_loops = [
+            loop(model, X[:size], y[:size], optimizer)[1]
+            for loop, (model, optimizer) in zip(LOOPS, trained, strict=True)
+        ]
+        ratios.append(of_loops[1] / of_loops[0])
+    assert statistics.median(ratios[1:]) > 0.75
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", exercise.MODELS)
-def test_an_epoch_is_several_times_faster_than_one_of_the_last_step_protocol(
-    namespace, sample, name
-):
-    text, chars, char2idx, _ = sample
-    X, y = helpers.prepare_sequences(text, char2idx)[:2]
+def test_an_epoch_is_several_times_faster_than_one_of_the_last_step_protocol(windows, name):
+    X, y = windows
     pass_X, pass_y = helpers.one_pass(X, y, seed=0)
-    model, criterion = namespace[f"Char{name}"](len(chars)), torch.nn.CrossEntropyLoss()
-    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    model, optimizer = timed.begin(name, exercise.SEED)
     ratios = []
     for _ in range(3):
         # Five batches of either; an epoch has 124 and len(pass_X) / 32.
-        last_step = protocols.last_step_train(model, X[:321], y[:321], optimizer, criterion)[1]
-        own = helpers.train_epoch(model, pass_X[:160], pass_y[:160], optimizer, criterion)[1]
+        last_step = protocols.last_step_epoch(model, X[:320], y[:320], optimizer)[1]
+        own = timed.train_epoch(model, pass_X[:160], pass_y[:160], optimizer)[1]
         ratios.append((last_step / 5 * 124) / (own / 160 * len(pass_X)))
     assert statistics.median(ratios) > 3
 
@@ -54,11 +62,34 @@ def test_an_epoch_is_several_times_faster_than_one_of_the_last_step_protocol(
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the setting is libgomp's")
 def test_two_trainings_at_once_share_the_machine():
-    alone, both = [], []
-    for _ in range(2):
-        alone += together.milliseconds_per_step("GRU", 1, 3)
-        both += together.milliseconds_per_step("GRU", 2, 3)
-    assert statistics.median(both) < 5 * statistics.median(alone)
+    alone = statistics.median(timed.epoch(timed.train_epoch, "GRU", seed) for seed in (1, 2))
+    assert timed.two_at_once(timed.train_epoch, "GRU", 1) < 5 * alone
+
+
+def test_what_is_timed_takes_turns_and_gives_the_ratios_that_are_quoted():
+    turns, models = [], ["RNN", "LSTM", "GRU"]
+
+    def made_up(name, seed):
+        turns.append((name, seed))
+        return {"all": 10.0, "RNN": 1.0, "LSTM": 2.0, "GRU": 3.0}[name]
+
+    contests = [(measure, made_up, rounds, names) for measure, _, rounds, names in speed.TIMED]
+    table = speed.with_ratios(speed.side_by_side(contests)).set_index(["measure", "of"])["value"]
+    assert turns[:3] == [(name, 1) for name in models] and turns[-1] == ("GRU", 5)
+    assert not table.isna().any()
+    found = {ratio for ratio, _ in table.index if ratio.startswith("ratio: ")}
+    recorded = pd.read_csv(speed.RESULTS, comment="#")["measure"]
+    assert found == set(recorded[recorded.str.startswith("ratio: ")])
+    assert table["ratio: epoch without oneDNN, this model's / the LSTM's", "GRU"] == 1.5
+    assert table["ratio: epoch, last-step / this protocol", "RNN"] == 1
+    (whole,) = (value for (ratio, of), value in table.items() if of == "all" and "ratio" in ratio)
+    assert whole == 20 * 2 * (1 + 2 + 3) / 10
+
+
+def test_the_last_step_protocol_trains_on_whole_batches_of_the_first_windows():
+    windows = protocols.last_step_windows(timed.sample()[1])
+    assert [len(X) for X, _ in windows] == [124 * 64, 31 * 64, 15 * 64]
+    assert all(len(X) == len(y) for X, y in windows)
 
 
 @pytest.mark.slow
@@ -71,4 +102,4 @@ def test_a_keystroke_takes_onnx_runtime_no_longer_than_eager_pytorch(
     (tmp_path / "step.onnx").write_bytes(runtimes.export_step(model, chars)[1].SerializeToString())
     streams = {"eager": keystrokes.Eager(model), "onnx": runtimes.Session(tmp_path / "step.onnx")}
     times = keystrokes.keystroke_times(streams, [0] * 1_100)
-    assert statistics.median(times["onnx"]) <= statistics.median(times["eager"])
+    assert times["onnx"].median() <= times["eager"].median()

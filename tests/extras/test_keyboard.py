@@ -3,28 +3,39 @@
 import base64
 import contextlib
 import http.client
+import io
+import shutil
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import wasmtime
 from torch import nn
 
 from lab.extras import phone
 from lab.extras.phone import int8
-from lab.extras.phone.keyboard import pack, report, serve, write
+from lab.extras.phone.keyboard import pack, readback, serve, write
 from lab.ngram import NGram
 
 KERNEL = write.HERE / "product.wasm"
 ON_A_PHONE = "WebAssembly SIMD, clock ticks of 1.000 ms, Mozilla/5.0 (made up) Mobile"
 
 
+@pytest.fixture(scope="module")
+def written(to_type, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("keyboard") / "new" / "folder"
+    return phone.write_keyboard(*to_type, folder, measured=60)
+
+
 @pytest.fixture
-def keyboard(to_type, tmp_path, capsys):
-    path = phone.write_keyboard(*to_type, tmp_path / "new" / "folder", measured=60)
-    capsys.readouterr()
-    return path
+def keyboard(written, tmp_path):
+    """The path of a page that a test may do with what it likes, in a folder of its own."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    return Path(shutil.copy(written, folder))
 
 
 # ----- The kernel ---------------------------------------------------------------------------------
@@ -56,20 +67,23 @@ def test_the_kernel_multiplies(rows, cols):
 
 def unpacked(model):
     """Return the tensors of a packed model, as engine.js reads them."""
-    content, found = base64.b64decode(model["weights"]), {}
-    for laid in model["tensors"]:
-        rows, cols, at = laid["rows"], laid["cols"], laid["from"]
-        numbers = np.frombuffer(content, "<f4", rows, at)
-        if cols:
-            stored = np.frombuffer(content, np.int8, rows * cols, at + 4 * rows)
-            numbers = stored.reshape(rows, cols) * numbers[:, None]
-        found[laid["name"]] = numbers
+
+    def numbers(text, dtype="<f4"):
+        return np.frombuffer(base64.b64decode(text), dtype)
+
+    found = {}
+    for name, laid in model["tensors"].items():
+        if "fp32" in laid:
+            found[name] = numbers(laid["fp32"])
+        else:
+            stored = numbers(laid["int8"], np.int8).reshape(laid["rows"], laid["cols"])
+            found[name] = stored * numbers(laid["scales"])[:, None]
     return found
 
 
 def test_a_packed_model_holds_what_int8_leaves_of_it(to_type):
     for model in to_type[0].values():
-        expected, found = pack.tensors(int8.int8_copy(model)), unpacked(pack.packed(model))
+        expected, found = pack.weights_of(int8.int8_copy(model)), unpacked(pack.packed(model))
         assert list(found) == list(expected)
         for name, tensor in expected.items():
             assert found[name] == pytest.approx(tensor.numpy(), rel=1e-6), name
@@ -84,13 +98,6 @@ class Parts(nn.Module):
         self.linear = linear or nn.Linear(20, 5)
         for name, module in others.items():
             setattr(self, name, module)
-
-
-def test_a_missing_bias_is_zeros():
-    model = Parts(nn.GRU(10, 20, bias=False), nn.Linear(20, 5, bias=False))
-    found = pack.tensors(model)
-    assert not any(found[name].any() for name in ("bih0", "bhh0", "bias"))
-    assert found["bih0"].shape == (60,) and found["bias"].shape == (5,)
 
 
 @pytest.mark.parametrize(
@@ -164,8 +171,8 @@ def table_of(keyboard, device=ON_A_PHONE, **changed):
     names = [*page["models"], page["counting"]["name"]]
     rows = [f"{name}, 0.1, 0.2, 0.3, 0.4, 0.0, 1.0, 2.0, 9.01, 9.01, 1.0e-6" for name in names[:3]]
     rows += [f"{names[3]}, 0.1, 0.2, 0.3, 0.4, 0.0, 1.0, 2.0, 9.01, 9.01, "]
-    lines = [", ".join(report.COLUMNS), *rows, f"# page {page['page']}, {device}"]
-    text = "\n".join(lines)
+    columns = ", ".join(["Model", *write.COLUMNS.values()])
+    text = "\n".join([columns, *rows, f"# page {page['page']}, {device}"])
     for old, new in changed.values():
         assert old in text
         text = text.replace(old, new)
@@ -173,9 +180,9 @@ def table_of(keyboard, device=ON_A_PHONE, **changed):
 
 
 def test_a_table_is_read_back(keyboard):
-    table, device = report.read_table(f"\n\n  {table_of(keyboard)}\n", write.given_to(keyboard))
-    assert list(table["Model"]) == ["RNN", "LSTM", "GRU", table["Model"][3]]
-    assert table.loc[1, "p99 (ms)"] == 0.3 and np.isnan(table.loc[3, "Logits Differ"])
+    table, device = readback.device_table(f"\n\n  {table_of(keyboard)}\n", write.given_to(keyboard))
+    assert list(table.index[:3]) == ["RNN", "LSTM", "GRU"] and len(table) == 4
+    assert table.loc["LSTM", "p99 (ms)"] == 0.3 and np.isnan(table.iloc[3]["Logits Differ"])
     assert device == ON_A_PHONE
 
 
@@ -198,8 +205,8 @@ def test_a_table_is_read_back(keyboard):
 )
 def test_what_is_no_table_is_refused(keyboard, old, new, said):
     text = table_of(keyboard, changed=(old, new))
-    with pytest.raises(report.NotATable, match=said):
-        report.read_table(text, write.given_to(keyboard))
+    with pytest.raises(readback.NotATable, match=said):
+        readback.device_table(text, write.given_to(keyboard))
 
 
 @pytest.mark.parametrize(
@@ -221,22 +228,22 @@ def test_what_is_no_table_is_refused(keyboard, old, new, said):
 )
 def test_what_a_message_does_to_a_table_does_no_harm(keyboard, old, new):
     page = write.given_to(keyboard)
-    table, device = report.read_table(table_of(keyboard, changed=(old, new)), page)
-    expected, _ = report.read_table(table_of(keyboard), page)
+    table, device = readback.device_table(table_of(keyboard, changed=(old, new)), page)
+    expected, _ = readback.device_table(table_of(keyboard), page)
     assert table.equals(expected) and "WebAssembly SIMD" in device and "Mobile" in device
 
 
 @pytest.mark.parametrize("text", ["", "#", "# page ", "\x00", "Model", "a, b\n# page 1, 2"])
 def test_a_stray_text_is_refused(keyboard, text):
-    with pytest.raises(report.NotATable):
-        report.read_table(text, write.given_to(keyboard))
+    with pytest.raises(readback.NotATable):
+        readback.device_table(text, write.given_to(keyboard))
 
 
 @pytest.fixture
 def on_phone(to_type):
     """What phone_table would return of it, as far as it is read."""
     names = [*to_type[0], to_type[1].name]
-    return report.pd.DataFrame({"Model": names, "Keystroke (ms)": [1.0, 4.0, 3.0, 0.5]})
+    return pd.DataFrame({"Keystroke (ms)": [1.0, 4.0, 3.0, 0.5]}, pd.Index(names, name="Model"))
 
 
 def shown(capsys, *given):
@@ -252,11 +259,11 @@ def test_without_a_table_nothing_may_be_claimed(keyboard, on_phone, capsys):
 
 
 def test_a_phones_table_stands_beside_the_laptops_figures(keyboard, on_phone, capsys):
-    runtimes = report.pd.DataFrame({"Model": on_phone["Model"][:3], "ONNX Runtime, int8 (ms)": 0.7})
+    runtimes = pd.DataFrame({"ONNX Runtime, int8 (ms)": 0.7}, on_phone.index[:3])
     printed = shown(capsys, table_of(keyboard), keyboard, on_phone, runtimes)
     assert f"There: {ON_A_PHONE}\nThe models were measured on a phone" in printed
-    table, _ = report.read_table(table_of(keyboard), write.given_to(keyboard))
-    beside = report.beside_laptop(table, on_phone, runtimes).set_index("Model")
+    table, _ = readback.device_table(table_of(keyboard), write.given_to(keyboard))
+    beside = readback.beside_laptop(table, on_phone, runtimes)
     assert beside.loc["LSTM", "There: Keystroke (ms)"] == 0.1
     assert beside.loc["LSTM", "Here, PyTorch; counting: NumPy (ms)"] == 4
     assert beside.loc["LSTM", "Here, ONNX Runtime (ms)"] == 0.7
@@ -325,8 +332,8 @@ def test_a_table_is_taken_and_read_by_the_notebook(server, keyboard, on_phone, c
         assert answer(server, "POST", "/table", text) == (200, b"Received.")
     assert f"A table came from 127.0.0.1: {ON_A_PHONE}" in capsys.readouterr().out
     assert server.received == 2
-    assert "first" in report.received_tables(keyboard).read_text(encoding="utf-8")
-    with report.received_tables(keyboard).open("a", encoding="utf-8") as file:
+    assert "first" in readback.received_tables(keyboard).read_text(encoding="utf-8")
+    with readback.received_tables(keyboard).open("a", encoding="utf-8") as file:
         file.write("Model\n# page 0123456789ab, of other models\n\n")
     assert f"There: {ON_A_PHONE}" in shown(capsys, "", keyboard, on_phone, None)  # our last one
 
@@ -347,7 +354,7 @@ def test_a_table_is_taken_and_read_by_the_notebook(server, keyboard, on_phone, c
 )
 def test_anything_but_a_table_is_refused(server, keyboard, path, body, headers, status):
     assert answer(server, "POST", path, body, headers)[0] == status
-    assert not report.received_tables(keyboard).exists() and server.received == 0
+    assert not readback.received_tables(keyboard).exists() and server.received == 0
 
 
 def test_a_table_of_another_page_is_refused_with_what_to_do(server, keyboard):
@@ -358,7 +365,7 @@ def test_a_table_of_another_page_is_refused_with_what_to_do(server, keyboard):
 
 
 def test_a_table_that_cannot_be_kept_is_not_lost_silently(server, keyboard):
-    report.received_tables(keyboard).mkdir()
+    readback.received_tables(keyboard).mkdir()
     status, said = answer(server, "POST", "/table", table_of(keyboard).encode())
     assert status == 500 and b"cannot be kept" in said and server.received == 0
 
@@ -367,7 +374,7 @@ def test_no_more_tables_are_taken_than_a_class_sends(server, keyboard, monkeypat
     monkeypatch.setattr(serve, "MOST", 1)
     text = table_of(keyboard).encode()
     assert [answer(server, "POST", "/table", text)[0] for _ in range(2)] == [200, 429]
-    assert report.received_tables(keyboard).read_text(encoding="utf-8").count("# page") == 1
+    assert readback.received_tables(keyboard).read_text(encoding="utf-8").count("# page") == 1
 
 
 def test_a_page_that_is_written_again_is_served_as_it_is_now(server, keyboard):
@@ -416,16 +423,18 @@ def test_what_is_missing_to_serve_is_said(keyboard, tmp_path, monkeypatch, capsy
     assert capsys.readouterr().out == "As a QR code: pip install segno\n"
 
 
-def test_the_address_is_a_picture_in_a_notebook_and_text_in_a_terminal():
-    code = serve.Code("http://192.168.178.21:54321/")
-    assert code._repr_html_().startswith("<svg") and "QR code" in code._repr_html_()
-    assert len(repr(code).splitlines()) > 15
+def test_the_address_is_a_picture_in_a_notebook_and_text_in_a_terminal(monkeypatch, capsys):
+    displayed = []
+    monkeypatch.setattr(serve, "display", displayed.append)
+    serve.show_code("http://192.168.178.21:54321/")
+    assert displayed[0].data.startswith("<svg") and "QR code" in displayed[0].data
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    serve.show_code("http://192.168.178.21:54321/")
+    assert len(displayed) == 1 and len(capsys.readouterr().out.splitlines()) > 15
 
 
-def test_a_terminal_without_block_characters_gets_the_address_alone(monkeypatch, capsys):
-    def fails(_):
-        raise UnicodeEncodeError("charmap", "\u2580", 0, 1, "no such character")
-
-    monkeypatch.setattr(serve, "display", fails)
+def test_a_terminal_without_block_characters_gets_the_address_alone(monkeypatch):
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, "stdout", terminal)
     serve.show_code("http://127.0.0.1:1/")
-    assert capsys.readouterr().out == ""

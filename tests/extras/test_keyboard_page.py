@@ -9,11 +9,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from course.make_exercise import ROOT
 from lab.extras import phone
 from lab.extras.phone import int8, keystrokes, savings
-from lab.extras.phone.keyboard import report, write
+from lab.extras.phone.keyboard import readback, write
 from lab.ngram import NGram
 from tests import browsers
 from tests.extras.test_keyboard import serving
@@ -63,25 +64,21 @@ def suggested(page):
     )
 
 
+@torch.no_grad()
 def expected(to_type, text):
     """Return what suggested() should, from PyTorch and lab/ngram.py."""
     models, counting, *_, chars = to_type
     inside, found = savings.in_words(chars), {}
     word = text[len(text.rstrip("".join(c for c, yes in zip(chars, inside, strict=True) if yes))) :]
-    for name, model in {**models, counting.name: counting}.items():
-        counts = model is counting
-        stream = keystrokes.Counting(model) if counts else keystrokes.Eager(int8.int8_copy(model))
-        reader = savings.CountingReader(model) if counts else savings.Reader(int8.int8_copy(model))
-        state = reader.start(1)
-        for character in text:
-            logits = stream.feed(chars.index(character))
-            log, state = reader.step(torch.tensor([chars.index(character)]), state)
-        three = [chars[k].replace(" ", "␣") for k in np.argsort(-logits, kind="stable")[:3]]
-        rests = [
-            "".join(chars[k] for k in rest if k >= 0)
-            for rest in savings.words_ahead(reader, log, state, inside)[0].tolist()
-        ]
-        found[name] = [three, [word + rest if rest else NONE for rest in rests]]
+    stored = {name: int8.int8_copy(model) for name, model in models.items()}
+    for name, model in keystrokes.with_counting(stored, counting).items():
+        step, last = keystrokes.Step(model), len(text) - 1
+        logs, states = savings.read_along(step, [chars.index(character) for character in text])
+        three = [chars[k].replace(" ", "␣") for k in torch.argsort(-logs[last], stable=True)[:3]]
+        states = [state[:, last:] for state in states]
+        (rests,) = savings.words_ahead(step, logs[last:], states, inside)
+        words = [word + "".join(chars[k] for k in rest) for rest in rests]
+        found[name] = [three, words + [NONE] * (3 - len(words))]
     return found
 
 
@@ -231,9 +228,8 @@ def measured(page):
 
 def is_of_these_models(page, keyboard, text, engine):
     """Assert that a table was measured by an engine, and that the page computed the models."""
-    table, device = report.read_table(text, write.given_to(keyboard))
+    table, device = readback.device_table(text, write.given_to(keyboard))
     assert device.startswith(f"{engine}, clock ticks of ") and "Mozilla" in device
-    table = table.set_index("Model")
     assert (table["Keystroke (ms)"] <= table["p95 (ms)"]).all()
     assert (table["p95 (ms)"] <= table["p99 (ms)"]).all()
     expected = table["Perplexity in Notebook"]
@@ -252,7 +248,7 @@ def test_a_served_page_measures_the_models_and_sends_the_table(opened, keyboard)
         page.click("#send")
         page.wait_for_function("() => find('sent').textContent.includes('Sent')")
         assert server.received == 1
-    assert report.last_received(keyboard, write.given_to(keyboard)).strip() == copied.strip()
+    assert readback.last_received(keyboard).strip() == copied.strip()
     page.click("#send")
     page.wait_for_function("() => find('sent').textContent.includes('no longer serves this page')")
 
@@ -267,17 +263,16 @@ def test_without_webassembly_a_file_measures_the_same_models(opened, keyboard):
 def test_a_changed_weight_is_flagged(opened, keyboard, tmp_path):
     given, changed = write.given_to(keyboard), tmp_path / "changed.html"
     model = given["models"]["LSTM"]
-    (laid,) = (laid for laid in model["tensors"] if laid["name"] == "hh1")
-    weights = bytearray(base64.b64decode(model["weights"]))
-    place = laid["from"] + 4 * laid["rows"] + 7  # one int8 of one row
-    weights[place] = (weights[place] + 64) % 256
-    model["weights"] = base64.b64encode(weights).decode()
-    changed.write_text(write.page(given), encoding="utf-8")
+    stored = model["tensors"]["weight_hh_l1"]
+    weights = bytearray(base64.b64decode(stored["int8"]))
+    weights[7] = (weights[7] + 64) % 256  # one weight
+    stored["int8"] = base64.b64encode(weights).decode()
+    changed.write_text(write.filled(given), encoding="utf-8")
     page = opened(changed.as_uri())
     text = measured(page)
     assert page.inner_text("#verdict") == "The page does not compute what the notebook did: LSTM."
-    table, device = report.read_table(text, write.given_to(keyboard))
-    assert "did not compute what the notebook did (LSTM)" in report.what_it_shows(table, device)
+    table, device = readback.device_table(text, write.given_to(keyboard))
+    assert "did not compute what the notebook did (LSTM)" in readback.what_it_shows(table, device)
 
 
 @pytest.mark.parametrize("before", ["", "delete window.WebAssembly"], ids=["SIMD", "JavaScript"])
@@ -286,6 +281,8 @@ def test_any_hidden_size_and_number_of_layers(opened, namespace, to_type, tmp_pa
     models = {
         name: namespace[f"Char{name}"](len(to_type[-1]), *size, 0) for name, size in sizes.items()
     }
+    models["GRU"].rnn = nn.GRU(1, 1, 2, bias=False, batch_first=True)
+    models["GRU"].output = nn.Linear(1, len(to_type[-1]), bias=False)
     path = phone.write_keyboard(models, *to_type[1:], tmp_path)
     page = opened(path.as_uri(), before)
     for name in models:

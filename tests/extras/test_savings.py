@@ -3,16 +3,18 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from lab.extras.phone import savings
+from lab.extras.phone.keystrokes import SAVINGS, Counting, Step, with_counting
 from lab.ngram import NGram
 
 
 @pytest.fixture
 def reader(tiny):
-    return savings.Reader(tiny[0])
+    return Step(tiny[0])
 
 
 @pytest.fixture
@@ -28,15 +30,17 @@ def text(tiny):
 
 def after(reader, text):
     """Return log probabilities and state after a text that is read character by character."""
-    state = reader.start(1)
-    for index in text:
-        log, state = reader.step(torch.tensor([index]), state)
-    return log, state
+    logs, states = savings.read_along(reader, text)
+    return logs[-1:], [state[:, -1:] for state in states]
+
+
+def counting(ngram):
+    return Step(Counting(ngram))
 
 
 def of_a_counting_model():
     model = NGram(np.random.default_rng(0).choice(4, 300, p=[0.3, 0.4, 0.2, 0.1]), 4, order=3)
-    return savings.CountingReader(model)
+    return counting(model)
 
 
 def test_a_letter_is_what_words_are_made_of():
@@ -48,34 +52,28 @@ def test_the_likeliest_words_are_found(monkeypatch):
     monkeypatch.setattr(savings, "LONGEST", 3)
     monkeypatch.setattr(savings, "BEAM", 30)  # as many as there are: an exhaustive search
     reader, inside = of_a_counting_model(), torch.tensor([False, True, True, False])
-    log, state = after(reader, [1, 0, 2])
-    scores = {}
+    begun, scores = [1, 0, 2], {}
     for length in (1, 2, 3):
         for word in itertools.product([1, 2], repeat=length):
-            probability, (one, its) = 0.0, (log, state)
-            for index in word:
-                probability += one[0, index].item()
-                one, its = reader.step(torch.tensor([index]), its)
-            ends = one[0, ~inside].logsumexp(0).item()
-            scores[word] = probability + ends
+            logs, _ = savings.read_along(reader, [*begun, *word])
+            letters = sum(logs[2 + k, index].item() for k, index in enumerate(word))
+            scores[word] = letters + logs[-1, ~inside].logsumexp(0).item()
     best = sorted(scores, key=lambda word: -scores[word])[:3]
-    found = savings.words_ahead(reader, log, state, inside)[0].tolist()
-    assert [tuple(k for k in rest if k >= 0) for rest in found] == best
+    assert savings.words_ahead(reader, *after(reader, begun), inside) == [best]
 
 
 def test_many_texts_are_searched_as_each_alone(reader, chars, text):
-    inside = savings.in_words(chars)
-    logs, states = zip(*(after(reader, text[:end]) for end in (3, 8, 30)), strict=True)
-    together = savings.words_ahead(
-        reader, torch.cat(logs), tuple(map(torch.cat, zip(*states, strict=True))), inside
-    )
-    for log, state, found in zip(logs, states, together, strict=True):
-        assert savings.words_ahead(reader, log, state, inside)[0].tolist() == found.tolist()
+    inside, places = savings.in_words(chars), [2, 7, 29]
+    logs, states = savings.read_along(reader, text[:30])
+    together = savings.words_ahead(reader, logs[places], [s[:, places] for s in states], inside)
+    for place, found in zip(places, together, strict=True):
+        alone = after(reader, text[: place + 1])
+        assert savings.words_ahead(reader, *alone, inside) == [found]
 
 
 def test_a_word_that_is_suggested_before_it_begins_costs_one_key():
     chars, word = [" ", "a", "b", "c"], [1, 2, 3, 0]
-    reader = savings.CountingReader(NGram(word * 50, 4, order=4))
+    reader = counting(NGram(word * 50, 4, order=4))
     saved = savings.keys_saved(reader, word * 6, 4, chars)
     # Of four keys with the space; the word at the beginning is read only, the others are complete.
     assert saved.tolist() == [0, 0, 0, 0] + [3, 0, 0, 0] * 4
@@ -93,8 +91,8 @@ def by_a_patient_typist(reader, text, begin, chars):
         while end < len(text) and inside[text[end]]:
             end += 1
         for typed in range(start, end if end < len(text) else start):
-            found = savings.words_ahead(reader, *after(reader, text[:typed]), inside)[0].tolist()
-            if text[typed:end] in [[k for k in rest if k >= 0] for rest in found]:
+            (found,) = savings.words_ahead(reader, *after(reader, text[:typed]), inside)
+            if tuple(text[typed:end]) in found:
                 spaced = chars[text[end]] == " "
                 saved[start - begin] = max(0, end - typed + spaced - 1)
                 break
@@ -103,8 +101,7 @@ def by_a_patient_typist(reader, text, begin, chars):
 
 
 def test_the_typist_takes_the_right_word_as_soon_as_it_is_shown(reader, chars, text):
-    counting = savings.CountingReader(NGram(text[:60], len(chars), order=3))
-    for one in (reader, counting):
+    for one in (reader, counting(NGram(text[:60], len(chars), order=3))):
         saved = savings.keys_saved(one, text, 40, chars)
         assert saved.tolist() == by_a_patient_typist(one, text, 40, chars).tolist()
     assert saved.sum() > 0
@@ -112,24 +109,25 @@ def test_the_typist_takes_the_right_word_as_soon_as_it_is_shown(reader, chars, t
 
 def test_savings_have_an_interval_and_differences_are_printed(tiny, chars, capsys):
     model, splits, *_ = tiny
-    counting = NGram.of_windows(*splits[:4], len(chars))
-    test_X, test_y = splits[4], splits[5].repeat(5)
-    found = savings.keystroke_savings({"GRU": model}, counting, test_X, test_y, chars)
-    assert list(found) == ["GRU", counting.name]
-    for mean, lower, upper in found.values():
+    ngram = NGram.of_windows(*splits[:4], len(chars))
+    models = with_counting({"GRU": model}, ngram)
+    found = savings.keystroke_savings(models, splits[4], splits[5].repeat(5), chars)
+    assert list(found.index) == ["GRU", ngram.name] and list(found.columns) == SAVINGS
+    for mean, lower, upper in found.itertuples(index=False):
         assert 0 <= lower <= mean <= upper <= 100
-    assert found[counting.name][0] > 50 > found["GRU"][0]  # a text that repeats itself; untrained
-    assert capsys.readouterr().out.startswith(f"{counting.name} saves ")
+    saved = found[SAVINGS[0]]
+    assert saved[ngram.name] > 50 > saved["GRU"]  # a text that repeats itself; untrained
+    assert capsys.readouterr().out.startswith(f"{ngram.name} saves ")
 
 
 def test_an_interval_is_over_blocks(capsys):
-    assert savings.with_interval(np.full(9, 25.0)) == (25, 25, 25)
+    assert savings.with_interval(np.full(9, 25.0)).tolist() == [25, 25, 25]
     blocks = np.random.default_rng(1).normal(25, 3, 400)
     mean, lower, upper = savings.with_interval(blocks)
     half = 1.96 * blocks.std() / 20  # of a mean of 400
     assert lower == pytest.approx(mean - half, abs=0.05)
     assert upper == pytest.approx(mean + half, abs=0.05)
-    savings.print_differences({"a": blocks, "b": blocks + 2, "c": blocks + 1})
+    savings.print_differences(pd.DataFrame({"a": blocks, "b": blocks + 2, "c": blocks + 1}))
     assert capsys.readouterr().out == (
         "b saves 1.0 keys of 100 more than c (1.0 to 1.0).\n"
         "c saves 1.0 keys of 100 more than a (1.0 to 1.0).\n"
@@ -138,7 +136,6 @@ def test_an_interval_is_over_blocks(capsys):
 
 def test_a_short_text_has_an_interval_too(tiny, chars):
     model, splits, *_ = tiny
-    counting = NGram.of_windows(*splits[:4], len(chars))
     for y in (splits[5], splits[5][:3]):
-        found = savings.keystroke_savings({"GRU": model}, counting, splits[4], y, chars)
-        assert all(np.isfinite(values).all() for values in found.values())
+        found = savings.keystroke_savings({"GRU": model}, splits[4], y, chars)
+        assert np.isfinite(found).all(axis=None)

@@ -6,18 +6,18 @@ as int8 and exported to ONNX, for all models alike, and runs in a page that type
 Counting stands beside them.
 """
 
+from lab.extras.phone.costs import phone_table
 from lab.extras.phone.int8 import compare_int8
 from lab.extras.phone.keyboard import serve_keyboard, show_beside_laptop, write_keyboard
-from lab.extras.phone.pareto import plot_pareto
+from lab.extras.phone.keystrokes import FORMATS
 from lab.extras.phone.runtimes import compare_runtimes, show_runtimes
-from lab.extras.phone.table import phone_table
 from lab.extras.phone.text import text_quality
 
 __all__ = [
+    "FORMATS",
     "compare_int8",
     "compare_runtimes",
     "phone_table",
-    "plot_pareto",
     "serve_keyboard",
     "show_beside_laptop",
     "show_runtimes",

@@ -36,23 +36,23 @@ def int8_copy(model):
 def weight_bytes(model):
     """Return the bytes of a model's weights as ``(fp32, int8)``, the scales of int8 included."""
     fp32 = sum(4 * p.numel() for p in model.parameters())
-    int8 = sum(p.numel() + 4 * len(p) if p.dim() > 1 else 4 * p.numel() for p in model.parameters())
-    return fp32, int8
+    return fp32, fp32 - sum(3 * p.numel() - 4 * len(p) for p in model.parameters() if p.dim() > 1)
 
 
 def compare_int8(models, test_X, test_y):
     """Return a DataFrame: perplexity, the state carried, before and after int8, a row per model."""
-    if helpers.waits_for("5: train the models", models):
+    if helpers.waits_for("training", models):
         return None
-    rows = {}
-    for name, model in models.items():
-        before, after = (
-            perplexity_of(predict_while_typing(m, test_X, test_y), test_y)
-            for m in (model, int8_copy(model))
-        )
-        rows[name] = {
-            "perplexity, fp32": f"{before:.3f}",
-            "perplexity, int8": f"{after:.3f}",
-            "change": f"{after / before - 1:+.2%}",
+
+    def perplexity(model):
+        return perplexity_of(predict_while_typing(model, test_X, test_y), test_y)
+
+    before = pd.Series({name: perplexity(model) for name, model in models.items()})
+    after = pd.Series({name: perplexity(int8_copy(model)) for name, model in models.items()})
+    return pd.DataFrame(
+        {
+            "perplexity, fp32": before.map("{:.3f}".format),
+            "perplexity, int8": after.map("{:.3f}".format),
+            "change": (after / before - 1).map("{:+.2%}".format),
         }
-    return pd.DataFrame(rows).T
+    )

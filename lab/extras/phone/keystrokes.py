@@ -2,53 +2,104 @@
 
 import copy
 import time
-import warnings
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import nn
 
 import helpers
-from lab.ngram import NGram
+from lab.exercise import SUGGESTIONS
 
 TURN = 100  # keystrokes of one model before it is another's turn; the first turn warms up
+TOP = ["Top-1 (%)", f"Top-{SUGGESTIONS} (%)"]
+SAVINGS = ["Keystroke Savings (%)", "Savings, from (%)", "Savings, to (%)"]
+DIFFER = "Logits Differ"
+FORMATS = {  # of the measures that only this section has, for helpers.show_table
+    **dict.fromkeys(["MACs per Keystroke", "State (bytes)"], ",.0f"),
+    **dict.fromkeys(TOP + SAVINGS, ".1f"),
+    **dict.fromkeys([f"{DIFFER}, fp32", f"{DIFFER}, int8", f"There: {DIFFER}"], ".0e"),
+}
+
+
+class Counting(nn.Module):
+    """An NGram that is called like a network.
+
+    Its hidden state is the characters that it looks back at, (1, b, order - 1): the last one stands
+    last, and -1 where none was read.
+    """
+
+    def __init__(self, ngram):
+        super().__init__()
+        self.ngram = ngram
+        self.empty = nn.Parameter(torch.empty(0))  # by which helpers tell the device of a model
+
+    def init_hidden(self, batch_size):
+        return torch.full((1, batch_size, self.ngram.order - 1), -1)
+
+    def forward(self, x, hidden, return_sequences=False):
+        """Return log probabilities, (b, vocab_size) or at every step, and the hidden state."""
+        text = torch.cat([hidden[0], x], dim=1)  # (b, order - 1 + t)
+        contexts = text.unfold(1, self.ngram.order - 1, 1)[:, 1:]  # (b, t, order - 1)
+        if not return_sequences:
+            contexts = contexts[:, -1:]
+        found = [self.ngram.probabilities(one) for one in contexts.flatten(0, 1).tolist()]
+        logs = torch.from_numpy(np.log(found)).view(*contexts.shape[:2], -1)
+        return logs if return_sequences else logs[:, 0], text[None, :, x.shape[1] :]
+
+
+def with_counting(models, ngram):
+    """Return the models by name and, by its own name, counting."""
+    return {**models, ngram.name: Counting(ngram)}
+
+
+class Step(nn.Module):
+    """One step of a model on the CPU, its state as separate tensors (num_layers, b, hidden_dim)."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = copy.deepcopy(model).cpu().eval()
+
+    def start(self, count=1):
+        """Return the state of so many texts of which nothing was read, a list."""
+        return helpers.states(self.model.init_hidden(count))
+
+    def forward(self, characters, *state):
+        """Return the logits (b, vocab_size) after characters (b, 1), and the tensors of state."""
+        logits, hidden = self.model(characters, state if len(state) > 1 else state[0])
+        return logits, *helpers.states(hidden)
 
 
 class Eager:
     """A model in eager PyTorch that is fed one character at a time and carries its state."""
 
     def __init__(self, model):
-        self.model = copy.deepcopy(model).cpu().eval()
-        self.hidden = self.model.init_hidden(1)
+        self.step = Step(model)
+        self.state = self.step.start()
 
     @torch.inference_mode()
     def feed(self, index):
         """Return the logits of the next character: array (vocab_size,)."""
-        logits, self.hidden = self.model(torch.tensor([[index]]), self.hidden)
+        logits, *self.state = self.step(torch.tensor([[index]]), *self.state)
         return logits[0].numpy()
 
-    def state_bytes(self):
-        return sum(state.nbytes for state in helpers.states(self.hidden))
 
+class InNumPy:
+    """An NGram that is fed like Eager, without PyTorch, which would take longer than counting."""
 
-class Counting:
-    """An n-gram model that is fed like Eager; its state is the last characters, a byte each."""
-
-    def __init__(self, model):
-        self.model, self.context = model, []
+    def __init__(self, ngram):
+        self.ngram, self.context = ngram, []
 
     def feed(self, index):
-        self.context = [*self.context, index][1 - self.model.order :]
-        return np.log(self.model.probabilities(self.context))
-
-    def state_bytes(self):
-        return self.model.order - 1
+        self.context = [*self.context, index][1 - self.ngram.order :]
+        return np.log(self.ngram.probabilities(self.context))
 
 
 def keystroke_times(streams, indices, turn=TURN):
-    """Return {name: list of ms}, one for each character that a stream was fed, on one thread.
+    """Return a DataFrame of ms: a column for each stream, a row for each character after a turn.
 
-    The streams take turns, so that what else the machine does falls on all alike.
+    What is fed in is timed on one thread. The streams take turns, so that what else the machine
+    does falls on all alike.
     """
     times = {name: [] for name in streams}
     with helpers.one_thread():
@@ -58,18 +109,16 @@ def keystroke_times(streams, indices, turn=TURN):
                     begun = time.perf_counter()
                     stream.feed(index)
                     times[name].append(1000 * (time.perf_counter() - begun))
-    return {name: measured[turn:] for name, measured in times.items()}
+    return pd.DataFrame(times)[turn:]
 
 
 def say_what_onednn_costs(model, indices):
     """Print the median ms of an LSTM's keystroke through oneDNN, PyTorch's default, and without."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about settings that switching oneDNN looks at
-        medians = []
-        for enabled in (True, False):
-            with torch.backends.mkldnn.flags(enabled=enabled):
-                times = keystroke_times({"LSTM": Eager(model)}, indices)
-            medians.append(float(np.median(times["LSTM"])))
+    medians = []
+    for enabled in (True, False):
+        # None leaves the other settings as they are: setting them may warn.
+        with torch.backends.mkldnn.flags(enabled, None, None, None):
+            medians.append(keystroke_times({"LSTM": Eager(model)}, indices)["LSTM"].median())
     print(
         f"A keystroke of the LSTM takes {medians[0]:.2f} ms through oneDNN, the library that "
         f"PyTorch hands whole LSTM layers to, and {medians[1]:.2f} ms without it."
@@ -86,18 +135,13 @@ def keystrokes_of(X):
 def predict_while_typing(model, X, y):
     """Return the log probabilities of the characters that follow: (len(y), vocab_size).
 
-    The model, a network or an NGram, reads the text of the windows ``X`` and their targets ``y``
-    once, from the first window on, with the state carried, as a keyboard would.
+    The model reads the text of the windows ``X`` and their targets ``y`` once, from the first
+    window on, with the state carried, as a keyboard would.
     """
     text = torch.cat([X[0], y[:-1]])  # (t,), and y follows from place seq_len - 1 on
-    seq_len = X.shape[1]
-    if isinstance(model, NGram):
-        contexts = text.unfold(0, seq_len, 1)[:, 1 - model.order :].tolist()
-        probabilities = np.array([model.probabilities(context) for context in contexts])
-        return torch.from_numpy(probabilities).log()
-    model = copy.deepcopy(model).cpu().eval()
+    model = Step(model).model
     logits, _ = model(text[None], model.init_hidden(1), return_sequences=True)  # (1, t, vocab_size)
-    return logits[0, seq_len - 1 :].log_softmax(dim=1)
+    return logits[0, X.shape[1] - 1 :].log_softmax(dim=1)
 
 
 def perplexity_of(log_probabilities, y):

@@ -11,26 +11,20 @@ import numpy as np
 import pandas as pd
 import torch
 from IPython.display import display
-from torch import nn
 
 import helpers
 from lab.extras.phone.int8 import int8_copy, int8_rows
-from lab.extras.phone.keystrokes import Eager, keystroke_times, keystrokes_of
+from lab.extras.phone.keystrokes import (
+    DIFFER,
+    FORMATS,
+    Eager,
+    Step,
+    keystroke_times,
+    keystrokes_of,
+)
 
 OPTIONAL = ("onnx", "onnxscript", "onnxruntime")
 INSTALL = "-r lab/extras/phone/requirements.txt"
-
-
-class _Step(nn.Module):
-    """One step of a model with its state as separate tensors, which is what ONNX knows."""
-
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
-    def forward(self, character, *state):
-        logits, hidden = self.model(character, state if len(state) > 1 else state[0])
-        return logits, *helpers.states(hidden)
 
 
 def export_step(model, chars):
@@ -44,15 +38,15 @@ def export_step(model, chars):
     """
     import onnx
 
-    model = copy.deepcopy(model).cpu().eval()
-    state = helpers.states(model.init_hidden(1))
+    step = Step(model)
+    state = step.start()
     numbers = range(len(state))
     logging.disable(logging.WARNING)  # torchvision, which it looks for in vain
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about what the exporter itself does
             program = torch.onnx.export(
-                _Step(model).eval(),
+                step,
                 (torch.zeros(1, 1, dtype=torch.long), *state),
                 input_names=["character", *(f"state_{n}" for n in numbers)],
                 output_names=["logits", *(f"next_{n}" for n in numbers)],
@@ -66,26 +60,27 @@ def export_step(model, chars):
     for part in (fp32, fp32.graph, *fp32.graph.node, *fp32.graph.value_info, *fp32.graph.input):
         del part.metadata_props[:]  # where in PyTorch's sources each node comes from
     onnx.helper.set_model_props(fp32, {"characters": json.dumps(chars)})
-    return fp32, pack_int8(fp32, {f"model.{n}": p for n, p in model.named_parameters()})
+    return fp32, _with_int8(fp32, dict(step.named_parameters()))
 
 
-def pack_int8(proto, parameters):
+def _with_int8(proto, parameters):
     """Return a copy of an onnx.ModelProto with its matrices stored as int8."""
     from onnx import TensorProto, helper, numpy_helper
 
     packed = copy.deepcopy(proto)
     graph = packed.graph
-    matrices = [i for i in graph.initializer if parameters.get(i.name, torch.empty(0)).dim() > 1]
-    for position, initializer in enumerate(matrices):
-        name = initializer.name
-        rounded, scale = int8_rows(parameters[name].detach())
-        graph.initializer.remove(initializer)
-        graph.initializer.append(numpy_helper.from_array(rounded.numpy(), f"{name}.int8"))
-        graph.initializer.append(numpy_helper.from_array(scale.numpy(), f"{name}.scale"))
-        cast = helper.make_node("Cast", [f"{name}.int8"], [f"{name}.cast"], to=TensorProto.FLOAT)
-        unpack = helper.make_node("Mul", [f"{name}.cast", f"{name}.scale"], [name])
-        graph.node.insert(2 * position, cast)
-        graph.node.insert(2 * position + 1, unpack)
+    for stored in proto.graph.initializer:
+        name = stored.name
+        if name in parameters and parameters[name].dim() > 1:
+            graph.initializer.remove(stored)
+            rounded, scale = int8_rows(parameters[name].detach())
+            for kind, tensor in (("int8", rounded), ("scale", scale)):
+                array = numpy_helper.from_array(tensor.numpy(), f"{name}.{kind}")
+                graph.initializer.append(array)
+            fp32 = f"{name}.fp32"
+            cast = helper.make_node("Cast", [f"{name}.int8"], [fp32], to=TensorProto.FLOAT)
+            graph.node.insert(0, helper.make_node("Mul", [fp32, f"{name}.scale"], [name]))
+            graph.node.insert(0, cast)
     return packed
 
 
@@ -100,11 +95,8 @@ class Session:
         self.session = onnxruntime.InferenceSession(
             path, options, providers=["CPUExecutionProvider"]
         )
-        self.state = {
-            given.name: np.zeros(given.shape, np.float32)
-            for given in self.session.get_inputs()
-            if given.name != "character"
-        }
+        _, *states = self.session.get_inputs()  # the first is the character
+        self.state = {given.name: np.zeros(given.shape, np.float32) for given in states}
 
     def feed(self, index):
         logits, *state = self.session.run(None, {"character": np.array([[index]]), **self.state})
@@ -131,13 +123,13 @@ def write_steps(models, chars, folder):
 def compare_runtimes(models, test_X, chars, folder="exported"):
     """Export each model, run it in ONNX Runtime beside eager PyTorch; return a DataFrame.
 
-    One row per model; every column but the name is a number. Files in MB (10^6 bytes); the median
+    One row per model, by its name; all are numbers. Files in MB (10^6 bytes); the median
     ms per keystroke, on one thread, in turns; the largest difference between the logits of PyTorch
     and of ONNX Runtime over 1,000 characters of text, the state carried. ``<model>-fp32.onnx`` and
     ``<model>-int8.onnx`` stay in ``folder``. Without the optional packages: says in one line what
     to install and returns None.
     """
-    if helpers.waits_for("5: train the models", models):
+    if helpers.waits_for("training", models):
         return None
     if said := _what_is_missing():
         print(said)
@@ -150,18 +142,19 @@ def compare_runtimes(models, test_X, chars, folder="exported"):
             "stands there, or make it yours to write to."
         )
         return None
-    rows, streams, indices = {name: {"Model": name} for name in models}, {}, keystrokes_of(test_X)
+    rows, streams, indices = {}, {}, keystrokes_of(test_X)
     for name, model in models.items():
-        streams[name, "Eager PyTorch"] = Eager(model)
+        rows[name] = {}
+        streams[name, "Eager PyTorch (ms)"] = Eager(model)
         for kind, stored in {"fp32": model, "int8": int8_copy(model)}.items():
             path = paths[name, kind]
+            session = streams[name, f"ONNX Runtime, {kind} (ms)"] = Session(path)
             rows[name][f"File, {kind} (MB)"] = path.stat().st_size / 1e6
-            session = streams[name, f"ONNX Runtime, {kind}"] = Session(path)
-            rows[name][f"Logits Differ, {kind}"] = farthest_apart(Eager(stored), session, indices)
-    for (name, runtime), times in keystroke_times(streams, indices).items():
-        rows[name][f"{runtime} (ms)"] = float(np.median(times))
+            rows[name][f"{DIFFER}, {kind}"] = farthest_apart(Eager(stored), session, indices)
+    medians = keystroke_times(streams, indices).median().unstack(sort=False)
     print(f"In {folder}: {', '.join(sorted(p.name for p in folder.glob('*.onnx')))}")
-    return pd.DataFrame(rows.values())
+    table = pd.DataFrame.from_dict(rows, orient="index").join(medians)
+    return table.rename_axis("Model")
 
 
 def _what_is_missing():
@@ -184,11 +177,13 @@ def show_runtimes(runtimes):
     """Display the table of compare_runtimes and print which model answers fastest where, if any."""
     if runtimes is None:
         return
-    display(helpers.show_table(runtimes))
-    table, orders = runtimes.set_index("Model"), []
+    display(helpers.show_table(runtimes, FORMATS))
+    orders = []
     for runtime in ("Eager PyTorch", "ONNX Runtime, fp32"):
-        (fastest, best), *others = table[f"{runtime} (ms)"].sort_values().items()
-        orders.append([fastest, *(name for name, _ in others)])
-        slower = ", ".join(f"{name} {time / best:.1f} times" for name, time in others)
+        times = runtimes[f"{runtime} (ms)"].sort_values()
+        fastest, *others = times.index
+        best = times[fastest]
+        slower = ", ".join(f"{name} {times[name] / best:.1f} times" for name in others)
         print(f"{runtime}: fastest {fastest} ({best:.3f} ms); {slower} as long.")
+        orders.append([fastest, *others])
     print(f"The two rank the models {'alike' if orders[0] == orders[1] else 'differently'}.")

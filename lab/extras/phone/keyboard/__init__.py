@@ -3,7 +3,7 @@
 python -m lab.extras.phone.keyboard   serve exported/keyboard.html to the local network's phones
 """
 
-from lab.extras.phone.keyboard.report import show_beside_laptop
+from lab.extras.phone.keyboard.readback import show_beside_laptop
 from lab.extras.phone.keyboard.serve import serve_keyboard
 from lab.extras.phone.keyboard.write import write_keyboard
 

@@ -12,23 +12,23 @@ const bytesOf = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)
 
 // Lay a model's tensors out in memory, each row padded with zeros; int8 becomes fp32 by its scales.
 function load(model, floats, at) {
-  const raw = bytesOf(model.weights).buffer, places = {};
-  for (const { name, rows, cols, from } of model.tensors) {
+  const places = {};
+  for (const [name, { rows, cols, fp32, int8, scales }] of Object.entries(model.tensors)) {
     places[name] = 4 * at;
-    if (!cols) { // a bias
-      floats.set(new Float32Array(raw, from, rows), at);
+    if (fp32) { // a bias
+      floats.set(new Float32Array(bytesOf(fp32).buffer), at);
       at += padded(rows);
       continue;
     }
-    const scales = new Float32Array(raw, from, rows), bytes = new Int8Array(raw, from + 4 * rows, rows * cols);
+    const scale = new Float32Array(bytesOf(scales).buffer), bytes = new Int8Array(bytesOf(int8).buffer);
     for (let row = 0, k = 0; row < rows; row++, at += padded(cols)) {
-      for (let col = 0; col < cols; col++, k++) floats[at + col] = bytes[k] * scales[row];
+      for (let col = 0; col < cols; col++, k++) floats[at + col] = bytes[k] * scale[row];
     }
   }
   return [places, at];
 }
 
-const floatsOf = (model) => model.tensors.reduce(
+const floatsOf = (model) => Object.values(model.tensors).reduce(
   (sum, { rows, cols }) => sum + (cols ? rows * padded(cols) : padded(rows)), 0);
 
 // The same product where there is no WebAssembly SIMD.
@@ -67,7 +67,7 @@ class Network {
     this.model = model;
     this.cells = model.kind === "LSTM" ? 2 : 1; // what a layer carries along: h, and c
     this.width = padded(hidden);
-    const rest = 2 * padded(gates) + padded(vocab) + 2 * layers * this.width;
+    const rest = 3 * padded(gates) + 2 * padded(vocab) + 2 * layers * this.width;
     const bytes = 4 * (floatsOf(model) + rest);
     let buffer;
     if (module) {
@@ -83,6 +83,7 @@ class Network {
     let at;
     [this.at, at] = load(model, this.floats, 0);
     const part = (count) => { const place = 4 * at; at += padded(count); return new Float32Array(buffer, place, count); };
+    this.zeros = part(gates + vocab).byteOffset; // in place of a bias that a model lacks
     this.input = part(gates);
     this.carried = part(gates);
     this.logits = part(vocab);
@@ -92,17 +93,17 @@ class Network {
   start() { return new Float32Array(this.state.length); }
 
   step(index, state) {
-    const { embedding, hidden, layers, vocab } = this.model, { at, width } = this;
+    const { embedding, layers, vocab } = this.model, { at, width, zeros } = this;
     this.state.set(state);
     let x = at.embedding + 4 * index * padded(embedding), cols = padded(embedding);
     for (let layer = 0; layer < layers; layer++) {
       const h = this.state.byteOffset + 4 * layer * width;
-      this.product(at[`ih${layer}`], x, at[`bih${layer}`], this.input.byteOffset, this.input.length, cols);
-      this.product(at[`hh${layer}`], h, at[`bhh${layer}`], this.carried.byteOffset, this.carried.length, width);
+      this.product(at[`weight_ih_l${layer}`], x, at[`bias_ih_l${layer}`] ?? zeros, this.input.byteOffset, this.input.length, cols);
+      this.product(at[`weight_hh_l${layer}`], h, at[`bias_hh_l${layer}`] ?? zeros, this.carried.byteOffset, this.carried.length, width);
       this.gates(layer);
       [x, cols] = [h, width];
     }
-    this.product(at.output, x, at.bias, this.logits.byteOffset, vocab, width);
+    this.product(at.output, x, at.bias ?? zeros, this.logits.byteOffset, vocab, width);
     return { logits: this.logits.slice(), state: this.state.slice() };
   }
 
@@ -221,7 +222,7 @@ const likeliest = (scores, count) => [...scores.keys()].sort((a, b) => scores[b]
 
 // The likeliest ends of a word by beam search, as lab/extras/phone/savings.py searches them: [[index, ...], ...].
 // A word ends before the first character that is not in one; `inWord` says of each whether it is.
-function words(model, { logits, state }, inWord, count = 3, beam = 3, longest = 18) {
+function words(model, { logits, state }, inWord, { suggestions, beam, longest }) {
   const found = [];
   let live = [{ score: 0, text: [], logits, state }];
   for (let length = 0; length <= longest && live.length; length++) {
@@ -236,12 +237,10 @@ function words(model, { logits, state }, inWord, count = 3, beam = 3, longest = 
       const inside = log.map((v, k) => (inWord[k] ? v : -Infinity));
       for (const k of likeliest(inside, beam)) if (inside[k] > -Infinity) grown.push({ score: score + inside[k], text: [...text, k], state });
     }
-    found.sort((a, b) => b.score - a.score).splice(count);
-    const least = found.length < count ? -Infinity : found[count - 1].score;
+    found.sort((a, b) => b.score - a.score).splice(suggestions);
+    const least = found.length < suggestions ? -Infinity : found[suggestions - 1].score;
     live = grown.sort((a, b) => b.score - a.score).slice(0, beam).filter(({ score }) => score > least);
     if (length < longest) live = live.map((one) => ({ ...one, ...model.step(one.text[length], one.state) }));
   }
   return found.map(({ text }) => text);
 }
-
-if (typeof module !== "undefined") module.exports = { Counting, likeliest, logSoftmax, networks, words };

@@ -18,74 +18,76 @@ class NotForThePage(ValueError):
     """A model is not what the page computes; the message says in which way."""
 
 
-def parts(model):
+def layers_of(model):
     """Return a model's embedding, recurrent layers and output.
 
     Raises NotForThePage for a model that is not these three, one after the other.
     """
     found = [m for m in model.modules() if m is not model and list(m.parameters(recurse=False))]
-    kinds = [nn.Embedding, nn.RNNBase, nn.Linear]
-    if len(found) != 3 or not all(any(isinstance(m, kind) for m in found) for kind in kinds):
-        layers = ", ".join(type(m).__name__ for m in found) or "no layers"
-        raise NotForThePage(f"it has {layers}")
-    embedding, layers, output = (next(m for m in found if isinstance(m, k)) for k in kinds)
-    if layers.mode not in KINDS or layers.bidirectional or layers.proj_size:
-        raise NotForThePage(f"its {type(layers).__name__} is not a plain one, left to right")
-    return embedding, layers, output
+    kinds = (nn.Embedding, nn.RNNBase, nn.Linear)
+    embedding, recurrent, output = (_first_of(kind, found) for kind in kinds)
+    if len(found) != 3 or None in (embedding, recurrent, output):
+        names = ", ".join(type(m).__name__ for m in found) or "no layers"
+        raise NotForThePage(f"it has {names}")
+    if recurrent.mode not in KINDS or recurrent.bidirectional or recurrent.proj_size:
+        raise NotForThePage(f"its {type(recurrent).__name__} is not a plain one, left to right")
+    return embedding, recurrent, output
 
 
-def tensors(model):
-    """Return what a model computes with, by the names of engine.js; a missing bias is zeros."""
-    embedding, layers, output = parts(model)
-    made = {"embedding": embedding.weight, "output": output.weight}
-    biases = {"bias": (output.bias, output.weight)}
-    for layer in range(layers.num_layers):
-        for kind in ("ih", "hh"):
-            made[f"{kind}{layer}"] = weight = getattr(layers, f"weight_{kind}_l{layer}")
-            biases[f"b{kind}{layer}"] = getattr(layers, f"bias_{kind}_l{layer}", None), weight
-    for name, (bias, weight) in biases.items():
-        made[name] = torch.zeros(len(weight)) if bias is None else bias
-    return {name: tensor.detach().cpu() for name, tensor in made.items()}
+def _first_of(kind, modules):
+    return next((module for module in modules if isinstance(module, kind)), None)
+
+
+def weights_of(model):
+    """Return what a model computes with: tensors by their names in engine.js, biases if any."""
+    embedding, recurrent, output = layers_of(model)
+    named = {"embedding": embedding.weight, "output": output.weight, "bias": output.bias}
+    named |= dict(recurrent.named_parameters())
+    if output.bias is None:
+        del named["bias"]
+    return {name: tensor.detach().cpu() for name, tensor in named.items()}
 
 
 def packed(model):
     """Return a model for the page, a dict: its sizes, and its weights as int8_rows stores them."""
-    embedding, layers, _ = parts(model)
-    laid, content = [], b""
-    for name, tensor in tensors(model).items():
-        rows, cols = (*tensor.shape, 0)[:2]  # a bias has no columns
-        laid.append({"name": name, "rows": rows, "cols": cols, "from": len(content)})
-        if cols:
-            rounded, scale = int8_rows(tensor)
-            content += scale.numpy().astype("<f4").tobytes() + rounded.numpy().tobytes()
+    embedding, recurrent, _ = layers_of(model)
+    stored = {}
+    for name, tensor in weights_of(model).items():
+        stored[name] = {"rows": len(tensor)}
+        if tensor.dim() == 1:
+            stored[name]["fp32"] = base64_of(tensor)
         else:
-            content += tensor.numpy().astype("<f4").tobytes()
-        content += bytes(-len(content) % 4)
-    sizes = {"hidden": layers.hidden_size, "layers": layers.num_layers}
+            rounded, scale = int8_rows(tensor)
+            stored[name] |= {"cols": tensor.shape[1], "int8": base64_of(rounded)}
+            stored[name]["scales"] = base64_of(scale)
+    sizes = {"hidden": recurrent.hidden_size, "layers": recurrent.num_layers}
     sizes |= {"vocab": embedding.num_embeddings, "embedding": embedding.embedding_dim}
-    return {"kind": KINDS[layers.mode], **sizes, "tensors": laid, "weights": base64_of(content)}
+    return {"kind": KINDS[recurrent.mode], **sizes, "tensors": stored}
 
 
 def base64_of(content):
+    """Return bytes in base64, as text, or those of a tensor's numbers as they are stored."""
+    if torch.is_tensor(content):
+        content = content.numpy().tobytes()
     return base64.b64encode(content).decode()
 
 
 @torch.inference_mode()
-def _of_its_parts(model, indices):
+def _of_its_layers(model, indices):
     """Return the logits (t, vocab_size) of embedding, recurrent layers and output, in turn."""
-    embedding, layers, output = (copy.deepcopy(part).cpu() for part in parts(model))
-    layers.batch_first = True
-    return output(layers(embedding(torch.tensor([indices])))[0])[0].numpy()
+    embedding, recurrent, output = (copy.deepcopy(layer).cpu() for layer in layers_of(model))
+    recurrent.batch_first = True
+    return output(recurrent(embedding(torch.tensor([indices])))[0])[0].numpy()
 
 
 def logits_of(model, indices):
     """Return the logits (t, vocab_size) of a model with int8 weights that reads key by key.
 
-    Raises NotForThePage where they are not those of its three parts.
+    Raises NotForThePage where they are not those of its three layers.
     """
     stored = int8_copy(model).eval()
     stream = Eager(stored)
     logits = np.stack([stream.feed(index) for index in indices])
-    if not np.abs(logits - _of_its_parts(stored, indices)).max() <= ALIKE:
+    if not np.abs(logits - _of_its_layers(stored, indices)).max() <= ALIKE:
         raise NotForThePage("its forward() does more")
     return logits

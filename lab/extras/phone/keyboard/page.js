@@ -53,8 +53,8 @@ function readAlong() {
 
 function suggest(name, word) {
   const card = find(`card-${name}`), last = latest(name);
-  const next = last ? likeliest(last.logits, 3) : [];
-  const begun = performance.now(), found = last ? words(models[name], last, inWord) : [];
+  const next = last ? likeliest(last.logits, given.suggestions) : [];
+  const begun = performance.now(), found = last ? words(models[name], last, inWord, given) : [];
   const searched = performance.now() - begun;
   card.querySelectorAll(".characters button").forEach((button, k) => {
     const text = k in next ? chars[next[k]] : "";
@@ -86,7 +86,8 @@ function addCard(name) {
   const made = find("card").content.firstElementChild.cloneNode(true);
   made.id = `card-${name}`;
   made.setAttribute("aria-label", name);
-  made.style.setProperty("--own", `var(--${name}, var(--other))`);
+  made.style.setProperty("--own", given.colours[name] ?? "var(--ink)");
+  for (const row of made.querySelectorAll("div")) row.append(...Array.from({ length: given.suggestions - 1 }, () => row.firstElementChild.cloneNode(true)));
   made.querySelector("h2").textContent = name;
   find("cards").append(made);
 }
@@ -172,21 +173,22 @@ async function measure() {
 }
 
 const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
-const ROWS = { // the columns of the copied table: lab/extras/phone/keyboard/report.py reads them
-  "Keystroke (ms)": (r) => quantile(r.burst, 0.5).toFixed(3),
-  "p95 (ms)": (r) => quantile(r.burst, 0.95).toFixed(3),
-  "p99 (ms)": (r) => quantile(r.burst, 0.99).toFixed(3),
-  "Mean at Pace (ms)": (r) => mean(r.paced).toFixed(3), // of single keys, what the clock tells best
-  "Median at Pace (ms)": (r) => quantile(r.paced, 0.5).toFixed(1),
-  "p95 at Pace (ms)": (r) => quantile(r.paced, 0.95).toFixed(1),
-  "p99 at Pace (ms)": (r) => quantile(r.paced, 0.99).toFixed(1),
-  "Perplexity": (r) => r.perplexity.toFixed(4),
-  "Perplexity in Notebook": (r, name) => given.perplexities[name].toFixed(4),
-  "Logits Differ": (r) => (r.apart === null ? "" : r.apart.toExponential(1)),
+const VALUES = { // of the table, by what lab/extras/phone/keyboard/write.py calls its columns
+  median: (r) => quantile(r.burst, 0.5).toFixed(3),
+  p95: (r) => quantile(r.burst, 0.95).toFixed(3),
+  p99: (r) => quantile(r.burst, 0.99).toFixed(3),
+  meanAtPace: (r) => mean(r.paced).toFixed(3), // of single keys, what the clock tells best
+  medianAtPace: (r) => quantile(r.paced, 0.5).toFixed(1),
+  p95AtPace: (r) => quantile(r.paced, 0.95).toFixed(1),
+  p99AtPace: (r) => quantile(r.paced, 0.99).toFixed(1),
+  perplexity: (r) => r.perplexity.toFixed(4),
+  inNotebook: (r, name) => given.perplexities[name].toFixed(4),
+  apart: (r) => (r.apart === null ? "" : r.apart.toExponential(1)),
 };
 
 function show(result) {
-  const grid = [["Model", ...Object.keys(ROWS)], ...names.map((name) => [name, ...Object.values(ROWS).map((row) => row(result[name], name))])];
+  const columns = Object.keys(given.columns), value = (name) => (column) => VALUES[column](result[name], name);
+  const grid = [["Model", ...Object.values(given.columns)], ...names.map((name) => [name, ...columns.map(value(name))])];
   find("table").textContent = "";
   find("wide").hidden = false;
   for (let row = 0; row < grid[0].length; row++) {
@@ -198,7 +200,7 @@ function show(result) {
       line.append(cell);
     });
   }
-  const right = (name) => Math.abs(result[name].perplexity / given.perplexities[name] - 1) <= 1e-3 && (result[name].apart ?? 0) <= 1e-4;
+  const right = (name) => Math.abs(result[name].perplexity / given.perplexities[name] - 1) <= given.allowed.off && (result[name].apart ?? 0) <= given.allowed.apart;
   const wrong = names.filter((name) => !right(name));
   say("verdict", wrong.length ? `The page does not compute what the notebook did: ${wrong.join(", ")}.` : "The page computes what the notebook did, for each model.", wrong.length > 0);
   say("device", `${engine}, clock ticks of ${tick.toFixed(3)} ms, ${navigator.userAgent}`);

@@ -1,15 +1,16 @@
 """The page on the local network: a phone opens it, and sends back the table that it measured."""
 
-import io
+import contextlib
+import re
 import socket
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from IPython.display import display
+from IPython.display import HTML, display
 
-from lab.extras.phone.keyboard.report import LONGEST, read_table, received_tables
+from lab.extras.phone.keyboard.readback import LONGEST_TABLE, device_table, received_tables
 from lab.extras.phone.keyboard.write import given_to
 
 REMEDIES = """\
@@ -66,30 +67,18 @@ def own_address():
 
 
 def show_code(address):
-    """Display an address as a QR code: a picture in a notebook, text in a terminal."""
+    """Show an address as a QR code: a picture in a notebook, text in a terminal."""
     try:
-        display(Code(address))
+        import segno
     except ImportError:
         print("As a QR code: pip install segno")
-    except UnicodeEncodeError:  # a terminal without block characters
-        pass
-
-
-class Code:
-    """A QR code that IPython displays wherever it runs."""
-
-    def __init__(self, address):
-        import segno
-
-        self.code = segno.make_qr(address)
-
-    def _repr_html_(self):
-        return self.code.svg_inline(scale=5, light="white", title="The address as a QR code")
-
-    def __repr__(self):
-        text = io.StringIO()
-        self.code.terminal(text, compact=True)
-        return text.getvalue()
+        return
+    code = segno.make_qr(address)
+    if sys.stdout.isatty():
+        with contextlib.suppress(UnicodeEncodeError):  # a terminal without block characters
+            code.terminal(compact=True)
+    else:
+        display(HTML(code.svg_inline(scale=5, light="white", title="The address as a QR code")))
 
 
 class Server(ThreadingHTTPServer):
@@ -100,16 +89,14 @@ class Server(ThreadingHTTPServer):
         super().__init__(address, Handler)
 
     def keep(self, table):
-        """Add a table to those received; return whether there was room."""
+        """Add a table to those received."""
         lines = "\n".join(line for line in table.splitlines() if line.strip())
-        with self.lock:
-            if self.received < MOST:
-                path = received_tables(self.keyboard)
-                with path.open("a", encoding="utf-8", newline="\n") as file:
-                    file.write(f"{lines}\n\n")
-                self.received += 1
-                return True
-        return False
+        with (
+            self.lock,
+            received_tables(self.keyboard).open("a", encoding="utf-8", newline="\n") as file,
+        ):
+            file.write(f"{lines}\n\n")
+            self.received += 1
 
     def handle_error(self, request, client_address):
         if not isinstance(sys.exception(), ConnectionError):  # a phone may hang up
@@ -137,20 +124,20 @@ class Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         if self.path != "/table":
             self._answer(404, "Only a table is taken, at /table.")
-        elif not (length.isascii() and length.isdigit()):
+        elif not re.fullmatch("[0-9]+", length):
             self._answer(411, "The length of the table is missing.")
-        elif len(length) > 9 or int(length) > LONGEST:
-            self._answer(413, f"A table has at most {LONGEST} bytes.")
+        elif len(length) > 9 or int(length) > LONGEST_TABLE:
+            self._answer(413, f"A table has at most {LONGEST_TABLE} bytes.")
+        elif self.server.received >= MOST:
+            self._answer(429, f"{MOST} tables have come, which is enough.")
         else:
             self._take(self.rfile.read(int(length)))
 
     def _take(self, body):
         try:
             text = body.decode()
-            _, device = read_table(text, given_to(self.server.keyboard))
-            if not self.server.keep(text):
-                self._answer(429, f"{MOST} tables have come, which is enough.")
-                return
+            _, device = device_table(text, given_to(self.server.keyboard))
+            self.server.keep(text)
         except ValueError as error:  # no text, no table, or none of this page
             self._answer(400, str(error))
         except OSError as error:

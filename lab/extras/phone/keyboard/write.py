@@ -4,18 +4,41 @@ import hashlib
 import json
 from pathlib import Path
 
-import numpy as np
 import torch
 
 import helpers
+from lab.exercise import STYLES, SUGGESTIONS
 from lab.extras.phone.keyboard.pack import NotForThePage, base64_of, logits_of, packed
-from lab.extras.phone.keystrokes import Counting, perplexity_of
+from lab.extras.phone.keystrokes import DIFFER, Counting, perplexity_of
+from lab.extras.phone.savings import BEAM, LONGEST
 from lab.extras.phone.text import as_text
 from lab.ngram import NGram
 
 HERE = Path(__file__).parent
 COUNTED = 200_000  # the last characters of the training text, which the page carries and counts
 EVERY = 20  # of so many characters the page has PyTorch's logits, to compare its own with
+APART, OFF = 1e-4, 1e-3  # how far logits, and perplexities as a share, may be from the notebook's
+COLUMNS = {  # of the table that the page measures, by what page.js calls them
+    "median": "Keystroke (ms)",
+    "p95": "p95 (ms)",
+    "p99": "p99 (ms)",
+    "meanAtPace": "Mean at Pace (ms)",
+    "medianAtPace": "Median at Pace (ms)",
+    "p95AtPace": "p95 at Pace (ms)",
+    "p99AtPace": "p99 at Pace (ms)",
+    "perplexity": "Perplexity",
+    "inNotebook": "Perplexity in Notebook",
+    "apart": DIFFER,
+}
+ALWAYS = {  # what every page is given
+    "columns": COLUMNS,
+    "colours": {name: style["color"] for name, style in STYLES.items()},
+    "suggestions": SUGGESTIONS,
+    "beam": BEAM,
+    "longest": LONGEST,
+    "every": EVERY,
+    "allowed": {"apart": APART, "off": OFF},
+}
 
 
 def contents(models, counting, train_X, train_y, test_X, chars, measured=1_000):
@@ -28,42 +51,46 @@ def contents(models, counting, train_X, train_y, test_X, chars, measured=1_000):
     if len(learned) > COUNTED:
         learned = learned[-COUNTED:]
         counting = NGram(learned, len(chars), counting.order)
-    given = {"chars": chars, "text": text, "every": EVERY}
-    given["counting"] = {"name": counting.name, "order": counting.order}
-    given["counting"]["text"] = as_text(learned, chars)
-    stream = Counting(counting)
-    logits = {counting.name: np.stack([stream.feed(index) for index in text])}
-    given["models"], given["logits"] = {}, {}
+    weights, logits = {}, {}
     for name, model in models.items():
         try:
-            given["models"][name] = packed(model)
-            logits[name] = logits_of(model, text)
+            weights[name] = packed(model)
+            logits[name] = torch.from_numpy(logits_of(model, text))
         except NotForThePage as error:
             raise NotForThePage(
                 f"{name} is not an embedding, recurrent layers and one linear output: {error}. "
                 "The page computes only these."
             ) from None
-        given["logits"][name] = base64_of(logits[name][::EVERY].astype("<f4").tobytes())
+    compared = {name: base64_of(found[::EVERY]) for name, found in logits.items()}
+    counts = Counting(counting)
+    (logits[counting.name],), _ = counts(torch.tensor([text]), counts.init_hidden(1), True)
+    given = {
+        "chars": chars,
+        "text": text,
+        "counting": {"name": counting.name, "order": counting.order},
+        "models": weights,
+        "logits": compared,
+    }
+    given["counting"]["text"] = as_text(learned, chars)
     following = torch.tensor(text[1:])
     given["perplexities"] = {
-        name: perplexity_of(torch.from_numpy(found[:-1]).double().log_softmax(1), following)
+        name: perplexity_of(found[:-1].double().log_softmax(1), following)
         for name, found in logits.items()
     }
-    weights = {name: model["weights"] for name, model in given["models"].items()}
     made_of = json.dumps([weights, given["counting"], text])
     given["page"] = hashlib.sha256(made_of.encode()).hexdigest()[:12]  # whose tables are its own
-    return given | {"product": base64_of((HERE / "product.wasm").read_bytes())}
+    return given | ALWAYS | {"product": base64_of((HERE / "product.wasm").read_bytes())}
 
 
-def page(given):
+def filled(given):
     """Return the page for what it is given, as text."""
-    filled = {"GIVEN": json.dumps(given).replace("<", "\\u003c")}
+    parts = {"GIVEN": json.dumps(given).replace("<", "\\u003c")}
     for name in ("engine", "page"):
-        filled[name.upper()] = (HERE / f"{name}.js").read_text(encoding="utf-8")
-    text = (HERE / "page.html").read_text(encoding="utf-8")
-    for word, value in filled.items():
-        text = text.replace(f">{word}</script>", f">{value}</script>")
-    return text
+        parts[name.upper()] = (HERE / f"{name}.js").read_text(encoding="utf-8")
+    html = (HERE / "page.html").read_text(encoding="utf-8")
+    for word, part in parts.items():
+        html = html.replace(f">{word}</script>", f">{part}</script>")
+    return html
 
 
 def given_to(path):
@@ -72,8 +99,8 @@ def given_to(path):
     Raises ValueError for a file that write_keyboard did not write.
     """
     before, after = '<script type="application/json" id="given">', "</script>"
-    text = Path(path).read_text(encoding="utf-8")
-    return json.loads(text.partition(before)[2].partition(after)[0])
+    html = Path(path).read_text(encoding="utf-8")
+    return json.loads(html.partition(before)[2].partition(after)[0])
 
 
 def write_keyboard(
@@ -82,17 +109,15 @@ def write_keyboard(
     """Write keyboard.html, a page that types with the trained models, and return its path.
 
     It needs nothing else: int8 weights, the text to count, and what computes are in it. It measures
-    so many characters. Where it
-    cannot be written: says why in a sentence and returns None.
+    so many characters. Where it cannot be written: says why in a sentence and returns None.
     """
-    if helpers.waits_for("5: train the models", models):
+    if helpers.waits_for("training", models):
         return None
     path = Path(folder) / "keyboard.html"
     try:
         given = contents(models, counting, train_X, train_y, test_X, chars, measured)
-        text = page(given)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", newline="\n")
+        path.write_text(filled(given), encoding="utf-8", newline="\n")
     except NotForThePage as error:
         print(error)
         return None

@@ -1,0 +1,96 @@
+"""What each model costs on a phone, and how well it predicts there."""
+
+import copy
+
+import pandas as pd
+import torch
+from torch import nn
+
+import helpers
+from lab.exercise import SUGGESTIONS
+from lab.extras.phone.int8 import weight_bytes
+from lab.extras.phone.keystrokes import (
+    TOP,
+    Eager,
+    InNumPy,
+    keystroke_times,
+    keystrokes_of,
+    perplexity_of,
+    predict_while_typing,
+    say_what_onednn_costs,
+    with_counting,
+)
+from lab.extras.phone.savings import keystroke_savings
+
+TIMES = {0.5: "Keystroke (ms)", 0.95: "p95 (ms)", 0.99: "p99 (ms)"}  # by quantile
+
+
+def macs_per_keystroke(model):
+    """Return the multiply-accumulates of one step: each weight of a matrix is used once.
+
+    That is gates x hidden_dim x (inputs + hidden_dim) for a recurrent layer, with 1 gate for RNN, 4
+    for LSTM and 3 for GRU, and hidden_dim x vocab_size for the output. Looking up an embedding
+    multiplies nothing; the gates' few products of vectors are left out.
+    """
+    looked_up = [module.weight for module in model.modules() if isinstance(module, nn.Embedding)]
+    matrices = [p for p in model.parameters() if p.dim() > 1]
+    return sum(p.numel() for p in matrices) - sum(p.numel() for p in looked_up)
+
+
+def phone_table(models, counting, test_X, test_y, chars):
+    """Return a DataFrame with a row per model, by its name, and one for counting; all are numbers.
+
+    "Keystroke (ms)" is the median, beside p95 and p99, of 1,000 steps of one character with the
+    state carried, batch 1, one CPU thread, eager PyTorch (NumPy for counting); "50
+    Characters (ms)" what one window from a zero state takes on that thread. Sizes are those of the
+    weights in MB (10^6 bytes); that of counting is of a table of its counts: the context and the
+    character, a byte each, and 4 for the number. Top-1 and top-3 are in per cent of the test text's
+    characters, which are predicted, as is "Perplexity Typing", with the state carried through it.
+    Keystroke savings, with their 95 %, are those of keystroke_savings.
+    """
+    if helpers.waits_for("training", models):
+        return None
+    everyone, keystrokes = with_counting(models, counting), keystrokes_of(test_X)
+    streams = {name: Eager(model) for name, model in models.items()}
+    times = keystroke_times(streams | {counting.name: InNumPy(counting)}, keystrokes)
+    if "LSTM" in models and torch.backends.mkldnn.is_available():
+        say_what_onednn_costs(models["LSTM"], keystrokes)
+    costs = {name: _cost(model, test_X[:1]) for name, model in models.items()}
+    costs[counting.name] = {
+        "State (bytes)": counting.order - 1,
+        "Size, fp32 (MB)": counting.counts * (counting.order + 4) / 1e6,
+    }
+    quality = {name: _quality(model, test_X, test_y) for name, model in everyone.items()}
+    tables = [
+        times.quantile(list(TIMES)).rename(TIMES).T,
+        pd.DataFrame.from_dict(costs, orient="index"),
+        pd.DataFrame.from_dict(quality, orient="index"),
+        keystroke_savings(everyone, test_X, test_y, chars),
+    ]
+    return pd.concat(tables, axis=1).rename_axis("Model")
+
+
+def _quality(model, X, y):
+    """Return top-1, top-3 and perplexity of the text after ``X``, the state carried."""
+    log_probabilities = predict_while_typing(model, X, y)  # (len(y), vocab_size)
+    shown = log_probabilities.topk(min(SUGGESTIONS, log_probabilities.shape[1])).indices
+    right = shown == y[:, None]  # (len(y), SUGGESTIONS)
+    shares = [100 * found.float().mean().item() for found in (right[:, 0], right.any(dim=1))]
+    return dict(zip(TOP, shares, strict=True)) | {
+        "Perplexity Typing": perplexity_of(log_probabilities, y)
+    }
+
+
+def _cost(model, window):
+    """Return what a window and a keystroke of a network take, and its sizes."""
+    fp32, int8 = weight_bytes(model)
+    on_cpu = copy.deepcopy(model).cpu()
+    with helpers.one_thread():
+        milliseconds = helpers.measure_inference_speed(on_cpu, window)
+    return {
+        "50 Characters (ms)": milliseconds,
+        "MACs per Keystroke": macs_per_keystroke(model),
+        "State (bytes)": sum(state.nbytes for state in helpers.states(on_cpu.init_hidden(1))),
+        "Size, fp32 (MB)": fp32 / 1e6,
+        "Size, int8 (MB)": int8 / 1e6,
+    }
