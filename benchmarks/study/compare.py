@@ -55,9 +55,8 @@ def compared(runs, learned):
     asked["with attention"] = plain + [run for run in plan.grid("Attention") if run.rate == rate]
     wanted = [(name, *run) for name, of_name in asked.items() for run in of_name]
     found = pd.DataFrame(wanted, columns=["comparison", *jobs.Run._fields]).merge(runs)
-    last = learned.query("corpus == 'sample'").assign(comparison=UNTIL_LEARNED)
-    by_model = [last[last["model"] == model] for model in MODELS]
-    both = pd.concat([found, *by_model], ignore_index=True)
+    last = learned.query("corpus == 'sample'").set_index("model").loc[[*MODELS]].reset_index()
+    both = pd.concat([found, last.assign(comparison=UNTIL_LEARNED)], ignore_index=True)
     return both.assign(perplexity=np.exp(both["test_loss"]))
 
 

@@ -26,6 +26,7 @@ from lab.study import AS_IN_THE_NOTEBOOK, COUNTING, STUDY, read_study
 
 DOCS = Path(helpers.__file__).parent / "docs"
 STYLES = exercise.STYLES | {"Attention": {"color": "#CC79A7", "linestyle": "-.", "marker": "D"}}
+MARKS = {"linestyle": "", "alpha": 0.6}  # for the values of seeds: a mark each, and no line
 # Bits per character at equal size: Bai, Kolter and Koltun, "An Empirical Evaluation of Generic
 # Convolutional and Recurrent Networks for Sequence Modeling" (2018), table 1.
 PUBLISHED = {
@@ -125,11 +126,13 @@ def _beside_published(means):
     bits = means.query("corpus == 'sample'").pivot(
         index="comparison", columns="model", values="bits"
     )
-    ours = {
-        "this study, equal parameters": bits.loc["equal parameters"],
-        "this study, equal hidden size": bits.loc[AS_IN_THE_NOTEBOOK],
-    }
-    table = pd.DataFrame(PUBLISHED | ours).T
+    table = pd.DataFrame(
+        PUBLISHED
+        | {
+            "this study, equal parameters": bits.loc["equal parameters"],
+            "this study, equal hidden size": bits.loc[AS_IN_THE_NOTEBOOK],
+        }
+    ).T
     return table.assign(rnn=table["RNN"] / table["LSTM"] - 1, gru=table["GRU"] / table["LSTM"] - 1)
 
 
@@ -158,66 +161,67 @@ def _figure(rows, x, y, figsize, looks, **settings):
     return figure
 
 
-def figures():
-    """Return the figures of docs/study.md by their names."""
-    marks = {"linestyle": "", "alpha": 0.6}
+def _plot_perplexities():
     runs = read_study("comparisons").assign(title="One mark per seed")
     names = runs[compare.COMPARISON].drop_duplicates().agg(", ".join, axis=1)
     beside = runs["model"].map({"RNN": -0.2, "LSTM": 0, "Attention": 0, "GRU": 0.2})
     runs["place"] = runs.groupby(compare.COMPARISON, sort=False).ngroup() + beside
+    return _figure(
+        runs,
+        "perplexity",
+        "place",
+        (8, 0.6 * len(names) + 1),
+        MARKS,
+        xlabel="test perplexity",
+        ylabel="comparison, corpus",
+        yticks=range(len(names)),
+        yticklabels=names,
+        ylim=(len(names) - 0.5, -0.5),
+    )
+
+
+def _plot_rates():
     rates = compare.rates(read_study("runs")).melt(ignore_index=False).dropna().reset_index()
+    return _figure(
+        rates.assign(title="Each optimum lies inside the grid"),
+        "rate",
+        "value",
+        (6, 4),
+        {},
+        xlabel="learning rate",
+        ylabel="best validation loss (nats per character)",
+        xscale=LogScale("x", base=2),
+        xticks=plan.GRID,
+        xticklabels=plan.GRID,
+    )
+
+
+def _plot_spans():
     spans = _spans().query("budget == 1").rename(columns={"size": "title"})
     beside = spans["model"].map({"RNN": -0.08, "LSTM": 0, "GRU": 0.08})
-    spans = spans.assign(place=spans["load"] * 2**beside).dropna()  # of the three
     lags = [0, *(2**i for i in range(8))]
-    return {
-        "perplexity": _figure(
-            runs,
-            "perplexity",
-            "place",
-            (8, 0.6 * len(names) + 1),
-            marks,
-            xlabel="test perplexity",
-            ylabel="comparison, corpus",
-            yticks=range(len(names)),
-            yticklabels=names,
-            ylim=(len(names) - 0.5, -0.5),
-        ),
-        "rates": _figure(
-            rates.assign(title="Each optimum lies inside the grid"),
-            "rate",
-            "value",
-            (6, 4),
-            {},
-            xlabel="learning rate",
-            ylabel="best validation loss (nats per character)",
-            xscale=LogScale("x", base=2),
-            xticks=plan.GRID,
-            xticklabels=plan.GRID,
-        ),
-        "spans": _figure(
-            spans,
-            "place",
-            "span",
-            (9, 3.5),
-            marks,
-            xlabel="symbols to remember",
-            ylabel="memory span (characters)",
-            xscale=LogScale("x", base=2),
-            yscale=SymmetricalLogScale("y", base=2, linthresh=1),
-            xticks=plan.LOADS,
-            xticklabels=plan.LOADS,
-            xlim=(min(plan.LOADS) / 1.3, max(plan.LOADS) * 1.3),
-            yticks=lags,
-            yticklabels=lags,
-        ),
-    }
+    return _figure(
+        spans.assign(place=spans["load"] * 2**beside).dropna(),  # of the three
+        "place",
+        "span",
+        (9, 3.5),
+        MARKS,
+        xlabel="symbols to remember",
+        ylabel="memory span (characters)",
+        xscale=LogScale("x", base=2),
+        yscale=SymmetricalLogScale("y", base=2, linthresh=1),
+        xticks=plan.LOADS,
+        xticklabels=plan.LOADS,
+        xlim=(min(plan.LOADS) / 1.3, max(plan.LOADS) * 1.3),
+        yticks=lags,
+        yticklabels=lags,
+    )
 
 
 def main():
     for path, text in texts().items():
         workers.put(path, text.encode())
-    drawn = figures()
+    drawn = {"perplexity": _plot_perplexities(), "rates": _plot_rates(), "spans": _plot_spans()}
     if len(read_study("text_sizes")):
         drawn["text"] = study_views.plot_text_sizes()
     for name, figure in drawn.items():

@@ -201,9 +201,9 @@ def run_on_text(job, text):
         job, splits, len(chars), EPOCHS, hidden_dim=job.hidden_dim, dropout=job.dropout
     )
     losses = losses_of(model, *splits[4:])
-    own = job == Run(job.corpus, job.model, job.seed, LEARNING_RATES.get(job.model))
-    blocks = blocks_of(job, AS_IN_THE_NOTEBOOK, losses) if own else {}
-    return [measured | {"test_loss": round(losses.mean().item(), 6)}], blocks
+    measured |= {"test_loss": round(losses.mean().item(), 6)}
+    own = Run(job.corpus, job.model, job.seed, LEARNING_RATES.get(job.model))
+    return [measured], blocks_of(job, AS_IN_THE_NOTEBOOK, losses) if job == own else {}
 
 
 def learn(job, text):

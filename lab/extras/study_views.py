@@ -140,8 +140,10 @@ def _circumstances(requirements, folder):
 
     The interval is a DataFrame: low and high, a row for each model.
     """
-    loads_of = {AS_IN_THE_NOTEBOOK: (4, 2, 1), UNTIL_LEARNED: (requirements.load,)}
-    for comparison, loads in loads_of.items():
+    for comparison, loads in (
+        (AS_IN_THE_NOTEBOOK, (4, 2, 1)),
+        (UNTIL_LEARNED, (requirements.load,)),
+    ):
         best = perplexities(comparison, folder)["perplexity"].idxmin()
         above = of_sample("differences", comparison, folder).set_index(["second", "first"])
         above = above.loc[best, ["low", "high"]].reindex(MODELS, fill_value=0.0)
@@ -177,9 +179,8 @@ def plot_text_sizes(folder=STUDY):
     for name, means in table.items():
         style = STYLES.get(name, {"color": "black", "linestyle": "-.", "marker": "D"})
         axes.plot(means, label=name, **style)
-        seeds = rows[rows["model"] == name]
-        faint = style | {"linestyle": "", "alpha": 0.4}
-        axes.plot(seeds["characters"], np.exp(seeds["test_loss"]), **faint)
+        seeds, marks = rows[rows["model"] == name], style | {"linestyle": "", "alpha": 0.4}
+        axes.plot(seeds["characters"], np.exp(seeds["test_loss"]), **marks)
     apart = table[[*MODELS]].min(axis=1) / table[COUNTING] - 1
     axes.set_title(
         "WikiText-2 (validation split, tokenised form), each network until it has learned:\n"
