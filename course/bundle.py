@@ -33,8 +33,8 @@ SUPPLIES = {
     "lab/extras/phone/keyboard": "__init__.py __main__.py pack.py readback.py serve.py write.py"
     " engine.js page.html page.js product.wasm product.wat",
     "data": "__init__.py README.md sample.txt wikitext.py",
-    "data/study": "comparisons.csv counted.csv differences.csv last_step.csv learned.csv"
-    " settings.json spans.csv summary.csv",
+    "data/study": "comparisons.csv contexts.csv differences.csv last_step.csv settings.json"
+    " spans.csv summary.csv text_sizes.csv",
 }
 
 

@@ -225,7 +225,7 @@ BLOCKS = {
 
 def generated():
     """Return all that is generated, a dict of texts by their paths."""
-    from benchmarks.study import report  # which takes a second, and quotes the tables above
+    from benchmarks.study import findings  # which takes a second
 
     texts = {EXERCISE: make_exercise.render(make_exercise.make_exercise(read_solution.read()))}
     for path, blocks in BLOCKS.items():
@@ -234,7 +234,7 @@ def generated():
             begin, end = f"<!-- {block.__name__} -->\n", f"\n<!-- /{block.__name__} -->"
             before, rest = texts[path].split(begin)
             texts[path] = before + begin + block() + end + rest.split(end)[1]
-    return texts | report.make()[0]
+    return texts | findings.texts()
 
 
 def main(arguments=None):

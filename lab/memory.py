@@ -165,7 +165,9 @@ def plot_memory_spans(spans, requirements, folder=study.STUDY):
     for name, span in spans.items():
         bar = axes.bar(name, span, color=STYLES.get(name, {}).get("color"))
         axes.bar_label(bar, [f"{span}+" if span == LONGEST_LAG else str(span)])
-    known = study.spans((SIZES["hidden_dim"], SIZES["num_layers"]), requirements.load, folder)
+    known = study.spans_of_seeds(
+        (SIZES["hidden_dim"], SIZES["num_layers"]), requirements.load, folder
+    )
     marks = [(name, span) for name in spans for span in known.get(name, [])]
     if marks:
         axes.plot(

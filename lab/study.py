@@ -12,13 +12,10 @@ import pandas as pd
 
 from helpers import DATA
 from lab import exercise
-from lab.exercise import MODELS, SIZES, SPAN_SIZES
 
 STUDY = DATA / "study"
-BUDGET, LEARNED = "as in the notebook", "until it has learned"  # two of the study's comparisons
-PAIRS = [("GRU", "LSTM"), ("RNN", "LSTM"), ("RNN", "GRU")]
-PAIRS += [(name, "counting") for name in MODELS]
-UNITS = [(sizes["hidden_dim"], sizes["num_layers"]) for sizes in (SPAN_SIZES, SIZES)]
+AS_IN_THE_NOTEBOOK, UNTIL_LEARNED = "as in the notebook", "until it has learned"  # comparisons
+COUNTING = "counting"  # what the study calls it among its models
 
 
 def fingerprint(text):
@@ -26,7 +23,7 @@ def fingerprint(text):
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def read(folder, name):
+def read_study(name, folder=STUDY):
     """Return a table of the study; ValueError, with the remedy, where its file is damaged."""
     path = folder / f"{name}.csv"
     try:
@@ -55,59 +52,48 @@ def of_this_text(text, folder=STUDY):
 
 def exercise_numbers():
     """Return the numbers of the exercise that the study rests on, as settings.json records them."""
-    names = ("SIZES", "DROPOUT", "SEQ_LEN", "BATCH_SIZE", "EPOCHS", "LEARNING_RATES")
-    names += ("MAX_GRADIENT_NORM", "SPAN_SIZES", "SPAN_BATCHES", "LONGEST_LAG")
-    return {name: getattr(exercise, name) for name in names}
+    names = (
+        "SIZES DROPOUT SEQ_LEN BATCH_SIZE EPOCHS LEARNING_RATES MAX_GRADIENT_NORM "
+        "SPAN_SIZES SPAN_BATCHES LONGEST_LAG"
+    )
+    return {name: getattr(exercise, name) for name in names.split()}
 
 
-def sample(folder, name, comparison=BUDGET):
-    """Return a table of the study: one of its comparisons on the sample."""
-    table = read(folder, name)
+def of_sample(name, comparison=AS_IN_THE_NOTEBOOK, folder=STUDY):
+    """Return the rows of a table of the study on one of its comparisons on the sample."""
+    table = read_study(name, folder)
     return table.query("comparison == @comparison and corpus == 'sample'")
 
 
-def difference(first, second, comparison=BUDGET, folder=STUDY):
-    """Return the row of differences.csv on two models: the estimate is 0.05 for 5 % above."""
-    rows = sample(folder, "differences", comparison).set_index(["first", "second"])
-    row = rows.loc[(first, second)].copy()
-    row["first"], row["second"] = first, second
-    return row
+def difference(first, second, folder=STUDY):
+    """Return the row of differences.csv on two models: the estimate is 0.05 for 5 % above.
+
+    As text it says the estimate with its interval in "shown", and in "verdict" who is better.
+    """
+    rows = of_sample("differences", folder=folder)
+    return rows.query("first == @first and second == @second").iloc[0]
 
 
-def verdict_of(row):
-    """Return which of two models predicts better, as far as a row of differences.csv shows it."""
-    p = row.p if math.isnan(row.holm) else row.holm
-    if p >= 0.05:
-        return "no difference shown"
-    first, second = row["first"], row["second"]  # row.first is a method in pandas 2
-    return f"{first if row.estimate < 0 else second} better"
-
-
-def interval(row):
-    """Return a row of differences.csv as text: "+1.0% (-1.0% to +3.0%)"."""
-    return f"{row.estimate:+.1%} ({row.low:+.1%} to {row.high:+.1%})"
-
-
-def perplexities(comparison=BUDGET, folder=STUDY):
+def perplexities(comparison=AS_IN_THE_NOTEBOOK, folder=STUDY):
     """Return the summary of the perplexities over seeds: a row for each model."""
-    return sample(folder, "summary", comparison).set_index("model")
+    return of_sample("summary", comparison, folder).set_index("model")
 
 
-def spans(size, load, folder=STUDY):
+def spans_of_seeds(size, load, folder=STUDY):
     """Return the study's memory spans at a size and load: {model: sorted spans of the seeds}.
 
     A size is (hidden_dim, num_layers); each model had the best of its learning rates, which a pilot
     seed of 0 chose. A load that the study did not try has no spans.
     """
-    measured = read(folder, "spans").query("seed > 0 and budget == 1")
-    keys = measured[["hidden_dim", "num_layers", "load"]]
-    rows = measured[(keys == [*size, load]).all(axis=1)]
+    rows = read_study("spans", folder).query("seed > 0 and budget == 1 and load == @load")
+    rows = rows[(rows[["hidden_dim", "num_layers"]] == [*size]).all(axis=1)]
     return rows.groupby("model")["span"].apply(sorted).to_dict()
 
 
 def value_range(values):
-    """Return the values of all seeds, sorted, as text: one number, or the lowest to the highest."""
-    return f"{values[0]}" if values[0] == values[-1] else f"{values[0]} to {values[-1]}"
+    """Return the values of all seeds as text: one number, or the lowest to the highest."""
+    low, high = min(values), max(values)
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
 def seed_noise(folder=STUDY):
@@ -115,5 +101,5 @@ def seed_noise(folder=STUDY):
 
     Relative, at 95 %: 1.96 standard deviations of a difference of two, the largest of the models.
     """
-    summary = perplexities(BUDGET, folder)
+    summary = perplexities(folder=folder)
     return 1.96 * math.sqrt(2) * (summary["sd"] / summary["perplexity"]).max()

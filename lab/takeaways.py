@@ -130,7 +130,7 @@ def _claims_of_the_gru(table, speeds, folder):
         "1. LSTM and GRU predict alike (within 5 %)",
         f"GRU {apart:+.1%}, seeds alone ±{noise:.1%}",
         DISAGREES if abs(apart) - noise > 0.05 else alike,
-        study.interval(study.difference("GRU", "LSTM", folder=folder)),
+        study.difference("GRU", "LSTM", folder)["shown"],
     )
     smaller = gru["Parameters"] / lstm["Parameters"] - 1
     yield "1. the GRU is smaller", f"{-smaller:.0%} fewer parameters", _below(smaller, 0), ""
@@ -161,7 +161,7 @@ def _claims_of_the_rnn(table, speeds, requirements, folder):
     )
     span = table["Memory Span"]
     short = span["RNN"] < requirements.span <= span.max()
-    known = study.spans((128, 1), requirements.load, folder)
+    known = study.spans_of_seeds((128, 1), requirements.load, folder)
     yield (
         "2. but it struggles with long sequences",
         f"taught {requirements.load} over {span['RNN']:.0f}, the best over {span.max():.0f}",
@@ -179,7 +179,7 @@ def _claims_of_the_size(table, folder):
         "3. more parameters are not always better",
         f"best smaller one against the {largest}: {change:+.1%}",
         _below(change, noise),
-        study.verdict_of(study.difference("GRU", "LSTM", folder=folder)),
+        study.difference("GRU", "LSTM", folder)["verdict"],
     )
     quality = _winners(perplexity, noise)
     yield (

@@ -20,188 +20,156 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from benchmarks.speed import protocols
-from benchmarks.study import jobs, parts
-from lab.exercise import EPOCHS, LEARNING_RATES
+from benchmarks.study import jobs, plan
+from lab.exercise import EPOCHS, MODELS
+from lab.study import COUNTING, UNTIL_LEARNED
 
-AS_IN_THE_NOTEBOOK, LEARNED = "as in the notebook", "until it has learned"
-TRAININGS = {AS_IN_THE_NOTEBOOK: "20 epochs", LEARNED: LEARNED}  # as blocks.csv calls them
-COUNTING = "counting"
 RESAMPLES = 9_999
+COMPARISON = ["comparison", "corpus"]  # the columns that say which
 
 
-def comparisons(runs, learned, vocab_size):
-    """Yield (name, corpus, runs of that comparison) for those that are complete.
-
-    ``runs`` and ``learned`` are the CSV files of that name; every comparison has one run per model
-    and seed.
-    """
-    by_job = runs.set_index(list(jobs.Run._fields), drop=False)
-    for (name, corpus), wanted in _asked(runs, vocab_size).items():
-        if all(tuple(job) in by_job.index for job in wanted):
-            yield name, corpus, by_job.loc[[tuple(job) for job in wanted]].reset_index(drop=True)
-    of_sample = learned[learned["corpus"] == "sample"]
-    if len(of_sample) == len(parts.SEEDS) * len(jobs.MODELS):
-        yield LEARNED, "sample", of_sample.set_index("model").loc[list(jobs.MODELS)].reset_index()
-
-
-def _asked(runs, vocab_size):
-    """Return {(name, corpus): the jobs of that comparison}."""
-    rates, few = LEARNING_RATES, parts.FEW_SEEDS
-
-    def of(**changed):
-        return [
-            jobs.Run("sample", m, s, **({"rate": rates[m]} | {k: v[m] for k, v in changed.items()}))
-            for s, m in itertools.product(few, jobs.MODELS)
-        ]
-
-    def same(value):
-        return dict.fromkeys(jobs.MODELS, value)
-
-    target = parts.MATCHED_PARAMETERS
-    matched = {m: jobs.matched_hidden_dim(m, vocab_size, target) for m in jobs.MODELS}
-    asked = {
-        (AS_IN_THE_NOTEBOOK, "sample"): parts.seeds(vocab_size, {}),
-        (AS_IN_THE_NOTEBOOK, "wikitext-2"): parts.wikitext(vocab_size, {}),
-        ("equal parameters", "sample"): of(hidden_dim=matched),
-        ("no dropout", "sample"): of(dropout=same(0.0)),
-        ("rates of the original exercise", "sample"): of(rate=protocols.LAST_STEP_RATES),
-    }
-    asked |= {(f"{n} units", "sample"): of(hidden_dim=same(n)) for n in parts.HIDDEN_DIMS}
-    asked |= {(f"windows of {n}", "sample"): of(seq_len=same(n)) for n in parts.SEQ_LENS}
-    if attention := best_rate(grid(runs, "Attention")):
-        plain = [jobs.Run("sample", "RNN", seed, rates["RNN"]) for seed in few]
-        asked["with attention", "sample"] = plain + [
-            job for job in parts.attention(vocab_size, {}) if job.rate == attention
-        ]
-    return asked
-
-
-def grid(runs, model):
-    """Return mean best validation loss by learning rate, a Series, for the runs of the grid."""
-    rows = runs[(runs["model"] == model) & (runs["corpus"] == "sample")]
-    rows = rows[rows["seed"].isin(parts.FEW_SEEDS) & rows["rate"].isin(parts.GRID)]
-    if model != "Attention":
-        for setting in ("hidden_dim", "dropout", "seq_len"):
-            rows = rows[rows[setting] == jobs.Run._field_defaults[setting]]
-    losses = rows.groupby("rate")["best_val_loss"]
-    return losses.mean()[losses.size() == len(parts.FEW_SEEDS)]
+def rates(runs):
+    """Return the mean best validation loss of the grids: a row for each rate, by models."""
+    models = [*MODELS, "Attention"]
+    grids = pd.DataFrame([run for model in models for run in plan.grid(model)])
+    return grids.merge(runs).pivot_table("best_val_loss", "rate", "model")[models]
 
 
 def best_rate(losses):
-    """Return the rate with the lowest loss of a grid, or None for an empty one.
+    """Return the rate with the lowest loss of a grid.
 
     Losses that agree to three decimals count as equal, since seeds spread further; the smallest of
     their rates is taken.
     """
-    return None if losses.empty else float(losses.round(3).idxmin())
+    return float(losses.round(3).idxmin())
 
 
-def summary(found):
+def compared(runs, learned):
+    """Return a DataFrame: the runs of each comparison, by the columns of COMPARISON, in order.
+
+    ``runs`` and ``learned`` are the CSV files of that name.
+    """
+    asked = plan.comparisons()
+    rate = best_rate(rates(runs)["Attention"])
+    plain = [run for run in plan.trainings() if run.model == "RNN"]
+    asked["with attention"] = plain + [run for run in plan.grid("Attention") if run.rate == rate]
+    wanted = [(name, *run) for name, of_name in asked.items() for run in of_name]
+    found = pd.DataFrame(wanted, columns=["comparison", *jobs.Run._fields]).merge(runs)
+    last = learned.query("corpus == 'sample'").set_index("model").loc[[*MODELS]].reset_index()
+    both = pd.concat([found, last.assign(comparison=UNTIL_LEARNED)], ignore_index=True)
+    return both.assign(perplexity=np.exp(both["test_loss"]))
+
+
+def text_sizes(learned, counted):
+    """Return a DataFrame: the losses of trainings and of counting on more text, by its size.
+
+    Of the networks the rows of learned.csv at the best rate of their size, on validation.
+    """
+    learned, counted = (table.query("corpus != 'sample'") for table in (learned, counted))
+    pilots = learned[learned["seed"] == plan.SEEDS[0]].sort_values("best_val_loss")
+    best = pilots.drop_duplicates(["characters", "model"])[["characters", "model", "rate"]]
+    rows = pd.concat([learned.merge(best), counted.assign(model=COUNTING, seed=0)])
+    return rows.sort_values(["characters", "parameters"])  # counting, which has none, last
+
+
+def contexts(rows):
+    """Return the test perplexities by how many of the last characters a prediction may read.
+
+    ``rows`` is what text_sizes returned. A row for each size of the training text and model, a
+    column for each number of characters, and the least of these that comes within 1 % of the most,
+    as "enough".
+    """
+    rows = rows.assign(trained=[f"{row.characters:,}, {row.model}" for row in rows.itertuples()])
+    columns = {f"within_{context}": context for context in jobs.CONTEXTS}
+    table = np.exp(rows.groupby("trained", sort=False)[[*columns]].mean()).rename(columns=columns)
+    return table.assign(enough=table.le(1.01 * table[max(table)], axis=0).idxmax(axis=1))
+
+
+def summary(runs):
     """Return a DataFrame: for each comparison and model the perplexity's mean, SD and interval.
 
-    The interval is over seeds, by Student's t; bits per character are those of the mean loss.
+    ``runs`` is what compared returned. The interval is over seeds, by Student's t; bits per
+    character are those of the mean loss.
     """
-    rows = []
-    for name, corpus, runs in found:
-        for model, of_model in runs.groupby("model", sort=False):
-            perplexities = np.exp(of_model["test_loss"])
-            mean, error = perplexities.mean(), stats.sem(perplexities)
-            low, high = stats.t.interval(0.95, len(perplexities) - 1, mean, error)
-            budget = EPOCHS if name != LEARNED else jobs.MOST_EPOCHS
-            rows.append(
-                {
-                    "comparison": name,
-                    "corpus": corpus,
-                    "model": model,
-                    "parameters": of_model["parameters"].iloc[0],
-                    "seeds": len(of_model),
-                    "not_converged": int((of_model["best_epoch"] == budget).sum()),
-                    "best_epoch": of_model["best_epoch"].median(),
-                    "perplexity": mean,
-                    "sd": perplexities.std(ddof=1),
-                    "low": low,
-                    "high": high,
-                    "bits": of_model["test_loss"].mean() / np.log(2),
-                }
-            )
-    return pd.DataFrame(rows)
+    budget = np.where(runs["comparison"] == UNTIL_LEARNED, jobs.MOST_EPOCHS, EPOCHS)
+    groups = runs.assign(last=runs["best_epoch"] == budget)
+    table = groups.groupby([*COMPARISON, "model"], sort=False).agg(
+        parameters=("parameters", "first"),
+        seeds=("seed", "size"),
+        not_converged=("last", "sum"),
+        best_epoch=("best_epoch", "median"),
+        perplexity=("perplexity", "mean"),
+        sd=("perplexity", "std"),
+        bits=("test_loss", "mean"),
+    )
+    half = stats.t.ppf(0.975, table["seeds"] - 1) * table["sd"] / np.sqrt(table["seeds"])
+    bits = table.pop("bits") / np.log(2)
+    return table.assign(
+        low=table["perplexity"] - half, high=table["perplexity"] + half, bits=bits
+    ).reset_index()
 
 
-def differences(found, blocks):
+def differences(runs, blocks):
     """Return a DataFrame: for each comparison and ordered pair of models, first against second.
 
-    ``estimate`` is the ratio of the perplexities (of their geometric means over seeds) less 1, with
-    ``low`` and ``high``; ``p`` is two-sided, ``holm`` corrected within the family, or missing.
+    ``runs`` is what compared returned, ``blocks`` the CSV file. ``estimate`` is the ratio of the
+    perplexities (of their geometric means over seeds) less 1, with ``low`` and ``high``; ``p`` is
+    two-sided, ``holm`` corrected within the family, or missing. ``shown`` is the estimate with its
+    interval as text, and ``verdict`` says which model predicts better, as far as ``p`` shows it.
     """
-    rows = []
-    for name, corpus, runs in found:
-        losses = {m: group["test_loss"].to_numpy() for m, group in runs.groupby("model")}
-        drawn = {}
-        if name in TRAININGS and corpus == "sample":
-            by_block = _by_block(blocks, TRAININGS[name])
+    columns, tables = ["first", "second", "p", "estimate", "low", "high"], []
+    for (name, corpus), of_comparison in runs.groupby(COMPARISON, sort=False):
+        losses, drawn = dict([*of_comparison.groupby("model")["test_loss"]]), {}
+        if corpus == "sample" and (training := jobs.TRAININGS.get(name)):
+            rows = blocks[blocks["training"].eq(training) | blocks["model"].eq(COUNTING)]
+            by_block = rows.pivot(index=["model", "seed"], columns="block", values="test_loss")
+            losses[COUNTING] = by_block.loc[COUNTING].mean(axis=1)
             drawn = _resampled(by_block)
-            losses |= {m: by_block[m].mean(axis=1) for m in by_block.keys() - losses.keys()}
-        pairs = list(itertools.combinations(losses, 2))
-        measured = {pair: _difference(*pair, losses, drawn) for pair in pairs}
-        corrected = holm([p for *_, p in measured.values()]) if drawn else [np.nan] * len(pairs)
-        for (first, second), p_holm in zip(pairs, corrected, strict=True):
-            change, low, high, p = measured[first, second]
-            shared = {"comparison": name, "corpus": corpus, "p": p, "holm": p_holm}
-            shared["over"] = "seeds and test text" if drawn else "seeds"
-            ways = ((first, second, change, low, high), (second, first, -change, -high, -low))
-            for one, other, *interval in ways:
-                names = ("estimate", "low", "high")
-                figures = dict(zip(names, np.expm1(interval), strict=True))
-                rows.append(shared | {"first": one, "second": other} | figures)
-    return pd.DataFrame(rows)
-
-
-def _by_block(blocks, training):
-    """Return {model: losses (seeds, blocks)}; counting, which has no seed, as one."""
-    rows = blocks[(blocks["training"] == training) | (blocks["model"] == COUNTING)]
-    return {
-        model: group.pivot(index="seed", columns="block", values="test_loss").to_numpy()
-        for model, group in rows.groupby("model")
-    }
+        pairs = [both for one in itertools.combinations(losses, 2) for both in (one, one[::-1])]
+        table = pd.DataFrame([_difference(*pair, losses, drawn) for pair in pairs], columns=columns)
+        table["holm"] = holm(table["p"][::2]) if drawn else np.nan  # a pair stands there twice
+        over = "seeds and test text" if drawn else "seeds"
+        tables.append(table.ffill().assign(comparison=name, corpus=corpus, over=over))
+    table = pd.concat(tables)
+    p = table["holm"].fillna(table["p"])
+    better = table["first"].where(table["estimate"] < 0, table["second"])
+    verdict = (better + " better").where(p < 0.05, "no difference shown")
+    shown = [f"{r.estimate:+.1%} ({r.low:+.1%} to {r.high:+.1%})" for r in table.itertuples()]
+    columns = [*COMPARISON, "p", "holm", "over", "first", "second", "estimate", "low", "high"]
+    return table[columns].assign(shown=shown, verdict=verdict)
 
 
 def _resampled(by_block):
-    """Return {model: mean losses (resamples,)} less the mean of all, drawn as the module says."""
+    """Return {model: mean losses (resamples,)} less the mean of all, drawn as the module says.
+
+    ``by_block`` has a row for each model and seed and a column for each block; counting, which has
+    no seed, has one row.
+    """
     rng = np.random.default_rng(0)
-    count = next(iter(by_block.values())).shape[1]
-    drawn = rng.integers(count, size=(RESAMPLES, 1, count))
+    blocks = rng.integers(by_block.shape[1], size=(RESAMPLES, 1, by_block.shape[1]))
     means = {}
-    for model, losses in by_block.items():
+    for model, rows in by_block.groupby(level="model"):
+        losses = rows.to_numpy()  # (seeds, blocks)
         seeds = rng.integers(len(losses), size=(RESAMPLES, max(1, len(losses) - 1), 1))
-        means[model] = losses[seeds, drawn].mean(axis=(1, 2)) - losses.mean()
+        means[model] = losses[seeds, blocks].mean(axis=(1, 2)) - losses.mean()
     return means
 
 
 def _difference(first, second, losses, drawn):
-    """Return (difference of mean losses, low, high, p), by bootstrap where there is one."""
-    one, other = losses[first], losses[second]
-    change = one.mean() - other.mean()
-    if not drawn:
-        test = stats.ttest_ind(one, other, equal_var=False)
-        return change, *test.confidence_interval(0.95), test.pvalue
-    spread = drawn[first] - drawn[second]
-    low, high = change + np.quantile(spread, (0.025, 0.975))
-    beyond = min((change + spread <= 0).sum(), (change + spread >= 0).sum())
-    return change, low, high, min(1.0, 2 * (1 + beyond) / (1 + RESAMPLES))
+    """Return the row of a pair of models, by bootstrap where there is one."""
+    change = losses[first].mean() - losses[second].mean()
+    if drawn:
+        changes = change + (drawn[first] - drawn[second])
+        low, high = np.quantile(changes, (0.025, 0.975))
+        beyond = min((changes <= 0).sum(), (changes >= 0).sum())
+        p = min(1.0, 2 * (1 + beyond) / (1 + RESAMPLES))
+    else:
+        test = stats.ttest_ind(losses[first], losses[second], equal_var=False)
+        (low, high), p = test.confidence_interval(0.95), test.pvalue
+    return first, second, p, *np.expm1([change, low, high])
 
 
 def holm(p_values):
-    """Return p-values corrected for their number by Holm's method, in the order given."""
-    order = np.argsort(p_values)
-    steps = np.asarray(p_values)[order] * np.arange(len(order), 0, -1)
-    corrected = np.empty(len(order))
-    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1)
-    return corrected
-
-
-def correlations(runs):
-    """Return the correlations of two models' losses over seeds, {(first, second): r}."""
-    losses = runs.pivot(index="seed", columns="model", values="test_loss")[list(jobs.MODELS)]
-    pairs = itertools.combinations(jobs.MODELS, 2)
-    return {pair: float(losses.corr().loc[pair]) for pair in pairs}
+    """Return a Series of p-values corrected for their number by Holm's method."""
+    ranked = p_values.sort_values()
+    return (ranked * np.arange(len(ranked), 0, -1)).cummax().clip(upper=1)

@@ -9,11 +9,11 @@ from matplotlib.ticker import MaxNLocator
 
 from helpers import by_model, waits_for, without_diverged
 from lab.exercise import MODELS, STYLES
-from lab.study import STUDY, read
+from lab.study import STUDY, read_study
 
 
 def _recorded(variant="original", folder=STUDY):
-    recorded = read(folder, "last_step")
+    recorded = read_study("last_step", folder)
     return recorded[recorded["variant"] == variant].groupby("model")
 
 
@@ -52,7 +52,7 @@ def variants(folder=STUDY):
     For each model the test perplexity of the last epoch, and where its validation was lowest.
     """
     rows = {}
-    found = read(folder, "last_step")["variant"].unique()
+    found = read_study("last_step", folder)["variant"].unique()
     for variant in sorted(found, key=lambda name: (name != "original", name == "both")):
         epochs = _recorded(variant, folder)
         rows[variant] = {

@@ -6,25 +6,20 @@ Like lab/study.py, whose readings they arrange, they are of the bundled sample o
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.lines import Line2D
 
 from helpers import by_model, waits_for
-from lab import exercise
-from lab.exercise import MODELS, STYLES
+from lab.exercise import MODELS, SEQ_LEN, SIZES, SPAN_BATCHES, STYLES
 from lab.study import (
-    BUDGET,
-    LEARNED,
-    PAIRS,
+    AS_IN_THE_NOTEBOOK,
+    COUNTING,
     STUDY,
-    UNITS,
-    difference,
-    interval,
+    UNTIL_LEARNED,
+    of_sample,
     of_this_text,
     perplexities,
-    read,
-    sample,
-    spans,
+    read_study,
     value_range,
-    verdict_of,
 )
 
 
@@ -33,27 +28,29 @@ def plot_beside(table, text, folder=STUDY):
 
     Says so in one line instead when ``text`` is not the text that the study used.
     """
-    if waits_for("7: performance_table", table):
+    if waits_for("7: performance_table", table) or not of_this_text(text, folder):
         return None
-    if not of_this_text(text, folder):
-        return None
-    summary = perplexities(folder=folder)
-    seeds = sample(folder, "comparisons").set_index("model")["perplexity"]
+    seeds = of_sample("comparisons", folder=folder).set_index("model")["perplexity"]
     own = by_model(table, "Test Perplexity")["Test Perplexity"]
+    means = perplexities(folder=folder).loc[own.index]
     figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
-    for place, (name, perplexity) in enumerate(own.items()):
-        values, mean = seeds[name], summary.loc[name]
-        style = {key: STYLES[name][key] for key in ("color", "marker")}
-        axes.plot(values, [place - 0.15] * len(values), linestyle="", alpha=0.6, **style)
+    for place, (name, mean) in enumerate(means.iterrows()):
+        values, style = seeds[name], STYLES[name] | {"linestyle": "", "alpha": 0.6}
+        axes.plot(values, [place - 0.15] * len(values), **style)
         reach = [[mean["perplexity"] - mean["low"]], [mean["high"] - mean["perplexity"]]]
-        axes.errorbar(mean["perplexity"], place + 0.15, xerr=reach, color=style["color"], capsize=4)
-        axes.plot(perplexity, place, "k*", markersize=12)
-    for marks in ({"marker": "o"}, {"linestyle": "-"}, {"marker": "*", "markersize": 12}):
-        axes.plot([], [], **({"color": "black", "linestyle": ""} | marks))
-    labels = [f"the study's {len(values)} seeds", "their 95 % interval of the mean", "your run"]
-    axes.legend(axes.lines[-3:], labels, fontsize="small")
-    axes.set_yticks(range(len(own)), own.index)
+        errors = {"xerr": reach, "color": style["color"], "capsize": 4}
+        axes.errorbar(mean["perplexity"], place + 0.15, **errors)
+        axes.plot(own[name], place, "k*", markersize=12)
+    looks = {
+        f"the study's {len(values)} seeds": {"marker": "o"},
+        "their 95 % interval of the mean": {"linestyle": "-"},
+        "your run": {"marker": "*", "markersize": 12},
+    }
+    black = {"color": "black", "linestyle": ""}
+    handles = [Line2D([], [], label=label, **(black | look)) for label, look in looks.items()]
+    axes.legend(handles=handles, fontsize="small")
     axes.set(title="Your run among other seeds", xlabel="test perplexity", ylabel="model")
+    axes.set_yticks(range(len(own)), own.index)
     axes.margins(y=0.25)
     axes.grid(axis="x", alpha=0.3)
     return figure
@@ -68,42 +65,46 @@ def differences(text, folder=STUDY):
     """
     if not of_this_text(text, folder):
         return None
-    rows = {}
-    for first, second in PAIRS:
-        cells = rows[f"{first} against {second}"] = {}
-        for comparison, name in ((BUDGET, "20 epochs"), (LEARNED, LEARNED)):
-            row = difference(first, second, comparison, folder)
-            cells[name], cells[f"{name}: verdict"] = interval(row), verdict_of(row)
-        if second != "counting":
-            alike = difference(first, second, "equal parameters", folder)
-            cells["equal parameters"] = interval(alike)
-    return pd.DataFrame(rows).T.fillna("")
+    rows = read_study("differences", folder).query("corpus == 'sample'")
+    rows["pair"] = rows["first"] + " against " + rows["second"]
+    cells = rows.pivot(index="pair", columns="comparison", values=["shown", "verdict"]).fillna("")
+    columns = {
+        ("shown", AS_IN_THE_NOTEBOOK): "20 epochs",
+        ("verdict", AS_IN_THE_NOTEBOOK): "20 epochs: verdict",
+        ("shown", UNTIL_LEARNED): UNTIL_LEARNED,
+        ("verdict", UNTIL_LEARNED): f"{UNTIL_LEARNED}: verdict",
+        ("shown", "equal parameters"): "equal parameters",
+    }
+    pairs = [("GRU", "LSTM"), ("RNN", "LSTM"), ("RNN", "GRU"), *((m, COUNTING) for m in MODELS)]
+    table = cells.loc[[" against ".join(pair) for pair in pairs], [*columns]]
+    return table.set_axis(columns.values(), axis=1).rename_axis(None)
 
 
 def learning(text, folder=STUDY):
     """Return a DataFrame: each network's perplexity within 20 epochs and when it has learned."""
     if not of_this_text(text, folder):
         return None
-    budget, learned = perplexities(BUDGET, folder), perplexities(LEARNED, folder)
-    columns = {
-        "perplexity, 20 epochs": budget["perplexity"].map("{:.2f}".format),
-        "perplexity, learned": learned["perplexity"].map("{:.2f}".format),
-        "best epoch (median)": learned["best_epoch"].map("{:.0f}".format),
-    }
-    return pd.DataFrame(columns).T
+    budget, learned = (perplexities(c, folder) for c in (AS_IN_THE_NOTEBOOK, UNTIL_LEARNED))
+    return pd.DataFrame(
+        {
+            "perplexity, 20 epochs": budget["perplexity"].map("{:.2f}".format),
+            "perplexity, learned": learned["perplexity"].map("{:.2f}".format),
+            "best epoch (median)": learned["best_epoch"].map("{:.0f}".format),
+        }
+    ).T
 
 
 def starts(folder=STUDY):
     """Return a DataFrame of the spans at load 4 by how a model begins and by batches for a lag."""
-    measured = read(folder, "spans")
-    measured = measured.query("seed > 0 and load == 4 and hidden_dim == 128 and num_layers == 1")
-    reach = measured.groupby(["model", "budget"])["span"].apply(sorted).map(value_range)
-    table = reach.unstack("budget").fillna("")
-    batches = exercise.SPAN_BATCHES * table.columns
-    return table.set_axis(batches, axis=1).rename_axis(columns="batches for a lag")
+    spans = read_study("spans", folder).query(
+        "seed > 0 and load == 4 and hidden_dim == 128 and num_layers == 1"
+    )
+    reach = spans.groupby(["model", "budget"])["span"].agg(value_range).unstack().fillna("")
+    batches = SPAN_BATCHES * reach.columns
+    return reach.set_axis(batches, axis=1).rename_axis(columns="batches for a lag")
 
 
-def recommendation(requirements, text, folder=STUDY):
+def recommended_by_study(requirements, text, folder=STUDY):
     """Return a DataFrame: what the requirements recommend under other circumstances.
 
     A model can be taught enough when all seeds reach the span, with one layer of 128 units and with
@@ -113,56 +114,44 @@ def recommendation(requirements, text, folder=STUDY):
     """
     if not of_this_text(text, folder):
         return None
-    sizes = perplexities(BUDGET, folder)["parameters"].sort_values()
-    rows = {}
+    by_size = perplexities(folder=folder)["parameters"].sort_values().index
+    spans = read_study("spans", folder).query("seed > 0 and budget == 1")
+    span, margin, rows = requirements.span, requirements.perplexity_margin, {}
     for what, load, above in _circumstances(requirements, folder):
-        reach = {name: _reach(name, load, requirements.span, folder) for name in sizes.index}
-        near = {name: _near(*above[name], requirements.perplexity_margin) for name in sizes.index}
+        reach = spans[spans["load"] == load].groupby("model")["span"].agg(["min", "max"])
+        found = above.join(reach).loc[by_size]  # of a load not tried NaN: neither yes nor no
+        taught, near = found["min"] >= span, found["high"] <= margin
+        fails = (found["max"] < span) | (found["low"] > margin)
         rows[what] = {
-            f"taught {requirements.span}": _names(reach, "yes"),
-            "near the best": _names(near, "yes"),
-            "open": _names({n: _open(reach[n], near[n]) for n in sizes.index}, "yes"),
-            "recommended": next((n for n in sizes.index if reach[n] == near[n] == "yes"), "none"),
+            f"taught {span}": _names(taught),
+            "near the best": _names(near),
+            "open": _names(~fails & ~(taught & near)),
+            "recommended": _names(taught & near).partition(",")[0],
         }
     return pd.DataFrame(rows).T
 
 
-def _names(verdicts, wanted):
-    return ", ".join(name for name, verdict in verdicts.items() if verdict == wanted) or "none"
-
-
-def _open(*verdicts):
-    return "yes" if "open" in verdicts and "no" not in verdicts else "no"
-
-
-def _reach(name, load, span, folder):
-    """Return whether all seeds of both sizes reach a span: "yes", "no", or "open" for some."""
-    reached = [s >= span for size in UNITS for s in spans(size, load, folder).get(name, [])]
-    if not reached or any(reached) != all(reached):
-        return "open"
-    return "yes" if all(reached) else "no"
-
-
-def _near(low, high, margin):
-    """Return whether an interval lies within a margin: "yes", "no", or "open" for a part of it."""
-    return "yes" if high <= margin else "no" if low > margin else "open"
+def _names(chosen):
+    return ", ".join(chosen.index[chosen]) or "none"
 
 
 def _circumstances(requirements, folder):
-    """Yield (what, load, {model: interval of its perplexity above the best network's})."""
-    for comparison, loads in ((BUDGET, (4, 2, 1)), (LEARNED, (requirements.load,))):
+    """Yield (what, load, the interval of each model's perplexity above the best network's).
+
+    The interval is a DataFrame: low and high, a row for each model.
+    """
+    for comparison, loads in (
+        (AS_IN_THE_NOTEBOOK, (4, 2, 1)),
+        (UNTIL_LEARNED, (requirements.load,)),
+    ):
         best = perplexities(comparison, folder)["perplexity"].idxmin()
-        above = {name: (0.0, 0.0) for name in MODELS}
-        for name in set(MODELS) - {best}:
-            row = difference(name, best, comparison, folder)
-            above[name] = row["low"], row["high"]
-        for load in loads:
-            holding = f"{comparison}, holding {load} at once"
-            yield holding, load, above
-    for characters, row in text_sizes(folder=folder).iterrows():
-        apart = {name: row[name] / row[list(MODELS)].min() - 1 for name in MODELS}
+        above = of_sample("differences", comparison, folder).set_index(["second", "first"])
+        above = above.loc[best, ["low", "high"]].reindex(MODELS, fill_value=0.0)
+        yield from ((f"{comparison}, holding {load} at once", load, above) for load in loads)
+    for characters, row in text_sizes(folder=folder)[[*MODELS]].iterrows():
+        apart = row / row.min() - 1
         what = f"{characters:,} characters of WikiText-2, holding {requirements.load}"
-        yield what, requirements.load, {name: (value, value) for name, value in apart.items()}
+        yield what, requirements.load, pd.DataFrame({"low": apart, "high": apart})
 
 
 def text_sizes(column="test_loss", folder=STUDY):
@@ -170,28 +159,8 @@ def text_sizes(column="test_loss", folder=STUDY):
 
     Networks are means over seeds, each until it has learned, at its best rate on validation.
     """
-    learned = _best_rates(folder)
-    networks = learned.groupby(["characters", "model"])[column].mean().unstack()
-    counted = read(folder, "counted").query("corpus != 'sample'")
-    table = networks.reindex(columns=MODELS)
-    return np.exp(table.assign(counting=counted.set_index("characters")[column])).dropna()
-
-
-def _best_rates(folder):
-    """Return the rows of learned.csv on WikiText-2 at each network's best rate for its size."""
-    learned = read(folder, "learned").query("corpus != 'sample'")
-    first = learned[learned["seed"] == learned["seed"].min()].sort_values("best_val_loss")
-    best = first.drop_duplicates(["characters", "model"])[["characters", "model", "rate"]]
-    return learned.merge(best)
-
-
-def seeds_on_more_text(folder=STUDY):
-    """Return how many seeds each network has at its best rate, by size of the text, in words."""
-    counts = _best_rates(folder).groupby(["characters", "model"]).size().unstack().fillna(0)
-    return "; ".join(
-        f"{characters:,} characters " + ", ".join(f"{name} {row[name]:.0f}" for name in MODELS)
-        for characters, row in counts.iterrows()
-    )
+    losses = read_study("text_sizes", folder).pivot_table(column, "characters", "model")
+    return np.exp(losses.reindex(columns=[*MODELS, COUNTING]))
 
 
 def contexts(folder=STUDY):
@@ -200,37 +169,27 @@ def contexts(folder=STUDY):
     A row for each size of the training text and model, a column for each number of characters, and
     the least of these that comes within 1 % of the most, as "enough".
     """
-    counted = read(folder, "counted").query("corpus != 'sample'")
-    rows = pd.concat([_best_rates(folder), counted.assign(model="counting")])
-    rows["trained"] = rows["characters"].map("{:,}, ".format) + rows["model"]
-    within = rows.groupby("trained", sort=False)[
-        [c for c in rows if c.startswith("within_")]
-    ].mean()
-    order = rows.drop_duplicates("trained").sort_values(["characters", "parameters"])["trained"]
-    table = np.exp(within.loc[order]).rename(columns=lambda name: int(name.removeprefix("within_")))
-    return table.assign(enough=table.le(1.01 * table[max(table)], axis=0).idxmax(axis=1))
+    return read_study("contexts", folder).set_index("trained")
 
 
 def plot_text_sizes(folder=STUDY):
     """Return a figure: test perplexity against characters of training text, for all four."""
-    table, seeds = text_sizes(folder=folder), _best_rates(folder)
+    table, rows = text_sizes(folder=folder), read_study("text_sizes", folder)
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-    for name in table:
+    for name, means in table.items():
         style = STYLES.get(name, {"color": "black", "linestyle": "-.", "marker": "D"})
-        axes.plot(table.index, table[name], label=name, **style)
-        runs = seeds[seeds["model"] == name]
-        marks = style | {"linestyle": ""}
-        axes.plot(runs["characters"], np.exp(runs["test_loss"]), alpha=0.4, **marks)
-    axes.set_xscale("log")
-    axes.set_xticks(table.index, [f"{characters:,}" for characters in table.index])
-    axes.minorticks_off()
-    apart = table[list(MODELS)].min(axis=1) / table["counting"] - 1
-    axes.set(xlabel="characters trained on", ylabel="test perplexity")
+        axes.plot(means, label=name, **style)
+        seeds, marks = rows[rows["model"] == name], style | {"linestyle": "", "alpha": 0.4}
+        axes.plot(seeds["characters"], np.exp(seeds["test_loss"]), **marks)
+    apart = table[[*MODELS]].min(axis=1) / table[COUNTING] - 1
     axes.set_title(
         "WikiText-2 (validation split, tokenised form), each network until it has learned:\n"
         f"the best against counting {', '.join(f'{value:+.1%}' for value in apart)}",
         fontsize="medium",
     )
+    axes.set(xlabel="characters trained on", ylabel="test perplexity", xscale="log")
+    axes.set_xticks(table.index, [f"{characters:,}" for characters in table.index])
+    axes.minorticks_off()
     axes.legend()
     axes.grid(alpha=0.3)
     return figure
@@ -238,31 +197,22 @@ def plot_text_sizes(folder=STUDY):
 
 def plot_sweeps(folder=STUDY):
     """Return a figure: the study's test perplexity by length of the windows and by hidden size."""
-    summary = read(folder, "summary")
+    summary = read_study("summary", folder).query("corpus == 'sample'")
     figure, panels = plt.subplots(1, 2, figsize=(10, 3.5), sharey=True, layout="constrained")
-    sweeps = (("windows of ", "", 50, "length of the windows (characters)"),)
-    sweeps += (("", " units", 256, "hidden size (units per layer)"),)
-    for axes, (before, after, usual, label) in zip(panels, sweeps, strict=True):
-        places = summary["comparison"].str.extract(f"^{before}(\\d+){after}$")[0].astype(float)
-        places[
-            (summary["comparison"] == "as in the notebook") & (summary["corpus"] == "sample")
-        ] = usual
+    sweeps = (
+        ("windows of {}", SEQ_LEN, "length of the windows (characters)"),
+        ("{} units", SIZES["hidden_dim"], "hidden size (units per layer)"),
+    )
+    for axes, (named, usual, label) in zip(panels, sweeps, strict=True):
+        names = summary["comparison"].replace(AS_IN_THE_NOTEBOOK, named.format(usual))
+        places = names.str.extract(f"^{named.format('([0-9]+)')}$")[0].astype(float)
         rows = summary.assign(place=places).dropna(subset="place").sort_values("place")
         for name, of_model in rows.groupby("model", sort=False):
-            mean = of_model["perplexity"]
-            reach = [mean - of_model["low"], of_model["high"] - mean]
-            axes.errorbar(
-                of_model["place"],
-                mean,
-                yerr=reach,
-                capsize=3,
-                label=name,
-                **STYLES[name],
-            )
+            reach = of_model[["low", "high"]].T.sub(of_model["perplexity"]).abs()
+            looks = STYLES[name] | {"capsize": 3, "label": name}
+            axes.errorbar(of_model["place"], of_model["perplexity"], yerr=reach, **looks)
         axes.set_xscale("log", base=2)
-        axes.set_xticks(
-            rows["place"].unique(), [f"{place:.0f}" for place in rows["place"].unique()]
-        )
+        axes.set_xticks(rows["place"].unique(), rows["place"].map("{:.0f}".format).unique())
         axes.set(xlabel=label, ylabel="test perplexity")
         axes.legend()
         axes.grid(alpha=0.3)
@@ -272,15 +222,16 @@ def plot_sweeps(folder=STUDY):
 
 def attention(folder=STUDY):
     """Return a DataFrame: the RNN with attention beside the plain one of as many parameters."""
-    summary = sample(folder, "summary", "with attention")
-    measured = read(folder, "spans").query("seed > 0 and load == 4 and num_layers == 1")
-    reach = measured[measured["budget"] == 1].groupby("model")["span"].apply(sorted)
+    summary = perplexities("with attention", folder)
+    spans = read_study("spans", folder).query(
+        "seed > 0 and budget == 1 and load == 4 and num_layers == 1"
+    )
     rows = {
-        row.model: {
-            "parameters": f"{row.parameters:,}",
-            "test perplexity (95 %)": f"{row.perplexity:.2f} ({row.low:.2f} to {row.high:.2f})",
-            "memory span, 4 symbols, 1 layer": value_range(reach[row.model]),
-        }
-        for row in summary.itertuples()
+        "parameters": summary["parameters"].map("{:,}".format),
+        "test perplexity (95 %)": [
+            f"{row.perplexity:.2f} ({row.low:.2f} to {row.high:.2f})"
+            for row in summary.itertuples()
+        ],
+        "memory span, 4 symbols, 1 layer": spans.groupby("model")["span"].agg(value_range),
     }
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, index=summary.index).T.rename_axis(columns=None)

@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from benchmarks.study.models import AttentionRNN
+from benchmarks.study.models import attention_rnn
 from lab.extras.recurrences import Attention
 
 
 @pytest.fixture
-def model():
+def model(namespace):
     torch.manual_seed(0)
-    return AttentionRNN(11, embedding_dim=8, hidden_dim=16).eval()
+    return attention_rnn(namespace["CharRNN"], 11, embedding_dim=8, hidden_dim=16).eval()
 
 
 def changed(x, place):

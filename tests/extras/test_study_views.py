@@ -1,10 +1,7 @@
 """lab/study.py: what the files of the study say."""
 
-import math
-
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import pytest
 
 from lab import exercise, goal, study
@@ -29,15 +26,8 @@ def test_a_difference_is_shown_by_its_corrected_p_value(made_up, interval, verdi
     assert list(shown["equal parameters"][:3]) == ["+1.0% (-4.0% to +6.0%)"] * 3
 
 
-def test_where_there_is_no_correction_the_plain_p_value_decides():
-    row = pd.Series({"p": 0.01, "holm": math.nan, "estimate": 0.1, "first": "RNN", "second": "GRU"})
-    assert study.verdict_of(row) == "GRU better"
-    row["holm"] = 0.06
-    assert study.verdict_of(row) == "no difference shown"
-
-
 def test_the_recommendation_depends_on_the_circumstances(made_up):
-    shown = study_views.recommendation(ASKED, "text", made_up())
+    shown = study_views.recommended_by_study(ASKED, "text", made_up())
     load_4, load_2, load_1 = (
         shown.loc[f"as in the notebook, holding {n} at once"] for n in (4, 2, 1)
     )
@@ -50,36 +40,38 @@ def test_the_recommendation_depends_on_the_circumstances(made_up):
 
 
 def test_with_a_wider_margin_the_plain_rnn_is_recommended_where_it_remembers(made_up):
-    shown = study_views.recommendation(ASKED._replace(perplexity_margin=0.12), "text", made_up())
+    shown = study_views.recommended_by_study(
+        ASKED._replace(perplexity_margin=0.12), "text", made_up()
+    )
     assert shown["recommended"].to_list()[:3] == ["GRU", "GRU", "RNN"]
     assert shown["open"].to_list()[:3] == ["none", "RNN", "none"]  # one of its seeds fails at 2
 
 
 def test_a_load_that_the_study_did_not_try_is_open(made_up):
-    shown = study_views.recommendation(ASKED._replace(load=3), "text", made_up())
+    asked = ASKED._replace(load=3)
+    shown = study_views.recommended_by_study(asked, "text", made_up())
     row = shown.loc["until it has learned, holding 3 at once"]
     assert row["open"] == "GRU, LSTM" and row["recommended"] == "none"
 
 
 def test_a_margin_inside_the_interval_is_open(made_up):
-    shown = study_views.recommendation(ASKED._replace(perplexity_margin=0.08), "text", made_up())
+    shown = study_views.recommended_by_study(
+        ASKED._replace(perplexity_margin=0.08), "text", made_up()
+    )
     assert shown.iloc[2]["open"] == "RNN" and shown.iloc[2]["recommended"] == "GRU"
 
 
 def test_a_span_that_nobody_reaches_recommends_nobody(made_up):
-    shown = study_views.recommendation(ASKED._replace(span=256), "text", made_up())
+    asked = ASKED._replace(span=256)
+    shown = study_views.recommended_by_study(asked, "text", made_up())
     assert set(shown["recommended"]) == {"none"} == set(shown["taught 64".replace("64", "256")])
 
 
-def test_text_sizes_are_means_over_seeds_at_the_rate_that_validation_chose(made_up):
+def test_text_sizes_are_means_over_seeds(made_up):
     folder = made_up()
     table = study_views.text_sizes(folder=folder)
     assert list(table.columns) == ["RNN", "LSTM", "GRU", "counting"]
     assert table.loc[1_000, "RNN"] == pytest.approx(np.exp(2.0))
-    assert study_views.contexts(folder).loc["9,000, counting", 4] == pytest.approx(np.exp(1.7))
-    assert study_views.seeds_on_more_text(folder).startswith(
-        "1,000 characters RNN 2, LSTM 2, GRU 2; 9,0"
-    )
     figure = study_views.plot_text_sizes(folder)
     assert len(figure.axes[0].lines) == 8  # means and seeds of four
     plt.close(figure)
@@ -99,14 +91,14 @@ def test_a_run_on_another_text_is_told_that_the_study_says_nothing_of_it(made_up
     folder = made_up()
     assert study_views.plot_beside(table, "another text", folder) is None
     assert study_views.differences("another text", folder) is None
-    assert study_views.recommendation(ASKED, "another text", folder) is None
+    assert study_views.recommended_by_study(ASKED, "another text", folder) is None
     assert study_views.learning("another text", folder) is None
     assert capsys.readouterr().out.count("bundled sample") == 4
 
 
 def test_the_committed_study_has_what_the_notebook_asks_of_it(sample):
     assert study_views.differences(sample[0]).shape == (6, 5)
-    assert len(study_views.recommendation(ASKED, sample[0])) >= 4
+    assert len(study_views.recommended_by_study(ASKED, sample[0])) >= 4
     assert list(study_views.learning(sample[0]).columns) == ["RNN", "LSTM", "GRU"]
     assert (
         list(study_views.starts().columns) == [2_000, 10_000]
@@ -115,6 +107,7 @@ def test_the_committed_study_has_what_the_notebook_asks_of_it(sample):
     figure = study_views.plot_sweeps()
     assert [len(axes.containers) for axes in figure.axes] == [3, 3]
     assert list(study_views.attention().columns) == ["RNN", "Attention"]
+    assert study_views.contexts().loc["800,000, LSTM", "enough"] == 16
     plt.close(figure)
 
 
@@ -128,4 +121,4 @@ def test_a_damaged_file_is_named(damage, tmp_path):
     if damage is not None:
         (tmp_path / "spans.csv").write_bytes(damage)
     with pytest.raises(ValueError, match=r"spans\.csv is damaged or missing .*: take it from"):
-        study.read(tmp_path, "spans")
+        study.read_study("spans", tmp_path)

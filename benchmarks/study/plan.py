@@ -1,0 +1,131 @@
+"""Which jobs make up the study.
+
+On what was measured so far it may depend which come next: ask again until nothing new comes.
+"""
+
+import itertools
+
+import helpers
+from benchmarks.speed import protocols
+from benchmarks.study.jobs import (
+    LAST_STEP_VARIANTS,
+    LONG_TEXT,
+    TEXT_SIZES,
+    Counted,
+    LastStep,
+    Learned,
+    Run,
+    Span,
+    matched_hidden_dim,
+    parameters,
+)
+from lab.exercise import LEARNING_RATES, LONGEST_LAG, MODELS, SIZES, SPAN_SIZES
+from lab.study import AS_IN_THE_NOTEBOOK
+
+SEEDS = (1, 2, 3, 4, 5)  # of the comparison and the memory spans
+FEW_SEEDS = SEEDS[:3]  # of everything else
+GRID = (1e-3, 2e-3, 4e-3, 8e-3)
+MATCHED_PARAMETERS = 500_000
+HIDDEN_DIMS = (64, 128)
+SEQ_LENS = (10, 25, 100)
+SPAN_GRID = (1e-3, 2e-3, 4e-3)  # grows where the best rate is at an end
+LOADS = (4, 2, 1)
+UNITS = [(sizes["hidden_dim"], sizes["num_layers"]) for sizes in (SPAN_SIZES, SIZES)]
+PILOT_SEED = 0  # chooses the rates of the memory spans
+STARTS = ("RNN, identity", "IRNN")  # how else a plain RNN may begin
+LONG = 5  # times the budget of a lag
+SAMPLE = helpers.load_text("sample")
+VOCAB_SIZE, TRAINED_ON = len(set(SAMPLE)), len(SAMPLE) * 8 // 10
+
+
+def trainings(seeds=FEW_SEEDS, rates=LEARNING_RATES, corpus="sample", **changed):
+    """Return a Run for each seed and model: the notebook's, but for what is changed."""
+    return [Run(corpus, model, seed, rates[model], **changed) for seed in seeds for model in MODELS]
+
+
+def comparisons():
+    """Return {comparison: its runs}; what else "identical" could mean, and other sizes."""
+    matched = [
+        run._replace(hidden_dim=matched_hidden_dim(run.model, VOCAB_SIZE, MATCHED_PARAMETERS))
+        for run in trainings()
+    ]
+    return {
+        AS_IN_THE_NOTEBOOK: trainings(SEEDS) + trainings(SEEDS, corpus="wikitext-2"),
+        "equal parameters": matched,
+        "no dropout": trainings(dropout=0.0),
+        "rates of the original exercise": trainings(rates=protocols.LAST_STEP_RATES),
+        **{f"{n} units": trainings(hidden_dim=n) for n in HIDDEN_DIMS},
+        **{f"windows of {n}": trainings(seq_len=n) for n in SEQ_LENS},
+    }
+
+
+def grid(model):
+    """Return the runs over learning rates, from which validation chooses that of a model.
+
+    Attention has as many parameters as the plain RNN.
+    """
+    if model != "Attention":
+        return [Run("sample", model, seed, rate) for seed in FEW_SEEDS for rate in GRID]
+    hidden_dim = matched_hidden_dim(model, VOCAB_SIZE, parameters("RNN", VOCAB_SIZE))
+    return [Run("sample", model, seed, r, hidden_dim) for seed in FEW_SEEDS for r in GRID[:3]]
+
+
+def span_settings():
+    """Return what memory spans are measured of: (model, load, hidden_dim, num_layers)."""
+    (units, layers), vocab_size = UNITS[0], VOCAB_SIZE + 12  # of memory_span: 8 symbols, 4 queries
+    target = parameters("RNN", vocab_size, units, layers)
+    attention = matched_hidden_dim("Attention", vocab_size, target, layers)
+    return [
+        ("Attention", LOADS[0], attention, layers),
+        *((start, LOADS[0], units, layers) for start in STARTS),
+        *((model, load, *size) for size in UNITS for load in LOADS for model in MODELS),
+    ]
+
+
+def spans_of(setting, known, rates=SPAN_GRID):
+    """Yield the pilots of a setting's rates, then, at the best of them, the seeds."""
+    pilots = [Span(*setting, rate, PILOT_SEED) for rate in rates]
+    yield from pilots
+    if not known.keys() >= set(pilots):
+        return
+    best = max(pilots, key=lambda pilot: (known[pilot]["span"], -known[pilot]["batches"]))
+    if known[best]["span"] not in (0, LONGEST_LAG) and best.rate in (rates[0], rates[-1]):
+        beyond = best.rate / 2 if best.rate == rates[0] else best.rate * 2
+        yield from spans_of(setting, known, sorted([*rates, beyond]))
+    else:
+        yield from (best._replace(seed=seed) for seed in SEEDS)
+        if setting in [(model, LOADS[0], *UNITS[0]) for model in ("RNN", *STARTS)]:
+            yield from (best._replace(seed=seed, budget=LONG) for seed in FEW_SEEDS)
+
+
+def on_more_text(model, known):
+    """Yield a model's trainings on more text: at each size the rates first, then the other seeds.
+
+    The smallest text has a grid of rates; the next its best and half of that, no more. The largest,
+    where a training takes most of an hour, takes what the one before it took.
+    """
+    rates = SPAN_GRID
+    for size in TEXT_SIZES[:-1]:
+        pilots = [Learned(LONG_TEXT, size, model, SEEDS[0], rate) for rate in rates]
+        yield from pilots
+        if not known.keys() >= set(pilots):
+            return
+        best = min(pilots, key=lambda pilot: known[pilot]["best_val_loss"])
+        yield from (best._replace(seed=seed) for seed in FEW_SEEDS)
+        rates = best.rate / 2, best.rate
+    yield best._replace(characters=TEXT_SIZES[-1])
+
+
+def every_job(known):
+    """Return the jobs of the study, some more than once, by {job: its row} of those done."""
+    together = itertools.chain.from_iterable
+    return [
+        *together(comparisons().values()),
+        *together(grid(model) for model in (*MODELS, "Attention")),
+        *together(spans_of(setting, known) for setting in span_settings()),
+        *map(LastStep, LAST_STEP_VARIANTS),
+        Counted("sample", TRAINED_ON),
+        *(Learned("sample", TRAINED_ON, r.model, r.seed, r.rate) for r in trainings(SEEDS)),
+        *(Counted(LONG_TEXT, size) for size in TEXT_SIZES),
+        *together(on_more_text(model, known) for model in MODELS),
+    ]
