@@ -28,7 +28,7 @@ def plot_beside(table, text, folder=STUDY):
 
     Says so in one line instead when ``text`` is not the text that the study used.
     """
-    if waits_for("7: performance_table", table) or not of_this_text(text, folder):
+    if waits_for("performance", table) or not of_this_text(text, folder):
         return None
     seeds = of_sample("comparisons", folder=folder).set_index("model")["perplexity"]
     own = by_model(table, "Test Perplexity")["Test Perplexity"]
