@@ -34,6 +34,7 @@ from lab.exercise import (
     CHECKS,
     DIVERGED,
     MAX_GRADIENT_NORM,
+    PROMPT,
     SEQ_LEN,
     STYLES,
 )
@@ -590,9 +591,7 @@ def generate_text(model, prompt, char2idx, idx2char, length=200, temperature=0.8
     if waits_for("training", model):
         return None
     if not prompt:
-        raise ValueError(
-            'the prompt is empty: give at least one character, as in "The meaning of".'
-        )
+        raise ValueError(f"the prompt is empty: give a character or more, as in {PROMPT!r}.")
     if not temperature > 0:
         raise ValueError(f"temperature={temperature}: expected a number above 0 (try 0.5 to 1.2).")
     device = _device_of(model)

@@ -115,7 +115,8 @@ def results():
     """Return the Markdown of the performance table, with the memory spans, and the machine."""
     run = quoted()
     rows = {what: of for what, of in rows_of(run["table"]).items() if what != "Longest Context"}
-    rows["Memory Span (characters; fresh models of one layer of 128)"] = {
+    size = f"{exercise.SPAN_SIZES['hidden_dim']} hidden units"
+    rows[f"Memory Span (characters; fresh models of {size})"] = {
         name: f"{span}+" if span == exercise.LONGEST_LAG else span
         for name, span in run["spans"].items()
     }
@@ -179,6 +180,15 @@ def grading():
     )
 
 
+def limits():
+    """Return a sentence on what a submission may take."""
+    seconds, megabytes = exercise.GRADING_SECONDS, exercise.GRADING_MEGABYTES
+    return (
+        f"A submission may take {seconds} s of processor time, four times as long by the clock, "
+        f"and {megabytes:,} MB."
+    )
+
+
 def points():
     """Return the Markdown of each TODO: its points, and the seconds that its cells computed."""
     seconds, todo = {}, None
@@ -204,9 +214,11 @@ def points():
 
 
 def rubric():
-    """Return the solution's rubric of the paragraph, without its heading."""
+    """Return the solution's rubric of the paragraph, with its points in place of its heading."""
     (cell,) = (cell for cell in read_solution.read()["cells"] if cell["id"] == "rubric")
-    return re.search(r"^\|.*?(?=\n\n|\Z)", "".join(cell["source"]), re.MULTILINE | re.DOTALL)[0]
+    source = "".join(cell["source"])
+    table = re.search(r"^\|.*?(?=\n\n|\Z)", source, re.MULTILINE | re.DOTALL)[0]
+    return f"Up to {exercise.PARAGRAPH_POINTS} points, given by a person:\n\n{table}"
 
 
 def marked():
@@ -217,7 +229,7 @@ def marked():
 
 BLOCKS = {
     README: [results],
-    DOCS / "instructors.md": [points, rubric, marked, grading],
+    DOCS / "instructors.md": [points, rubric, marked, grading, limits],
     DOCS / "speed.md": [speed],
     DOCS / "phone.md": [phone, keyboard],
 }

@@ -157,7 +157,7 @@ def _passes(task, model, optimizer, level, batches):
 def plot_memory_spans(spans, requirements, folder=study.STUDY):
     """Return a figure of the memory span of each model class beside the span required.
 
-    Dashes are the study's seeds at the size of the exercise's models, two layers of 256 units.
+    Dashes are the study's seeds at the size of the exercise's models.
     """
     if waits_for("long_context", spans):
         return None

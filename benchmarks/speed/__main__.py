@@ -16,6 +16,8 @@ import benchmarks
 from benchmarks.speed import protocols, timed
 from lab.exercise import EPOCHS, MODELS
 
+THIS_WHOLE = f"this protocol: three models, {EPOCHS} epochs, test and table (s)"
+LAST_STEP_WHOLE = f"last-step protocol: three models, {EPOCHS} epochs (s)"
 RESULTS = Path(__file__).with_name("speed.csv")
 TIMED = [  # measure, function, rounds, of what
     ("this protocol: epoch (s)", partial(timed.epoch, timed.train_epoch), 5, MODELS),
@@ -37,7 +39,7 @@ TIMED = [  # measure, function, rounds, of what
     ("last-step protocol: validation (s)", timed.last_step_validation, 1, MODELS),
     ("this protocol: seconds to that loss", timed.seconds_to_loss, 3, MODELS),
     (
-        "this protocol: three models, 20 epochs, test and table (s)",
+        THIS_WHOLE,
         timed.train_and_score,
         1,
         ["all"],
@@ -64,9 +66,9 @@ RATIOS = {  # the measures whose medians are divided
         "last-step protocol: seconds to its best validation loss",
         "this protocol: seconds to that loss",
     ),
-    "training three models, last-step (20 epochs) / this protocol (with test and table)": (
-        "last-step protocol: three models, 20 epochs (s)",
-        "this protocol: three models, 20 epochs, test and table (s)",
+    f"training three models, last-step ({EPOCHS} epochs) / this protocol (with test and table)": (
+        LAST_STEP_WHOLE,
+        THIS_WHOLE,
     ),
 }
 ONEDNN = {"with": "this protocol: epoch (s)", "without": "this protocol without oneDNN: epoch (s)"}
@@ -77,7 +79,7 @@ def with_ratios(medians):
     table = medians.copy()
     epoch = table.loc["last-step protocol: epoch (s)"]
     whole = EPOCHS * (epoch + table.loc["last-step protocol: validation (s)"]).sum()
-    table.loc["last-step protocol: three models, 20 epochs (s)", "all"] = whole
+    table.loc[LAST_STEP_WHOLE, "all"] = whole
     best = timed.last_step_best()["epoch"] * epoch
     table.loc["last-step protocol: seconds to its best validation loss"] = best
     for ratio, (above, below) in RATIOS.items():

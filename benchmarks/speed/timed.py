@@ -92,14 +92,14 @@ def last_step_validation(name, seed):
 
 def last_step_best():
     """Return a DataFrame, a row per model: the epoch of the last-step protocol's best loss."""
-    curves = study.read(study.STUDY, "last_step").query("variant == 'original'")
+    curves = study.read_study("last_step").query("variant == 'original'")
     return curves.loc[curves.groupby("model")["val_loss"].idxmin()].set_index("model")
 
 
 def seconds_to_loss(name, seed, batches=4):
     """Return the training seconds until the last-step protocol's best validation loss is beaten.
 
-    Scored every few batches, outside the clock. Raises RuntimeError when 20 epochs do not suffice.
+    Scored every few batches, outside the clock. Raises RuntimeError when the epochs do not suffice.
     """
     target, seconds = last_step_best().at[name, "val_loss"], 0.0
     model, optimizer = begin(name, seed)

@@ -34,7 +34,10 @@ from lab.ngram import NGram
 from lab.study import AS_IN_THE_NOTEBOOK, COUNTING, UNTIL_LEARNED
 
 BLOCK = 100  # characters of test text to a row of blocks.csv
-TRAININGS = {AS_IN_THE_NOTEBOOK: "20 epochs", UNTIL_LEARNED: UNTIL_LEARNED}  # as it calls them
+TRAININGS = {  # as blocks.csv calls them
+    AS_IN_THE_NOTEBOOK: f"{EPOCHS} epochs",
+    UNTIL_LEARNED: UNTIL_LEARNED,
+}
 # Until it has learned: a training ends when so many epochs have not lowered the validation loss,
 # fewer where there is more than MANY characters, since an epoch takes as many more batches.
 PATIENCE, MANY, PATIENCE_OF_MANY, MOST_EPOCHS = 6, 50_000, 3, 200

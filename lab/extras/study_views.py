@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.lines import Line2D
 
 from helpers import by_model, waits_for
-from lab.exercise import MODELS, SEQ_LEN, SIZES, SPAN_BATCHES, STYLES
+from lab.exercise import EPOCHS, MODELS, SEQ_LEN, SIZES, SPAN_BATCHES, STYLES
 from lab.study import (
     AS_IN_THE_NOTEBOOK,
     COUNTING,
@@ -69,8 +69,8 @@ def differences(text, folder=STUDY):
     rows["pair"] = rows["first"] + " against " + rows["second"]
     cells = rows.pivot(index="pair", columns="comparison", values=["shown", "verdict"]).fillna("")
     columns = {
-        ("shown", AS_IN_THE_NOTEBOOK): "20 epochs",
-        ("verdict", AS_IN_THE_NOTEBOOK): "20 epochs: verdict",
+        ("shown", AS_IN_THE_NOTEBOOK): f"{EPOCHS} epochs",
+        ("verdict", AS_IN_THE_NOTEBOOK): f"{EPOCHS} epochs: verdict",
         ("shown", UNTIL_LEARNED): UNTIL_LEARNED,
         ("verdict", UNTIL_LEARNED): f"{UNTIL_LEARNED}: verdict",
         ("shown", "equal parameters"): "equal parameters",
@@ -81,13 +81,13 @@ def differences(text, folder=STUDY):
 
 
 def learning(text, folder=STUDY):
-    """Return a DataFrame: each network's perplexity within 20 epochs and when it has learned."""
+    """Return a DataFrame: each network's perplexity as in the notebook, and when it has learned."""
     if not of_this_text(text, folder):
         return None
     budget, learned = (perplexities(c, folder) for c in (AS_IN_THE_NOTEBOOK, UNTIL_LEARNED))
     return pd.DataFrame(
         {
-            "perplexity, 20 epochs": budget["perplexity"].map("{:.2f}".format),
+            f"perplexity, {EPOCHS} epochs": budget["perplexity"].map("{:.2f}".format),
             "perplexity, learned": learned["perplexity"].map("{:.2f}".format),
             "best epoch (median)": learned["best_epoch"].map("{:.0f}".format),
         }
@@ -107,8 +107,8 @@ def starts(folder=STUDY):
 def recommended_by_study(requirements, text, folder=STUDY):
     """Return a DataFrame: what the requirements recommend under other circumstances.
 
-    A model can be taught enough when all seeds reach the span, with one layer of 128 units and with
-    two of 256; it is near the best network when its perplexity's interval lies within the margin.
+    A model can be taught enough when all seeds reach the span, at both sizes that the study
+    tried; it is near the best network when its perplexity's interval lies within the margin.
     What some seeds, one of the sizes or only a part of the interval satisfies is open. On more text
     there is no interval.
     """

@@ -205,7 +205,7 @@ def _runs(losses, comparison="c"):
 
 def _blocks(losses):
     """Made-up rows of blocks.csv, from arrays (seeds, blocks) by model."""
-    rows = {"training": "20 epochs", "corpus": "sample"}
+    rows = {"training": f"{exercise.EPOCHS} epochs", "corpus": "sample"}
     return pd.DataFrame(
         [
             rows | {"model": m, "seed": s, "block": b, "test_loss": loss}

@@ -15,6 +15,7 @@ import pytest
 
 from course import bundle, pictures
 from course.make_exercise import ROOT
+from lab import exercise
 from tests import browsers, submissions
 
 TOKEN = "of-a-test"
@@ -160,4 +161,4 @@ def test_the_exercise_runs_in_notebook_7(serve, page):
     opened(page, f"{serve('notebook')}notebooks/exercise.ipynb")
     assert command(page, "notebook:run-all-cells") is True
     assert "TODO 1" in read(page, "check-char-rnn", "not attempted")
-    read(page, "summary", "0 of 90 points")
+    read(page, "summary", f"0 of {exercise.POINTS} points")

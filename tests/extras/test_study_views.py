@@ -20,9 +20,11 @@ ASKED = goal.Requirements(**exercise.REQUIREMENTS)
 )
 def test_a_difference_is_shown_by_its_corrected_p_value(made_up, interval, verdict):
     shown = study_views.differences("text", made_up(gru_against_lstm=interval))
-    assert shown.loc["GRU against LSTM", "20 epochs: verdict"] == verdict
-    assert shown.loc["RNN against GRU", "20 epochs: verdict"] == "GRU better"
-    assert shown.loc["RNN against counting", "20 epochs"] == "+8.0% (+6.0% to +10.0%)"
+    assert shown.loc["GRU against LSTM", f"{exercise.EPOCHS} epochs: verdict"] == verdict
+    assert shown.loc["RNN against GRU", f"{exercise.EPOCHS} epochs: verdict"] == "GRU better"
+    assert (
+        shown.loc["RNN against counting", f"{exercise.EPOCHS} epochs"] == "+8.0% (+6.0% to +10.0%)"
+    )
     assert list(shown["equal parameters"][:3]) == ["+1.0% (-4.0% to +6.0%)"] * 3
 
 
