@@ -40,6 +40,26 @@ VISIBLE = {  # what students see in the notebook, by the name that it has there
     "BATCHES": exercise.SPAN_BATCHES,
     **exercise.REQUIREMENTS,
 }
+PROSE = {  # what its text cells have to say, by their ids
+    "requirements-intro": [
+        f"{exercise.REQUIREMENTS['parameters'] / 1e6:g} million parameters",
+        f"{exercise.REQUIREMENTS['latency_ms']} ms",
+        f"**{exercise.REQUIREMENTS['load']}** symbols",
+        f"**{exercise.REQUIREMENTS['span']}** characters",
+        f"**{100 * exercise.REQUIREMENTS['perplexity_margin']:g} %**",
+    ],
+    "part-a": [
+        *(f"`{name}={size}`" for name, size in exercise.SIZES.items()),
+        f"{exercise.DROPOUT} after the embedding",
+    ],
+    "data-intro": [f"{exercise.SEQ_LEN} characters"],
+    "meanwhile": [
+        *(f"{rate:g} for the {name}" for name, rate in exercise.LEARNING_RATES.items()),
+        f"{exercise.SPAN_SIZES['hidden_dim']} units",
+        f"{exercise.SPAN_BATCHES:,} batches",
+    ],
+    "keystroke-intro": [f"among {exercise.SUGGESTIONS} suggested"],
+}
 SIGNATURES = {  # what they see in the signatures of functions that they call
     helpers.prepare_sequences: {"seq_len": exercise.SEQ_LEN},
     helpers.train_epoch: {"batch_size": exercise.BATCH_SIZE},
@@ -53,18 +73,26 @@ SIGNATURES = {  # what they see in the signatures of functions that they call
 
 def other_numbers():
     """Yield a line for each number that students see and lab/exercise.py has otherwise."""
-    for cell in read_solution.required_cells():
-        if cell["cell_type"] == "code":
-            for name, value in _values(ast.parse("".join(cell["source"]))):
-                if name in VISIBLE and VISIBLE[name] != value:
-                    found = f"{name} = {value!r} in cell {cell['id']!r}"
-                    yield f"{found}: lab/exercise.py has {VISIBLE[name]!r}"
+    required = read_solution.required_cells()
+    for cell in read_solution.read()["cells"]:
+        source = "".join(cell["source"])
+        said = " ".join(source.split())
+        for text in PROSE.get(cell["id"], ()):
+            if text not in said:
+                yield f"cell {cell['id']!r} does not say {text!r}"
+        if cell["cell_type"] == "code" and cell in required:
+            found = [pair for pair in _values(ast.parse(source)) if pair[0] in VISIBLE]
+            yield from _others(found, VISIBLE, f"in cell {cell['id']!r}")
     for function, known in SIGNATURES.items():
         parameters = inspect.signature(function).parameters
-        for name, value in known.items():
-            if parameters[name].default != value:
-                found = f"{name}={parameters[name].default!r} in {function.__name__}"
-                yield f"{found}: lab/exercise.py has {value!r}"
+        found = [(name, parameters[name].default) for name in known]
+        yield from _others(found, known, f"in {function.__name__}")
+
+
+def _others(found, known, where):
+    for name, value in found:
+        if value != known[name]:
+            yield f"{name} = {value!r} {where}: lab/exercise.py has {known[name]!r}"
 
 
 def _values(tree):

@@ -8,7 +8,6 @@ import pytest
 
 from course import make_exercise
 from course.make_exercise import EXERCISE, SOLUTION, MarkerError, strip_solutions
-from lab import exercise
 
 SOLUTION_CELLS = json.loads(SOLUTION.read_text(encoding="utf-8"))["cells"]
 EXERCISE_CELLS = json.loads(EXERCISE.read_text(encoding="utf-8"))["cells"]
@@ -67,12 +66,6 @@ def test_each_line_with_a_gap_becomes_the_answer():
             gaps += 1
             assert any(re.fullmatch(wanted, text) for text in answer), (cell["id"], line)
     assert gaps > 25
-
-
-def test_rates_in_the_prose_are_those_that_are_used():
-    text = next("".join(c["source"]) for c in SOLUTION_CELLS if c["id"] == "meanwhile")
-    rates = re.search(r"chose (\S+) for the RNN,\s(\S+) for the LSTM,\s(\S+) for the GRU", text)
-    assert [float(rate) for rate in rates.groups()] == list(exercise.LEARNING_RATES.values())
 
 
 def test_stubs_replace_the_region_at_their_own_indentation():
