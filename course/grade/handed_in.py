@@ -3,13 +3,14 @@
 import io
 import re
 import zipfile
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from course.bundle import supplies
 from course.make_exercise import NAME as METADATA
 from lab.exercise import VERSION
 
 LARGEST = 50_000_000  # bytes of a notebook
+TOO_LARGE = f"larger than {LARGEST / 1e6:.0f} MB"
 # What systems and tools put beside a submission, and what the exercise itself brings.
 IGNORED = {"__MACOSX", "__pycache__", "venv", "env", "node_modules", "Thumbs.db", "desktop.ini"}
 CONFIG = "nbgrader_config.py"  # in a course, and in what is released from it
@@ -22,17 +23,21 @@ def other_version(notebook):
 
     Its metadata say so or, where a tool dropped them, its setup cell as it was handed in.
     """
-    seen = notebook.metadata.get(METADATA, {}).get("version")
-    lines = (re.search(r'^VERSION = "(.*?)"', cell.source, re.M) for cell in notebook.cells)
-    seen = seen or next((line[1] for line in lines if line), None)
+    sources = "\n".join(cell.source for cell in notebook.cells)
+    line = re.search(r'^VERSION = "(.*?)"', sources, re.MULTILINE)
+    seen = notebook.metadata.get(METADATA, {}).get("version") or (line and line[1])
     if seen == VERSION:
         return None
     named = f"version {seen}" if seen else "version 1, which carries no number"
     return f"it is of {named}: a checkout of that version grades it; this one is of {VERSION}"
 
 
-class Unreadable(Exception):
-    """A file is no notebook that can be read: the message says why."""
+class Refused(Exception):
+    """What was handed in is not run: the message says why, ``verdict`` what its row says."""
+
+    def __init__(self, why, verdict="not graded"):
+        super().__init__(why)
+        self.verdict = verdict
 
 
 def find(folder, leave_out=None):
@@ -43,7 +48,7 @@ def find(folder, leave_out=None):
     """
     if folder.is_file():
         return {name_of(folder, folder.parent): folder}
-    return {name_of(path, folder): path for path in sorted(_below(folder, folder, leave_out))}
+    return {name_of(path, folder): path for path in sorted(_inside(folder, leave_out))}
 
 
 def name_of(path, folder):
@@ -52,18 +57,24 @@ def name_of(path, folder):
     return name.encode(errors="backslashreplace").decode()
 
 
-def _below(folder, top, leave_out):
-    entries = [path for path in folder.iterdir() if not _ignored(path.name) and path != leave_out]
-    folders = [path for path in entries if path.is_dir() and not path.is_symlink()]
-    files = [path for path in entries if path not in folders]
-    notebooks = [path for path in files if may_hold_one(path)]
-    found = [path for each in folders for path in _below(each, top, leave_out)]
-    if len(notebooks) == 1 and folder != top:  # all else here belongs to it
-        return notebooks + [path for path in found if may_hold_one(path)]
-    found += notebooks + [path for path in files if path not in notebooks and path.name not in OURS]
-    if folder != top and not any(map(may_hold_one, found)):
-        return [folder] if found and folder.name not in OURS else []
-    return found
+def _inside(folder, leave_out):
+    """Return what was handed in in a folder, none of which is the folder itself."""
+    found = []
+    for path in folder.iterdir():
+        if not _ignored(path.name) and path != leave_out:
+            real = path.is_dir() and not path.is_symlink()
+            found += _folder(path, leave_out) if real else [path]
+    return [path for path in found if may_hold_one(path) or path.name not in OURS]
+
+
+def _folder(folder, leave_out):
+    """Return a folder's submissions: itself without a notebook; one notebook takes all else."""
+    found = _inside(folder, leave_out)
+    notebooks = [path for path in found if may_hold_one(path)]
+    if not notebooks:
+        return [folder] if found else []
+    alone = [path.parent for path in notebooks].count(folder) == 1
+    return notebooks if alone else found
 
 
 def _ignored(name):
@@ -78,25 +89,31 @@ def may_hold_one(path):
 def text_of(path):
     """Return the text of the notebook that a path leads to, an archive's if it holds just one.
 
-    Raises Unreadable, which says why, for all else.
+    Raises Refused, which says why, for all else.
     """
     if path.is_symlink():  # which may lead to the solution
-        raise Unreadable("a link, not a file")
+        raise Refused("a link, not a file")
     if path.is_dir():
-        raise Unreadable("a folder without a notebook")
-    if path.exists() and not path.is_file():  # a device never ends
-        raise Unreadable("no ordinary file")
+        raise Refused("a folder without a notebook")
+    if not path.is_file():  # a device never ends
+        raise Refused("no ordinary file")
     try:
         if path.stat().st_size > LARGEST:
-            raise Unreadable(f"larger than {LARGEST / 1e6:.0f} MB")
+            raise Refused(TOO_LARGE)
         content = path.read_bytes()
     except OSError as error:
-        raise Unreadable(f"cannot be read: {error.strerror}") from error
+        raise Refused(f"cannot be read: {error.strerror}") from error
     if path.suffix.lower() == ".zip":
         content = _only_notebook_in(content)
     elif not NOTEBOOK.search(path.name):
-        raise Unreadable(f"a {path.suffix or 'file without an ending'}, not a notebook (.ipynb)")
-    return _without_conflict(decoded(content))
+        raise Refused(f"a {path.suffix or 'file without an ending'}, not a notebook (.ipynb)")
+    text = decoded(content)
+    if not text.strip():
+        raise Refused("empty")
+    if conflict := re.search(r"^(<{7} |>{7} |={7}$)", text, re.MULTILINE):
+        line = text.count("\n", 0, conflict.start()) + 1
+        raise Refused(f"git left a conflict in line {line}: {conflict[0].strip()}")
+    return text
 
 
 def _only_notebook_in(content):
@@ -109,13 +126,13 @@ def _only_notebook_in(content):
                 and not any(map(_ignored, PurePosixPath(entry.filename).parts))
             ]
             if len(inside) != 1:
-                names = ", ".join(Path(entry.filename).name for entry in inside)
-                raise Unreadable(f"a zip with {len(inside)} notebooks{': ' * bool(names)}{names}")
+                names = ", ".join(PurePosixPath(entry.filename).name for entry in inside)
+                raise Refused(f"a zip with {len(inside)} notebooks{': ' * bool(names)}{names}")
             if inside[0].file_size > LARGEST:
-                raise Unreadable(f"larger than {LARGEST / 1e6:.0f} MB")
+                raise Refused(TOO_LARGE)
             return archive.read(inside[0])
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
-        raise Unreadable(f"a zip that cannot be opened: {error}") from error
+        raise Refused(f"a zip that cannot be opened: {error}") from error
 
 
 def decoded(content):
@@ -126,13 +143,3 @@ def decoded(content):
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return content.decode("cp1252", errors="replace")
-
-
-def _without_conflict(text):
-    """Return a text; raises Unreadable for one that is empty or has a conflict of git in it."""
-    if not text.strip():
-        raise Unreadable("empty")
-    if conflict := re.search(r"^(<{7} |>{7} |={7}$)", text, re.MULTILINE):
-        line = text.count("\n", 0, conflict.start()) + 1
-        raise Unreadable(f"git left a conflict in line {line}: {conflict[0].strip()}")
-    return text

@@ -95,7 +95,7 @@ def test_a_system_without_limits_of_its_own_grades_too(tmp_path, monkeypatch):
     ("source", "limits", "reason"),
     [
         ("while True: pass", {"seconds": 5}, "more than 5 s of processor time"),
-        ("hog = b'x' * 10**9", {"megabytes": 300}, "more than 300 MB of memory"),
+        ("hog = b'x' * 10**9", {"megabytes": 600}, "more than 600 MB of memory"),
         ("import os; os._exit(3)", {}, "with exit status 3,"),
     ],
 )
