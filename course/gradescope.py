@@ -67,7 +67,7 @@ def results(folder, seconds=exercise.GRADING_SECONDS, megabytes=exercise.GRADING
         names = ", ".join(found) or "nothing"
         return {"score": 0, "output": f"Hand in one notebook, {EXERCISE.name}. There is: {names}."}
     (path,) = notebooks
-    cells, answers, unreadable = submission.read(path)
+    cells, answers, unreadable = submission.prepare(path)
     judged = submission.judge(cells, unreadable, seconds, megabytes)
     points = judged.points()
     return {

@@ -84,23 +84,23 @@ def nbgrader_notebook():
     for cell in notebook["cells"]:
         if cell["cell_type"] != "code":
             continue
-        source = "".join(cell["source"])
-        graded = {"grade": False, "locked": True, "solution": False}
-        if check := read_solution.check_of(cell):
-            graded |= {"grade": True, "points": exercise.CHECKS[check].points}
-            source = f"{source}.points"
-        elif cell["id"] == "recommendation":
-            graded |= {"grade": True, "locked": False, "solution": True}
-            graded |= {"points": exercise.PARAGRAPH_POINTS}
-        elif cell["id"] in answers:
-            graded |= {"locked": False, "solution": True}
-        cell["source"] = source.splitlines(keepends=True)
-        cell["metadata"]["nbgrader"] = graded | {
+        check, solution = read_solution.check_of(cell), cell["id"] in answers
+        points = exercise.CHECKS[check].points if check else None
+        if check:
+            cell["source"][-1] += ".points"
+        if cell["id"] == "recommendation":
+            points = exercise.PARAGRAPH_POINTS
+        cell["metadata"]["nbgrader"] = {
             "cell_type": "code",
+            "grade": points is not None,
             "grade_id": cell["id"],
+            "locked": not solution,
             "schema_version": 3,
+            "solution": solution,
             "task": False,
         }
+        if points is not None:
+            cell["metadata"]["nbgrader"]["points"] = points
     return notebook
 
 

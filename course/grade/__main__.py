@@ -46,7 +46,7 @@ def to_grade(folder, grades):
     Whom nbgrader left out is printed. Raises table.Unusable where there is nothing to grade.
     """
     if after_nbgrader.is_course(folder):
-        left = after_nbgrader.left(folder)
+        left = after_nbgrader.left_out(folder)
         print(f"nbgrader left {len(left) or 'nobody'} out.")
         for name, (_, why) in left.items():
             print(f"{name}: {why}")
@@ -76,12 +76,12 @@ def grade_all(
     columns = [*table.COLUMNS, *(name for name in known if name not in table.COLUMNS)]
     rows = {name: _totalled(before[name], given) for name in found if name in before}
     for name in before.keys() - found.keys():  # withdrawn
-        _page(grades, name).unlink(missing_ok=True)
+        _page_of(grades, name).unlink(missing_ok=True)
     table.write(path, rows.values(), columns)
     with path.open("ab") as file:
         for row, html in workers.as_completed(_new(found, rows, (seconds, megabytes), grade)):
             name = row[table.SUBMISSION]
-            workers.put(_page(grades, name), html.encode(errors="backslashreplace"))
+            workers.put(_page_of(grades, name), html.encode(errors="backslashreplace"))
             rows[name] = _totalled(rows.get(name, {}) | row, given)
             file.write(table.lines([rows[name]], columns))
             file.flush()  # who is stopped here has lost nothing
@@ -93,18 +93,18 @@ def grade_all(
         table.write(grades / "gradebook.csv", roster.gradebook(rows, people), roster.HEADER)
     table.write(path, rows.values(), columns)
     for name, row in rows.items():
-        page.renew(_page(grades, name), row)
+        page.renew(_page_of(grades, name), row)
     return list(rows.values())
 
 
-def _page(grades, name):
+def _page_of(grades, name):
     return grades / f"{name}.html"
 
 
 def _new(found, rows, limits, grade):
     """Yield joblib's calls for what is new or changed."""
     for name, path in found.items():
-        read = submission.read(path)
+        read = submission.prepare(path)
         said = json.dumps([read, _ours()])
         fingerprint = f"f{hashlib.sha256(said.encode()).hexdigest()[:16]}"  # no number
         stopped = "{} {} s {} MB".format(fingerprint, *limits)  # by these limits

@@ -18,7 +18,7 @@ def is_course(folder):
     return (folder / CONFIG).is_file() and (folder / "source").is_dir()
 
 
-def left(course):
+def left_out(course):
     """Return what nbgrader has not graded in a course: (path, why) by the submission's name."""
     found = handed_in.find(course / "submitted") if (course / "submitted").is_dir() else {}
     whys = {name: (path, _why_not(path, course)) for name, path in found.items()}
@@ -31,7 +31,7 @@ def _why_not(path, course):
     student = inside.parts[0] if len(inside.parts) > 1 else path.stem
     place = f"{student}/{NAME}/{EXERCISE.name}"
     graded = course / "autograded" / place
-    *_, refused = submission.read(path)
+    *_, refused = submission.prepare(path)
     verdict, why = refused or (None, None)
     if verdict == submission.OTHER_VERSION:
         return f"{why}; the points that nbgrader has are not a grade"

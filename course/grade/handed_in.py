@@ -1,6 +1,5 @@
 """What was handed in: nothing that lies below a folder of submissions is lost without a word."""
 
-import io
 import re
 import zipfile
 from pathlib import PurePosixPath
@@ -10,7 +9,6 @@ from course.make_exercise import NAME as METADATA
 from lab.exercise import VERSION
 
 LARGEST = 50_000_000  # bytes of a notebook
-TOO_LARGE = f"larger than {LARGEST / 1e6:.0f} MB"
 # What systems and tools put beside a submission, and what the exercise itself brings.
 IGNORED = {"__MACOSX", "__pycache__", "venv", "env", "node_modules", "Thumbs.db", "desktop.ini"}
 CONFIG = "nbgrader_config.py"  # in a course, and in what is released from it
@@ -46,15 +44,12 @@ def find(folder, leave_out=None):
     Every notebook and every archive is one; so is any other file that lies where there is not just
     one notebook that it could belong to, and each folder that holds none.
     """
-    if folder.is_file():
-        return {name_of(folder, folder.parent): folder}
-    return {name_of(path, folder): path for path in sorted(_inside(folder, leave_out))}
-
-
-def name_of(path, folder):
-    """Return the name of a submission: its path in the folder, without the end of a notebook's."""
-    name = NOTEBOOK.sub("", path.relative_to(folder).as_posix())
-    return name.encode(errors="backslashreplace").decode()
+    whole = not folder.is_file()
+    paths = sorted(_inside(folder, leave_out)) if whole else [folder]
+    places = [path.relative_to(folder if whole else folder.parent).as_posix() for path in paths]
+    # The name is what all consoles and files can hold, without the end of a notebook's.
+    names = [NOTEBOOK.sub("", p).encode(errors="backslashreplace").decode() for p in places]
+    return dict(zip(names, paths, strict=True))
 
 
 def _inside(folder, leave_out):
@@ -98,15 +93,13 @@ def text_of(path):
     if not path.is_file():  # a device never ends
         raise Refused("no ordinary file")
     try:
-        if path.stat().st_size > LARGEST:
-            raise Refused(TOO_LARGE)
-        content = path.read_bytes()
-    except OSError as error:
-        raise Refused(f"cannot be read: {error.strerror}") from error
-    if path.suffix.lower() == ".zip":
-        content = _only_notebook_in(content)
-    elif not NOTEBOOK.search(path.name):
-        raise Refused(f"a {path.suffix or 'file without an ending'}, not a notebook (.ipynb)")
+        with _opened(path) as file:
+            content = file.read(LARGEST + 1)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise Refused(f"cannot be opened: {why}") from error
+    if len(content) > LARGEST:
+        raise Refused(f"larger than {LARGEST / 1e6:.0f} MB")
     text = decoded(content)
     if not text.strip():
         raise Refused("empty")
@@ -116,23 +109,22 @@ def text_of(path):
     return text
 
 
-def _only_notebook_in(content):
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            inside = [
-                entry
-                for entry in archive.infolist()
-                if NOTEBOOK.search(entry.filename)
-                and not any(map(_ignored, PurePosixPath(entry.filename).parts))
-            ]
-            if len(inside) != 1:
-                names = ", ".join(PurePosixPath(entry.filename).name for entry in inside)
-                raise Refused(f"a zip with {len(inside)} notebooks{': ' * bool(names)}{names}")
-            if inside[0].file_size > LARGEST:
-                raise Refused(TOO_LARGE)
-            return archive.read(inside[0])
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
-        raise Refused(f"a zip that cannot be opened: {error}") from error
+def _opened(path):
+    """Return the notebook at a path, or the one in the zip that is there, as an open file."""
+    if NOTEBOOK.search(path.name):
+        return path.open("rb")
+    if path.suffix.lower() != ".zip":
+        raise Refused(f"a {path.suffix or 'file without an ending'}, not a notebook (.ipynb)")
+    archive = zipfile.ZipFile(path)
+    names = [
+        name
+        for name in archive.namelist()
+        if NOTEBOOK.search(name) and not any(map(_ignored, PurePosixPath(name).parts))
+    ]
+    if len(names) != 1:
+        told = ", ".join(PurePosixPath(name).name for name in names)
+        raise Refused(f"a zip with {len(names)} notebooks{': ' * bool(names)}{told}")
+    return archive.open(names[0])
 
 
 def decoded(content):

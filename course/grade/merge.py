@@ -69,7 +69,7 @@ class Merged(NamedTuple):
     """What is made of a submission."""
 
     cells: list  # to run: (id, source, check)
-    handed_in: dict  # the student's cells as they were, a list for each id of ours that they are
+    by_our_id: dict  # the student's cells, a list for each id of ours that they are
 
 
 def merge(notebook):

@@ -16,7 +16,7 @@ PAGE = jinja2.Environment(autoescape=True, trim_blocks=True).from_string(
 )
 
 
-def page(row, facts, found, answers):
+def html_of(row, facts, found, answers):
     """Return the page of a row of grades.csv, as HTML; ``renew`` keeps it up to date.
 
     It has each check, ``found`` by its name, each error, and the ``answers``: (title, source, saved

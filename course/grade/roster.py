@@ -40,7 +40,7 @@ def people_in(path):
     Raises table.Unusable for a file without these columns, or with an id that is empty or twice in
     it, and OSError for one that cannot be read.
     """
-    names, rows = table.read(path)
+    names, rows = table.read_csv(path)
     columns = {name.strip().casefold().replace("-", ""): name for name in names}
     if missing := [field for field in Person._fields if field not in columns]:
         raise table.Unusable(
@@ -106,16 +106,16 @@ def join(rows, people):
             ids = " or ".join(person.id for person in found)
             whose = f"may be {ids}" if ids else "is nobody's on the roster"
             said.append(f"{name} {whose}: put the roster's id in its name.")
-    for person, _, why in grades(rows, people):
+    for person, _, why in totals(rows, people):
         if why:
             said.append(f"{person.id}, {person.name}, has no grade: {why}.")
-    graded = [row for row in rows.values() if row[table.VERDICT] in GRADED]
-    if unmarked := [row for row in graded if row[table.PARAGRAPH] == ""]:
-        said.append(f"Paragraphs without points: {len(unmarked)}. Enter them in paragraph.csv.")
+    unmarked = sum(r[table.VERDICT] in GRADED and r[table.PARAGRAPH] == "" for r in rows.values())
+    if unmarked:
+        said.append(f"Paragraphs without points: {unmarked}. Enter them in paragraph.csv.")
     return said
 
 
-def grades(rows, people):
+def totals(rows, people):
     """Yield each person with the total and None, or with nothing and why there is no grade."""
     theirs = collections.defaultdict(list)
     for row in rows.values():
@@ -140,5 +140,5 @@ def gradebook(rows, people):
     """Return the rows of gradebook.csv: each person's, with the total or nothing for a grade."""
     return [
         dict(zip(HEADER, [p.name, "", p.id, p.email, "", total], strict=True))
-        for p, total, _ in grades(rows, people)
+        for p, total, _ in totals(rows, people)
     ]

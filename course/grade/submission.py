@@ -16,7 +16,7 @@ OPTIONAL = {"keyboard"}  # shown if it was run: may the paragraph say that a pho
 OTHER_VERSION = "other version"
 
 
-def read(path):
+def prepare(path):
     """Return (cells to run, what the student wrote and saw, None), or (None, None, why not).
 
     Why not is a pair: the verdict, and what was found.
@@ -26,7 +26,7 @@ def read(path):
         merged = merge.merge(notebook)
         if why := handed_in.other_version(notebook):
             return None, None, (OTHER_VERSION, why)
-        return merged.cells, _answers(notebook, merged.handed_in), None
+        return merged.cells, _answers(notebook, merged.by_our_id), None
     except handed_in.Refused as refused:
         return None, None, (refused.verdict, str(refused))
     except Exception as error:  # nbformat raises whatever the file makes it stumble over
@@ -34,7 +34,7 @@ def read(path):
         return None, None, ("not graded", f"not a notebook: {said or type(error).__name__}")
 
 
-def _answers(notebook, handed_in):
+def _answers(notebook, by_our_id):
     """Return what the student wrote and saw, a list of (title, source, saved output)."""
     titles = {one.id: one.source.split("\n")[0].removeprefix("# ") for one in merge.our_cells()}
     titles[merge.OWN] = merge.OWN
@@ -42,7 +42,7 @@ def _answers(notebook, handed_in):
     answers = [
         (titles[cell_id], cell.source, _showed(cell))
         for cell_id in [*MARKED, *others, merge.OWN]
-        for cell in handed_in[cell_id]
+        for cell in by_our_id[cell_id]
         if cell_id not in OPTIONAL or cell.outputs
     ]
     return answers + _sentences(notebook)
@@ -86,7 +86,7 @@ class Judged(NamedTuple):
 
 
 def judge(cells, refused, seconds, megabytes, run=sandbox.run):
-    """Return the Judged of a submission; ``read`` gives the first two.
+    """Return the Judged of a submission; ``prepare`` gives the first two.
 
     Raises RuntimeError when the sandbox does not start.
     """
@@ -123,7 +123,7 @@ def _verdict(facts, ended):
 
 
 def grade(name, cells, answers, refused, seconds, megabytes, run=sandbox.run):
-    """Return its row of grades.csv, a dict, and its page of feedback; ``read`` gives the rest."""
+    """Return its row of grades.csv, a dict, and its page; ``prepare`` gives what it takes."""
     try:
         return _result(name, judge(cells, refused, seconds, megabytes, run), answers or [])
     except Exception as error:  # one submission never stops the others
@@ -139,4 +139,4 @@ def _result(name, judged, answers):
     row = {table.SUBMISSION: name, table.VERDICT: judged.verdict, table.POINTS: total} | points
     row |= {table.DETAIL: judged.detail, table.CORE_SECONDS: round(judged.core_seconds, 1)}
     row |= {table.PEAK_MB: round(judged.peak_mb)}
-    return row, page.page(row, judged.facts, judged.found, answers)
+    return row, page.html_of(row, judged.facts, judged.found, answers)

@@ -21,7 +21,7 @@ class Unusable(ValueError):
     """A table that people have edited cannot be used: the message says why, and what to do."""
 
 
-def read(path):
+def read_csv(path):
     """Return the columns and the rows, as dicts, of a CSV.
 
     It may come from a spreadsheet, with a byte order mark, semicolons, or in its system's encoding.
@@ -48,7 +48,7 @@ def by_submission(path):
     """
     if not path.exists():
         return [], {}
-    columns, rows = read(path)
+    columns, rows = read_csv(path)
     if SUBMISSION not in columns:
         raise Unusable(f"{path} is no table of grades, without a column {SUBMISSION!r}: {REMEDY}")
     return columns, {row[SUBMISSION]: row for row in rows}

@@ -37,7 +37,7 @@ def test_a_notebook_is_read(name, content, tmp_path):
         ("a.py", b"x = 1", "a .py, not a notebook"),
         ("a.pdf", b"%PDF", "a .pdf, not a notebook"),
         ("a", b"x", "a file without an ending, not a notebook"),
-        ("a.zip", b"no zip", "a zip that cannot be opened"),
+        ("a.zip", b"no zip", "cannot be opened: File is not a zip file"),
         ("a.ipynb", b'{\n<<<<<<< HEAD\n"cells": []\n', "git left a conflict in line 2"),
         ("a.ipynb", b"{" + b" " * handed_in.LARGEST, "larger than 50 MB"),
     ],

@@ -132,4 +132,4 @@ def test_what_a_cell_defines(source, names):
 
 def test_an_answer_that_defines_nothing_is_shown_too():
     changed = submissions.change(submissions.fill(BASE, ()), "char-rnn", None, "1 / 0")
-    assert [cell.source for cell in merge.merge(changed).handed_in["char-rnn"]] == ["1 / 0"]
+    assert [cell.source for cell in merge.merge(changed).by_our_id["char-rnn"]] == ["1 / 0"]

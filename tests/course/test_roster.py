@@ -186,7 +186,7 @@ def test_nbgrader_and_gradescope_name_a_notebook_of_another_version(tmp_path):
     place = tmp_path / "submitted" / "ada" / NAME
     place.mkdir(parents=True)
     nbformat.write(notebook, place / "exercise.ipynb")
-    ((_, why),) = after_nbgrader.left(tmp_path).values()
+    ((_, why),) = after_nbgrader.left_out(tmp_path).values()
     assert "it is of version 1.5" in why and "the points that nbgrader has are not a grade" in why
     told = gradescope.results(place)
     assert told["score"] == 0 and told["output"].startswith("other version: it is of version 1.5")
