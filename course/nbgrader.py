@@ -119,9 +119,10 @@ def write(folder):
         config.write_text(CONFIG, encoding="utf-8", newline="\n")
     elif config.read_bytes() != CONFIG.encode():
         print(
-            f"{config} exists and was left alone. This exercise needs what follows; it holds for "
-            "all assignments of a course: with c.ClearSolutions.enabled = False nbgrader releases "
-            f"the solutions of others. Better give it a course of its own.\n\n{CONFIG}"
+            f"{config} exists, so it was not changed. This exercise needs the settings below. They "
+            "hold for all assignments of a course: with c.ClearSolutions.enabled = False nbgrader "
+            "releases the solutions of the other assignments too. It is better to give this "
+            f"exercise a course of its own.\n\n{CONFIG}"
         )
     return source
 

@@ -153,7 +153,7 @@ def main():
 def run(arguments):
     """Grade what the command's arguments say, and print what that was."""
     for what in sandbox.isolation()[1]:
-        print(f"This system does not let us keep from a submission: {what}.")
+        print(f"On this system a submission can reach {what}.")
     try:
         people = roster.people_in(arguments.roster) if arguments.roster else None
         limits = arguments.seconds, arguments.megabytes

@@ -119,7 +119,7 @@ def _recognised(notebook):
             known = OWN
             number = max(number, min((slots[name] for name in answers), default=-1))
             place = (number, 1)
-        found.append(Cell(place, known, cell.source, None, answers, cell.outputs))
+        found.append(Cell(place, known, cell.source, None, answers, cell.get("outputs", [])))
     return found
 
 

@@ -70,7 +70,7 @@ def test_a_configuration_that_is_there_is_left_alone(course, capsys):
     nbgrader_course.write(course)
     assert config.read_text(encoding="utf-8") == "c = get_config()\n"
     said = capsys.readouterr().out
-    assert "add_missing_cells = True" in said and "Better give it a course of its own" in said
+    assert "add_missing_cells = True" in said and "exercise a course of its own" in said
 
 
 @pytest.mark.parametrize("student", ["ada", "ada.b@example.org", "ada b"])
