@@ -49,7 +49,9 @@ cd source
 
 def archive(path=ARCHIVE):
     """Write the archive and return its path."""
-    ours = [path for path in (ROOT / "course").rglob("*.*") if path.suffix in (".py", ".sh")]
+    ours = [
+        path for path in (ROOT / "course").rglob("*.*") if path.suffix in (".py", ".sh", ".html")
+    ]
     names = [path.relative_to(ROOT) for path in (SOLUTION, *sorted(ours))]
     names += [*supplies(), Path("tests", "requirements.txt")]
     contents = {name.as_posix(): (ROOT / name).read_bytes() for name in names}
@@ -65,7 +67,7 @@ def results(folder, seconds=exercise.GRADING_SECONDS, megabytes=exercise.GRADING
         names = ", ".join(found) or "nothing"
         return {"score": 0, "output": f"Hand in one notebook, {EXERCISE.name}. There is: {names}."}
     (path,) = notebooks
-    cells, answers, unreadable = submission.read(path)
+    cells, answers, unreadable = submission.prepare(path)
     judged = submission.judge(cells, unreadable, seconds, megabytes)
     points = judged.points()
     return {

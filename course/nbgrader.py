@@ -84,23 +84,23 @@ def nbgrader_notebook():
     for cell in notebook["cells"]:
         if cell["cell_type"] != "code":
             continue
-        source = "".join(cell["source"])
-        graded = {"grade": False, "locked": True, "solution": False}
-        if check := read_solution.check_of(cell):
-            graded |= {"grade": True, "points": exercise.CHECKS[check].points}
-            source = f"{source}.points"
-        elif cell["id"] == "recommendation":
-            graded |= {"grade": True, "locked": False, "solution": True}
-            graded |= {"points": exercise.PARAGRAPH_POINTS}
-        elif cell["id"] in answers:
-            graded |= {"locked": False, "solution": True}
-        cell["source"] = source.splitlines(keepends=True)
-        cell["metadata"]["nbgrader"] = graded | {
+        check, solution = read_solution.check_of(cell), cell["id"] in answers
+        points = exercise.CHECKS[check].points if check else None
+        if check:
+            cell["source"][-1] += ".points"
+        if cell["id"] == "recommendation":
+            points = exercise.PARAGRAPH_POINTS
+        cell["metadata"]["nbgrader"] = {
             "cell_type": "code",
+            "grade": points is not None,
             "grade_id": cell["id"],
+            "locked": not solution,
             "schema_version": 3,
+            "solution": solution,
             "task": False,
         }
+        if points is not None:
+            cell["metadata"]["nbgrader"]["points"] = points
     return notebook
 
 
@@ -119,9 +119,10 @@ def write(folder):
         config.write_text(CONFIG, encoding="utf-8", newline="\n")
     elif config.read_bytes() != CONFIG.encode():
         print(
-            f"{config} exists and was left alone. This exercise needs what follows; it holds for "
-            "all assignments of a course: with c.ClearSolutions.enabled = False nbgrader releases "
-            f"the solutions of others. Better give it a course of its own.\n\n{CONFIG}"
+            f"{config} exists, so it was not changed. This exercise needs the settings below. They "
+            "hold for all assignments of a course: with c.ClearSolutions.enabled = False nbgrader "
+            "releases the solutions of the other assignments too. It is better to give this "
+            f"exercise a course of its own.\n\n{CONFIG}"
         )
     return source
 

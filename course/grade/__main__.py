@@ -34,17 +34,28 @@ from lab import exercise
 @functools.cache
 def _ours():
     """Return a hash of everything that a grade depends on beside the submission."""
-    digest = hashlib.sha256(json.dumps(merge.our_cells()[0]).encode())
+    digest = hashlib.sha256(json.dumps(merge.to_run([])).encode())
     for name in supplies():
         digest.update((ROOT / name).read_bytes())
     return digest.hexdigest()
 
 
 def to_grade(folder, grades):
-    """Return what is to be graded in a folder: paths by the names of the submissions."""
+    """Return what is to be graded in a folder: paths by the names of the submissions.
+
+    Whom nbgrader left out is printed. Raises table.Unusable where there is nothing to grade.
+    """
     if after_nbgrader.is_course(folder):
-        return {name: path for name, (path, _) in after_nbgrader.left(folder).items()}
-    return handed_in.find(folder, grades)
+        left = after_nbgrader.left_out(folder)
+        print(f"nbgrader left {len(left) or 'nobody'} out.")
+        for name, (_, why) in left.items():
+            print(f"{name}: {why}")
+        return {name: path for name, (path, _) in left.items()}
+    if not folder.exists() or not (found := handed_in.find(folder, grades)):
+        raise table.Unusable(
+            f"{folder} holds no submission: name the folder that they lie in, or a notebook."
+        )
+    return found
 
 
 def grade_all(
@@ -59,61 +70,63 @@ def grade_all(
 
     With ``people``, a roster's, gradebook.csv is written too, and what there is to say is printed.
     """
-    found, prints = to_grade(folder, grades), {}
-    before, added = table.read(grades / "grades.csv")
+    found, path = to_grade(folder, grades), grades / "grades.csv"
+    known, before = table.by_submission(path)
     given = table.paragraphs(grades / "paragraph.csv", found)
-    columns = table.COLUMNS + added
-    rows = {name: _totalled(row, given) for name, row in before.items() if name in found}
+    columns = [*table.COLUMNS, *(name for name in known if name not in table.COLUMNS)]
+    rows = {name: _totalled(before[name], given) for name in found if name in before}
     for name in before.keys() - found.keys():  # withdrawn
-        (grades / f"{name}.html").unlink(missing_ok=True)
-    table.write(grades / "grades.csv", rows, columns)
-    with (grades / "grades.csv").open("ab") as file:
-        work = _new(found, rows, prints, (seconds, megabytes), grade)
-        for row, text in workers.as_completed(work):
-            name = row["submission"]
-            workers.put(grades / f"{name}.html", text.encode(**table.ENCODING))
-            again = row["verdict"] == "grader failed" or sandbox.WAITED in row["detail"]
-            limits = f" {seconds} s {megabytes} MB" if row["verdict"] == "stopped" else ""
-            row |= {"fingerprint": "" if again else prints[name] + limits}
+        _page_of(grades, name).unlink(missing_ok=True)
+    table.write(path, rows.values(), columns)
+    with path.open("ab") as file:
+        for row, html in workers.as_completed(_new(found, rows, (seconds, megabytes), grade)):
+            name = row[table.SUBMISSION]
+            workers.put(_page_of(grades, name), html.encode(errors="backslashreplace"))
             rows[name] = _totalled(rows.get(name, {}) | row, given)
-            file.write(table.line(rows[name], columns))
+            file.write(table.lines([rows[name]], columns))
             file.flush()  # who is stopped here has lost nothing
-            points = "no grade" if row["points"] == "" else f"{row['points']} points"
-            print(f"{name}: {row['verdict']}, {points}", flush=True)
+            points = "no grade" if row[table.POINTS] == "" else f"{row[table.POINTS]} points"
+            print(f"{name}: {row[table.VERDICT]}, {points}", flush=True)
+    rows = {name: rows[name] for name in found}
     if people is not None:
         print(*roster.join(rows, people), sep="\n")
-        workers.put(grades / "gradebook.csv", roster.gradebook(rows, people))
-    table.write(grades / "grades.csv", rows, columns)
-    _renew_pages(grades, rows)
+        table.write(grades / "gradebook.csv", roster.gradebook(rows, people), roster.HEADER)
+    table.write(path, rows.values(), columns)
+    for name, row in rows.items():
+        page.renew(_page_of(grades, name), row)
     return list(rows.values())
 
 
-def _new(found, rows, prints, limits, grade):
-    """Yield joblib's calls for what is new or changed; put the fingerprints of all into prints."""
+def _page_of(grades, name):
+    return grades / f"{name}.html"
+
+
+def _new(found, rows, limits, grade):
+    """Yield joblib's calls for what is new or changed."""
     for name, path in found.items():
-        read = submission.read(path)
+        read = submission.prepare(path)
         said = json.dumps([read, _ours()])
-        prints[name] = f"f{hashlib.sha256(said.encode()).hexdigest()[:16]}"  # no number
-        same = prints[name], "{} {} s {} MB".format(prints[name], *limits)  # limits stopped it
-        if rows.get(name, {}).get("fingerprint") not in same:
-            yield joblib.delayed(grade)(name, *read, *limits)
+        fingerprint = f"f{hashlib.sha256(said.encode()).hexdigest()[:16]}"  # no number
+        stopped = "{} {} s {} MB".format(fingerprint, *limits)  # by these limits
+        if rows.get(name, {}).get(table.FINGERPRINT) not in (fingerprint, stopped):
+            yield joblib.delayed(_graded)(grade, (name, *read, *limits), fingerprint, stopped)
 
 
-def _renew_pages(grades, rows):
-    """Give each page the person and the total of its row."""
-    for name, row in rows.items():
-        path = grades / f"{name}.html"
-        if path.exists():
-            before = path.read_text(encoding="utf-8")
-            if (now := page.renewed(before, row)) != before:
-                workers.put(path, now.encode(**table.ENCODING))
+def _graded(grade, arguments, fingerprint, stopped):
+    """Return what ``grade`` does; the row has the fingerprint by which it is known again."""
+    row, html = grade(*arguments)
+    if row[table.VERDICT] == "stopped":
+        fingerprint = stopped
+    if row[table.VERDICT] == "grader failed" or sandbox.WAITED in row[table.DETAIL]:
+        fingerprint = ""  # it is graded again
+    return row | {table.FINGERPRINT: fingerprint}, html
 
 
 def _totalled(row, given):
     """Return a row with the points for the paragraph, where there are some, and the total."""
-    paragraph = given.get(row["submission"], "")
-    total = "" if row["points"] == "" else int(row["points"]) + (paragraph or 0)
-    return row | {"paragraph": paragraph, "total": total}
+    paragraph = given.get(row[table.SUBMISSION], "")
+    total = "" if row[table.POINTS] == "" else int(row[table.POINTS]) + (paragraph or 0)
+    return row | {table.PARAGRAPH: paragraph, table.TOTAL: total}
 
 
 def main():
@@ -138,31 +151,26 @@ def main():
 
 
 def run(arguments):
-    folder = arguments.submissions
-    if after_nbgrader.is_course(folder):
-        left = after_nbgrader.left(folder)
-        print(f"nbgrader left {len(left) or 'nobody'} out.")
-        for name, (_, why) in left.items():
-            print(f"{name}: {why}")
-    elif not folder.exists() or not handed_in.find(folder, arguments.grades):
-        sys.exit(f"{folder} holds no submission: name the folder that they lie in, or a notebook.")
+    """Grade what the command's arguments say, and print what that was."""
     for what in sandbox.isolation()[1]:
-        print(f"This system does not let us keep from a submission: {what}.")
+        print(f"On this system a submission can reach {what}.")
     try:
-        people = roster.read(arguments.roster) if arguments.roster else None
+        people = roster.people_in(arguments.roster) if arguments.roster else None
         limits = arguments.seconds, arguments.megabytes
         with workers.workers(arguments.dask):
-            rows = grade_all(folder, arguments.grades, people, *limits)
+            rows = grade_all(arguments.submissions, arguments.grades, people, *limits)
     except table.Unusable as error:
         sys.exit(str(error))
     if not rows:
         return
-    counts = collections.Counter(row["verdict"] for row in rows)
-    print(", ".join(f"{count} {verdict}" for verdict, count in counts.items()), end="; ")
-    cost = statistics.mean(float(str(row["core_seconds"]).replace(",", ".") or 0) for row in rows)
-    print(f"{cost:.1f} core-seconds each")
+    counts = collections.Counter(row[table.VERDICT] for row in rows)
+    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    cost = statistics.mean(table.number(row[table.CORE_SECONDS]) for row in rows)
+    print(f"{told}; {cost:.1f} core-seconds each")
     if counts["grader failed"]:
-        sys.exit("some could not be graded; grades.csv says why, and the same command tries again")
+        sys.exit(
+            "Some could not be graded: grades.csv says why. The same command tries them again."
+        )
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import ast
 import functools
 import re
 
-from course.grade.merge import our_cells, parsed
+from course.grade.merge import our_cells, python_of
 
 # Modules by which a cell can reach the interpreter, files, other processes or a network.
 REACHING = {
@@ -26,7 +26,7 @@ RUNNING = {"run", "load", "loadpy", "writefile", "file", "save", "edit", "env", 
 RUNNING |= {"bash", "sh", "script", "python", "python3", "perl", "ruby", "pypy", "sx", "system"}
 PLACE = re.compile(r"^(/\w|~|\.\.[/\\]|[A-Za-z]:[/\\]|\\\\)")  # a path out of its folder
 OURS = {"checks", "helpers", "takeaways", "memory", "goal"}  # what our cells call by these names
-OF_CHECKS = {"lab.checks", "checks"}  # calling a check, hint or summary is what they are there for
+IMPORTS = re.compile(rf"({'|'.join(REACHING)}|checks|lab\.checks)\b")
 
 
 def in_answers(handed_in):
@@ -44,52 +44,49 @@ def in_answers(handed_in):
 def worth_a_look(source):
     """Return the lines of a cell that reach for more, as (line number, what), in their order."""
     body = source.lstrip("\n")  # IPython leaves such lines out
-    nodes = list(ast.walk(parsed(body) or ast.Module([], [])))
-    called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
     before = len(source) - len(body)
+    try:
+        nodes = list(ast.walk(ast.parse(python_of(body))))
+    except (SyntaxError, ValueError, RecursionError):
+        return []
+    called = {node.func for node in nodes if isinstance(node, ast.Call)}
     return sorted({(before + n.lineno, what) for n in nodes if (what := _reaches_for(n, called))})
 
 
 def _reaches_for(node, called):
     """Return what a node of the syntax reaches for, or None."""
-    if isinstance(node, (ast.Import, ast.ImportFrom)):
-        return _imported(node)
-    if isinstance(node, ast.Name):
-        hidden = node.id.startswith("_") and len(node.id) > 1
-        replaces = node.id in OURS and not isinstance(node.ctx, ast.Load)
-        return node.id if node.id in NAMES or hidden or replaces else None
-    if isinstance(node, ast.Attribute):
-        return _attribute(node, called)
-    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-        return node.name if _special(node.name) or node.name in OURS else None
-    if isinstance(node, ast.Constant) and PLACE.match(str(node.value)):
-        return str(node.value)[:80]
-    if isinstance(node, ast.Call) and getattr(node.func, "attr", None) in MAGICS:
-        magic = getattr(node.args[0], "value", None) if node.args else None
-        return f"%{magic}" if magic in RUNNING else None
+    match node:
+        case ast.Import() | ast.ImportFrom():
+            return _imported(node)
+        case ast.Name(id=name) if name in NAMES or re.match("_.", name):
+            return name
+        case ast.Name(id=name, ctx=ast.Store()) if name in OURS:
+            return name
+        case ast.FunctionDef(name=name) | ast.ClassDef(name=name) if _special(name) or name in OURS:
+            return name
+        case ast.Constant(value=str(text)) if PLACE.match(text):
+            return text[:80]
+        case ast.Call(func=ast.Attribute(attr=attr), args=[ast.Constant(value=magic), *_]) if (
+            attr in MAGICS and magic in RUNNING
+        ):
+            return f"%{magic}"
+        case ast.Attribute():
+            return _attribute(node, node in called)
     return None
 
 
 def _imported(node):
-    if isinstance(node, ast.Import):
-        modules = {alias.name for alias in node.names}
-    else:
-        modules = {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
-    reaching = {
-        name
-        for name in modules
-        if name.split(".")[0] in REACHING or name == "checks" or name.startswith("lab.checks")
-    }
-    return ", ".join(sorted(reaching)) or None
+    package = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+    names = [package + alias.name for alias in node.names]
+    return ", ".join(name for name in names if IMPORTS.match(name)) or None
 
 
 def _attribute(node, called):
     owner = ast.unparse(node.value)
     inner = node.attr in INTERNALS | READS or _special(node.attr)
     of_shell = owner == "get_ipython()" and node.attr not in MAGICS
-    calls_a_check = owner in OF_CHECKS and id(node) in called
-    of_result = isinstance(node.value, ast.Call)  # checks.char_rnn(CharRNN).points
-    of_checks = owner.split(".")[0] in OF_CHECKS and not calls_a_check and not of_result
+    # Calling a check, hint or summary is what they are there for.
+    of_checks = re.fullmatch(r"checks(\.\w+)*", owner) and not (owner == "checks" and called)
     replaces = not isinstance(node.ctx, ast.Load) and owner.split(".")[0] in _modules()
     reaches = inner or of_shell or of_checks or replaces
     return f"{owner}.{node.attr}"[:80] if reaches else None
@@ -102,7 +99,7 @@ def _special(name):
 @functools.cache
 def _modules():
     """Return the names of what our cells import, and of what students usually do."""
-    nodes = [node for _, source, _ in our_cells()[0] for node in ast.walk(parsed(source))]
+    nodes = ast.walk(ast.parse(python_of("\n".join(one.source for one in our_cells()))))
     imports = [node for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom))]
     names = {alias.asname or alias.name for node in imports for alias in node.names}
     return names | {"torch", "np", "numpy", "pd", "pandas", "plt", "F", "math", "random", "time"}

@@ -1,9 +1,8 @@
 """What was handed in: nothing that lies below a folder of submissions is lost without a word."""
 
-import io
 import re
 import zipfile
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from course.bundle import supplies
 from course.make_exercise import NAME as METADATA
@@ -22,17 +21,21 @@ def other_version(notebook):
 
     Its metadata say so or, where a tool dropped them, its setup cell as it was handed in.
     """
-    seen = notebook.metadata.get(METADATA, {}).get("version")
-    lines = (re.search(r'^VERSION = "(.*?)"', cell.source, re.M) for cell in notebook.cells)
-    seen = seen or next((line[1] for line in lines if line), None)
+    sources = "\n".join(cell.source for cell in notebook.cells)
+    line = re.search(r'^VERSION = "(.*?)"', sources, re.MULTILINE)
+    seen = notebook.metadata.get(METADATA, {}).get("version") or (line and line[1])
     if seen == VERSION:
         return None
     named = f"version {seen}" if seen else "version 1, which carries no number"
     return f"it is of {named}: a checkout of that version grades it; this one is of {VERSION}"
 
 
-class Unreadable(Exception):
-    """A file is no notebook that can be read: the message says why."""
+class Refused(Exception):
+    """What was handed in is not run: the message says why, ``verdict`` what its row says."""
+
+    def __init__(self, why, verdict="not graded"):
+        super().__init__(why)
+        self.verdict = verdict
 
 
 def find(folder, leave_out=None):
@@ -41,29 +44,32 @@ def find(folder, leave_out=None):
     Every notebook and every archive is one; so is any other file that lies where there is not just
     one notebook that it could belong to, and each folder that holds none.
     """
-    if folder.is_file():
-        return {name_of(folder, folder.parent): folder}
-    return {name_of(path, folder): path for path in sorted(_below(folder, folder, leave_out))}
+    whole = not folder.is_file()
+    paths = sorted(_inside(folder, leave_out)) if whole else [folder]
+    places = [path.relative_to(folder if whole else folder.parent).as_posix() for path in paths]
+    # The name is what all consoles and files can hold, without the end of a notebook's.
+    names = [NOTEBOOK.sub("", p).encode(errors="backslashreplace").decode() for p in places]
+    return dict(zip(names, paths, strict=True))
 
 
-def name_of(path, folder):
-    """Return the name of a submission: its path in the folder, without the end of a notebook's."""
-    name = NOTEBOOK.sub("", path.relative_to(folder).as_posix())
-    return name.encode(errors="backslashreplace").decode()
+def _inside(folder, leave_out):
+    """Return what was handed in in a folder, none of which is the folder itself."""
+    found = []
+    for path in folder.iterdir():
+        if not _ignored(path.name) and path != leave_out:
+            real = path.is_dir() and not path.is_symlink()
+            found += _folder(path, leave_out) if real else [path]
+    return [path for path in found if may_hold_one(path) or path.name not in OURS]
 
 
-def _below(folder, top, leave_out):
-    entries = [path for path in folder.iterdir() if not _ignored(path.name) and path != leave_out]
-    folders = [path for path in entries if path.is_dir() and not path.is_symlink()]
-    files = [path for path in entries if path not in folders]
-    notebooks = [path for path in files if may_hold_one(path)]
-    found = [path for each in folders for path in _below(each, top, leave_out)]
-    if len(notebooks) == 1 and folder != top:  # all else here belongs to it
-        return notebooks + [path for path in found if may_hold_one(path)]
-    found += notebooks + [path for path in files if path not in notebooks and path.name not in OURS]
-    if folder != top and not any(map(may_hold_one, found)):
-        return [folder] if found and folder.name not in OURS else []
-    return found
+def _folder(folder, leave_out):
+    """Return a folder's submissions: itself without a notebook; one notebook takes all else."""
+    found = _inside(folder, leave_out)
+    notebooks = [path for path in found if may_hold_one(path)]
+    if not notebooks:
+        return [folder] if found else []
+    alone = [path.parent for path in notebooks].count(folder) == 1
+    return notebooks if alone else found
 
 
 def _ignored(name):
@@ -78,44 +84,47 @@ def may_hold_one(path):
 def text_of(path):
     """Return the text of the notebook that a path leads to, an archive's if it holds just one.
 
-    Raises Unreadable, which says why, for all else.
+    Raises Refused, which says why, for all else.
     """
     if path.is_symlink():  # which may lead to the solution
-        raise Unreadable("a link, not a file")
+        raise Refused("a link, not a file")
     if path.is_dir():
-        raise Unreadable("a folder without a notebook")
-    if path.exists() and not path.is_file():  # a device never ends
-        raise Unreadable("no ordinary file")
+        raise Refused("a folder without a notebook")
+    if not path.is_file():  # a device never ends
+        raise Refused("no ordinary file")
     try:
-        if path.stat().st_size > LARGEST:
-            raise Unreadable(f"larger than {LARGEST / 1e6:.0f} MB")
-        content = path.read_bytes()
-    except OSError as error:
-        raise Unreadable(f"cannot be read: {error.strerror}") from error
-    if path.suffix.lower() == ".zip":
-        content = _only_notebook_in(content)
-    elif not NOTEBOOK.search(path.name):
-        raise Unreadable(f"a {path.suffix or 'file without an ending'}, not a notebook (.ipynb)")
-    return _without_conflict(decoded(content))
-
-
-def _only_notebook_in(content):
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            inside = [
-                entry
-                for entry in archive.infolist()
-                if NOTEBOOK.search(entry.filename)
-                and not any(map(_ignored, PurePosixPath(entry.filename).parts))
-            ]
-            if len(inside) != 1:
-                names = ", ".join(Path(entry.filename).name for entry in inside)
-                raise Unreadable(f"a zip with {len(inside)} notebooks{': ' * bool(names)}{names}")
-            if inside[0].file_size > LARGEST:
-                raise Unreadable(f"larger than {LARGEST / 1e6:.0f} MB")
-            return archive.read(inside[0])
+        with _opened(path) as file:
+            content = file.read(LARGEST + 1)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
-        raise Unreadable(f"a zip that cannot be opened: {error}") from error
+        why = getattr(error, "strerror", None) or error
+        raise Refused(f"cannot be opened: {why}") from error
+    if len(content) > LARGEST:
+        raise Refused(f"larger than {LARGEST / 1e6:.0f} MB")
+    text = decoded(content)
+    if not text.strip():
+        raise Refused("empty")
+    if conflict := re.search(r"^(<{7} |>{7} |={7}$)", text, re.MULTILINE):
+        line = text.count("\n", 0, conflict.start()) + 1
+        raise Refused(f"git left a conflict in line {line}: {conflict[0].strip()}")
+    return text
+
+
+def _opened(path):
+    """Return the notebook at a path, or the one in the zip that is there, as an open file."""
+    if NOTEBOOK.search(path.name):
+        return path.open("rb")
+    if path.suffix.lower() != ".zip":
+        raise Refused(f"a {path.suffix or 'file without an ending'}, not a notebook (.ipynb)")
+    archive = zipfile.ZipFile(path)
+    names = [
+        name
+        for name in archive.namelist()
+        if NOTEBOOK.search(name) and not any(map(_ignored, PurePosixPath(name).parts))
+    ]
+    if len(names) != 1:
+        told = ", ".join(PurePosixPath(name).name for name in names)
+        raise Refused(f"a zip with {len(names)} notebooks{': ' * bool(names)}{told}")
+    return archive.open(names[0])
 
 
 def decoded(content):
@@ -126,13 +135,3 @@ def decoded(content):
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return content.decode("cp1252", errors="replace")
-
-
-def _without_conflict(text):
-    """Return a text; raises Unreadable for one that is empty or has a conflict of git in it."""
-    if not text.strip():
-        raise Unreadable("empty")
-    if conflict := re.search(r"^(<{7} |>{7} |={7}$)", text, re.MULTILINE):
-        line = text.count("\n", 0, conflict.start()) + 1
-        raise Unreadable(f"git left a conflict in line {line}: {conflict[0].strip()}")
-    return text

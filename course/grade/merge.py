@@ -5,15 +5,16 @@ is no answer, the checks above all, is ours. An answer may also stand in cells o
 in one or in several: what they define says which.
 """
 
-import ast
-import collections
 import functools
+import operator
 import re
+import symtable
 from typing import NamedTuple
 
 from IPython.core.inputtransformer2 import TransformerManager
 
 from course import read_solution
+from course.grade.handed_in import Refused
 from course.make_exercise import make_exercise
 from lab import exercise
 
@@ -25,138 +26,140 @@ JUDGED = {
 ANSWERS = {"guess"}.union(*JUDGED.values())
 
 
-class Unknown(Exception):
-    """A verdict on a notebook without an answer in it, and in ``seen`` what there is instead."""
+class Cell(NamedTuple):
+    """A code cell of ours or of the student's, in its place in our exercise."""
 
-    def __init__(self, verdict, seen):
-        super().__init__(verdict)
-        self.seen = seen
-
-
-@functools.cache
-def our_cells():
-    """Return the exercise's code cells as (id, source, check), and the ids of the answers."""
-    cells = [c for c in make_exercise(read_solution.read())["cells"] if c["cell_type"] == "code"]
-    return (
-        [(c["id"], "".join(c["source"]), read_solution.check_of(c)) for c in cells],
-        read_solution.answer_ids(),
-    )
+    # The number of our cell, and 0 for that cell itself, 1 for what the student put behind it, 2
+    # for a check that waits for this.
+    place: tuple
+    id: str  # ours, or OWN
+    source: str
+    check: str | None  # that the cell runs
+    answers: set  # the names that it defines; each of our cells with one is an answer's stub
+    outputs: list  # of the student's
 
 
-def title(cell_id):
-    """Return the first line of a cell of ours, for people; OWN for a cell of the student's."""
-    if cell_id == OWN:
-        return OWN
-    (source,) = (source for known, source, _ in our_cells()[0] if known == cell_id)
-    return source.split("\n")[0].removeprefix("# ")
-
-
-@functools.cache
-def questions():
-    """Return the first lines of the exercise's prose that a student answers in a sentence."""
-    cells = [c for c in read_solution.read()["cells"] if c["cell_type"] == "markdown"]
-    sources = ["".join(cell["source"]) for cell in cells]
-    return [source.split("\n")[0] for source in sources if "BEGIN SOLUTION" in source]
-
-
-def parsed(source):
-    """Return the syntax tree of a cell, magics and all, or None for what is no Python."""
-    try:
-        return ast.parse(TransformerManager().transform_cell(source))
-    except (SyntaxError, ValueError, RecursionError):
-        return None
+def python_of(source):
+    """Return a cell's source with its magics as Python; SyntaxError if that cannot be done."""
+    return TransformerManager().transform_cell(source)
 
 
 def defined(source):
     """Return which of the answers' names a cell defines, as far as it can be read."""
-    tree = parsed(source)
-    if tree is None:
+    try:
+        names = symtable.symtable(python_of(source), "cell", "exec").get_symbols()
+    except (SyntaxError, ValueError, RecursionError):
         found = re.findall(r"^(?:class |def )?(\w+)\b(?=[^\n=]*[:=(])", source, re.MULTILINE)
         return ANSWERS & set(found)
-    found, within = set(), [tree]
-    while within:
-        node = within.pop()
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)):
-            found.add(node.name)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            found.add(node.id)
-        if node is tree or not isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Lambda)):
-            within += ast.iter_child_nodes(node)
-    return ANSWERS & found
+    return ANSWERS & {name.get_name() for name in names if name.is_assigned()}
 
 
 @functools.cache
-def _stubs():
-    """Return the stub of each answer, by its id."""
-    ours, answers = our_cells()
-    return {cell_id: source.strip() for cell_id, source, _ in ours if cell_id in answers}
-
-
-@functools.cache
-def _slots():
-    """Return the place of each answer's name in our exercise."""
-    places = {cell_id: place for place, (cell_id, *_) in enumerate(our_cells()[0])}
-    return {name: places[i] for i, stub in _stubs().items() for name in defined(stub)}
+def our_cells():
+    """Return the code cells of the exercise."""
+    cells = [c for c in make_exercise(read_solution.read())["cells"] if c["cell_type"] == "code"]
+    sources = ["".join(cell["source"]) for cell in cells]
+    return [
+        Cell((number, 0), cell["id"], source, read_solution.check_of(cell), defined(source), [])
+        for number, (cell, source) in enumerate(zip(cells, sources, strict=True))
+    ]
 
 
 class Merged(NamedTuple):
     """What is made of a submission."""
 
     cells: list  # to run: (id, source, check)
-    handed_in: dict  # the student's cells as they were, a list for each id of ours that they are
+    by_our_id: dict  # the student's cells, a list for each id of ours that they are
 
 
 def merge(notebook):
     """Return the Merged of a notebook.
 
-    Raises Unknown for a notebook without an answer, AttributeError or TypeError for what is not a
+    Raises Refused for a notebook without an answer, AttributeError or TypeError for what is not a
     notebook of version 4.
     """
-    theirs, added = _recognised(notebook)
-    stubs = _stubs()
-    own = [cell for cells in added.values() for cell in cells]
-    filled = [cell for i, cell in theirs.items() if cell.source.strip() != stubs.get(i)]
-    elsewhere = {name: cell for cell in own + filled for name in defined(cell.source)}
-    if not stubs.keys() & theirs.keys() and not elsewhere:
-        verdict = "answers not recognised" if theirs else "not this exercise"
-        raise Unknown(verdict, f"{len(theirs)} of our cells, {len(own)} others, no answer in them")
-    cells = [(OWN, cell.source, None) for cell in added[-1]]
-    handed_in = {cell_id: [cell] for cell_id, cell in theirs.items()}
-    handed_in[OWN] = [cell for cell in own if not defined(cell.source) and cell.source.strip()]
-    for place, (cell_id, source, check) in enumerate(our_cells()[0]):
-        if cell_id in stubs:
-            found = [cell for cell in filled if cell is theirs.get(cell_id)]
-            found += [elsewhere[name] for name in sorted(defined(source)) if name in elsewhere]
-            handed_in[cell_id] = [c for n, c in enumerate(found) if c not in found[:n]]
-            source = theirs[cell_id].source if cell_id in theirs else source
-        # Our stub never overwrites what the student defined.
-        if not (cell_id in stubs and handed_in[cell_id] and source.strip() == stubs[cell_id]):
-            cells.append((cell_id, source, check))
-        cells += [(OWN, cell.source, None) for cell in added[place]]
-    cells = _checks_after_answers(cells)
-    while not cells[-1][2]:  # nothing judges what comes after the last check
-        cells.pop()
-    return Merged(cells, handed_in)
+    theirs = _recognised(notebook)
+    if not any(one.answers for one in theirs):
+        others = sum(one.id == OWN for one in theirs)
+        known = len(theirs) - others
+        verdict = "answers not recognised" if known else "not this exercise"
+        raise Refused(f"{known} of our cells, {others} others, no answer in them", verdict)
+    stubs = {one.source.strip() for one in our_cells() if one.answers}
+    theirs = [one for one in theirs if one.source.strip() not in stubs]  # left as they were
+    return Merged(to_run(theirs), _by_our_ids(theirs))
+
+
+def _by_our_ids(theirs):
+    """Return the student's cells by the id of ours that they are, or whose answer they define."""
+    own = [one for one in theirs if one.id == OWN and not one.answers and one.source.strip()]
+    return {OWN: own} | {
+        ours.id: [one for one in theirs if one.id == ours.id or one.answers & ours.answers]
+        for ours in our_cells()
+    }
 
 
 def _recognised(notebook):
-    """Return the student's cells: those of ours by their ids, others by the place they follow.
+    """Return the student's code cells: each as one of ours, or behind the one that it follows.
 
     A cell that defines an answer never comes before that answer's place: between them are cells of
     ours that the student deleted.
     """
-    places = {cell_id: place for place, (cell_id, *_) in enumerate(our_cells()[0])}
-    theirs, added, place = {}, collections.defaultdict(list), -1
+    missing = {one.id: one.place[0] for one in our_cells()}
+    slots = {name: one.place[0] for one in our_cells() for name in one.answers}
+    found, number = [], -1
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
-        known = cell.get("id") if cell.get("id") in places else _by_its_lines(cell.source)
-        if known and known not in theirs:
-            theirs[known], place = cell, places[known]
+        answers = defined(cell.source)
+        known = cell.get("id") if cell.get("id") in missing else _by_its_lines(cell.source)
+        if known in missing:
+            number = missing.pop(known)
+            place = (number, 0)
         else:
-            place = max([place, *sorted(_slots()[name] for name in defined(cell.source))[:1]])
-            added[place].append(cell)
-    return theirs, added
+            known = OWN
+            number = max(number, min((slots[name] for name in answers), default=-1))
+            place = (number, 1)
+        found.append(Cell(place, known, cell.source, None, answers, cell.get("outputs", [])))
+    return found
+
+
+def _by_its_lines(source):
+    """Return the id of the cell of ours that a cell is: it has the TODO's line, or half of ours."""
+    lines = set(source.strip().split("\n"))
+    for one in our_cells():
+        ours = one.source.split("\n")
+        if ours[0] in lines if one.answers else 2 * len(lines & set(ours)) > len(ours):
+            return one.id
+    return None
+
+
+def to_run(theirs):
+    """Return ours with the student's answers and own cells, in the order in which they run.
+
+    Our stub never overwrites what the student defined, and a check stands behind all that it
+    judges. Nothing judges what comes after the last check, which is left out.
+    """
+    given = {one.id for one in our_cells() if not one.answers}
+    written = [one for one in theirs if one.id not in given]
+    ids, answers = {one.id for one in written}, set().union(*(one.answers for one in written))
+    cells = [one for one in our_cells() if one.id not in ids and not one.answers & answers]
+    cells = _with_late_checks(cells + written)
+    while not cells[-1].check:
+        cells.pop()
+    return [(one.id, one.source, one.check) for one in cells]
+
+
+def _with_late_checks(cells):
+    """Return cells in their order; a check follows the first cell that defines what it judges."""
+    places = {}
+    for one in sorted(cells, key=operator.attrgetter("place"), reverse=True):
+        places |= dict.fromkeys(one.answers, one.place)
+    placed = []
+    for one in cells:
+        judged = [places[name] for name in JUDGED.get(one.check, ()) if name in places]
+        last = max(judged, default=one.place)
+        placed.append(one._replace(place=(last[0], 2)) if last > one.place else one)
+    return sorted(placed, key=operator.attrgetter("place"))
 
 
 OURS = "our class in place of the one handed in"
@@ -172,30 +175,3 @@ def with_ours(cells, failed):
         if cell[2] in failed:
             found.append((OURS, ours[cell[2].replace("_", "-")], None))
     return found
-
-
-def _by_its_lines(source):
-    """Return the id of the cell of ours that a cell is: it has the TODO's line, or half of ours."""
-    ours, answers = our_cells()
-    lines = set(source.strip().split("\n"))
-    for cell_id, other, _ in ours:
-        theirs = other.split("\n")
-        if theirs[0] in lines if cell_id in answers else 2 * len(lines & set(theirs)) > len(theirs):
-            return cell_id
-    return None
-
-
-def _checks_after_answers(merged):
-    """Return the cells with each check behind the cells that define what it judges."""
-    defines = [defined(source) for _, source, _ in merged]
-    cells, waiting, so_far = [], [], set()
-    for place, cell in enumerate(merged):
-        if cell[2] and (JUDGED[cell[2]] - so_far) & set().union(*defines[place:]):
-            waiting.append(cell)
-            continue
-        cells.append(cell)
-        so_far |= defines[place]
-        ready = [check for check in waiting if JUDGED[check[2]] <= so_far]
-        cells += ready
-        waiting = [check for check in waiting if check not in ready]
-    return cells + waiting

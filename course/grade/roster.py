@@ -14,6 +14,7 @@ item.
 """
 
 import collections
+import functools
 import re
 import unicodedata
 from typing import NamedTuple
@@ -23,7 +24,6 @@ from course.grade import table
 
 HEADER = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", NAME]
 GRADED = ("graded", "stopped")  # the verdicts with points
-REMEDY = "put the roster's id in its name."
 
 
 class Person(NamedTuple):
@@ -34,14 +34,14 @@ class Person(NamedTuple):
     email: str
 
 
-def read(path):
+def people_in(path):
     """Return the people of a roster, by their ids.
 
     Raises table.Unusable for a file without these columns, or with an id that is empty or twice in
     it, and OSError for one that cannot be read.
     """
-    names, rows = table.rows(path.read_bytes(), path)
-    columns = {name.strip().casefold().replace("-", ""): name for name in names if name}
+    names, rows = table.read_csv(path)
+    columns = {name.strip().casefold().replace("-", ""): name for name in names}
     if missing := [field for field in Person._fields if field not in columns]:
         raise table.Unusable(
             f"{path} has no column {' or '.join(missing)}: a roster has id, name and e-mail."
@@ -51,7 +51,8 @@ def read(path):
         person = Person(*(row[columns[field]].strip() for field in Person._fields))
         if not person.id or person.id in people:
             raise table.Unusable(
-                f"{path} has {person.id!r} in line {number}: each person there has an id, once."
+                f"{path} has the id {person.id!r} in line {number}: give each person one id, which "
+                "nobody else has."
             )
         people[person.id] = person
     return people
@@ -62,84 +63,82 @@ def people_of(submission, people):
 
     A path part that is nothing but an id or an address decides; else all who are named in it count.
     """
-    parts = {part.casefold() for part in submission.split("/")}
-    sure = [p for p in people if parts & {p.id.casefold(), *_addresses(p)}]
-    if sure:
+    parts = {_words(part) for part in submission.split("/")}
+    if sure := [person for person in people if parts & _keys(person)]:
         return sure
     words = _words(submission)
-    return [p for p in people if any(_within(_words(k), words) for k in (p.id, *_addresses(p)))
-            or _named(_words(p.name), words)]  # fmt: skip
+    return [p for p in people if any(key in words for key in _keys(p)) or _named(p, words)]
 
 
-def _addresses(person):
-    address = person.email.casefold()
-    return {address, address.partition("@")[0]} - {""}
+def _keys(person):
+    """Return what stands for one person only: the id and the address, whole and before the @."""
+    keys = person.id, person.email, person.email.partition("@")[0]
+    return {_words(key) for key in keys if key}
 
 
+@functools.cache
 def _words(text):
-    """Return the words and numbers of a text, without case, accents or what stands between."""
+    """Return the words and numbers of a text between blanks, without case or accents."""
     plain = unicodedata.normalize("NFKD", text.casefold())
     plain = "".join(c for c in plain if not unicodedata.combining(c))
-    return re.findall(r"[^\W_]+", plain)
+    return " ".join(["", *re.findall(r"[^\W_]+", plain), ""])
 
 
-def _within(some, words):
-    """Return whether some words stand in a row among others."""
-    return bool(some) and any(
-        words[i : i + len(some)] == some for i in range(len(words) - len(some) + 1)
-    )
-
-
-def _named(name, words):
-    """Return whether a name's words are all there, or one word is the name in one piece."""
+def _named(person, words):
+    """Return whether all words of a name are there, or one word is the name in one piece."""
+    name, words = _words(person.name).split(), set(words.split())
     turns = {"".join(name[i:] + name[:i]) for i in range(len(name))}
-    return bool(name) and (set(name) <= set(words) or bool(turns & set(words)))
+    return bool(name) and (words.issuperset(name) or bool(turns & words))
 
 
 def join(rows, people):
     """Give rows of grades.csv the id, name and e-mail of their people; return what to tell of it.
 
-    That is a list of sentences: who has handed in nothing, or more than one thing, and what is
-    nobody's, or may be somebody else's too.
+    That is a list of sentences: what is nobody's or may be one of several people's, who has no
+    grade and why, and how many paragraphs have no points.
     """
-    said, theirs, perhaps = [], collections.defaultdict(list), set()
+    said = []
     for name, row in rows.items():
         found = people_of(name, people.values())
-        person = found[0] if len(found) == 1 else Person("", "", "")
-        row |= {"id": person.id, "name": person.name, "e-mail": person.email}
-        theirs[person.id].append(name)
-        if len(found) > 1:
-            ids = [person.id for person in found]
-            perhaps.update(ids)
-            said.append(f"{name} may be {' or '.join(ids)}: {REMEDY}")
-        elif not found:
-            said.append(f"{name} is nobody's on the roster: {REMEDY}")
-    for person in people.values():
-        names = theirs[person.id]
-        if not names:
-            surely = "nothing is surely theirs" if person.id in perhaps else "nothing was handed in"
-            said.append(f"{person.id}, {person.name}: {surely}.")
-        elif len(names) > 1:
-            said.append(f"{person.id}, {person.name}, has no grade: {len(names)} were handed in, "
-                        f"{', '.join(names)}: leave one.")  # fmt: skip
-        elif (row := rows[names[0]])["verdict"] not in GRADED:
-            said.append(f"{person.id}, {person.name}, has no grade: {row['verdict']}, "
-                        f"{row['detail']}.")  # fmt: skip
-    unmarked = [row for row in rows.values() if row["verdict"] in GRADED and row["paragraph"] == ""]
+        person = found[0] if len(found) == 1 else ("", "", "")
+        row |= dict(zip(table.PERSON, person, strict=True))
+        if len(found) != 1:
+            ids = " or ".join(person.id for person in found)
+            whose = f"may be {ids}" if ids else "is nobody's on the roster"
+            said.append(f"{name} {whose}: put the roster's id in its name.")
+    for person, _, why in totals(rows, people):
+        if why:
+            said.append(f"{person.id}, {person.name}, has no grade: {why}.")
+    unmarked = sum(r[table.VERDICT] in GRADED and r[table.PARAGRAPH] == "" for r in rows.values())
     if unmarked:
-        said.append(f"Paragraphs without points: {len(unmarked)}. Enter them in paragraph.csv.")
+        said.append(f"Paragraphs without points: {unmarked}. Enter them in paragraph.csv.")
     return said
 
 
-def gradebook(rows, people):
-    """Return a CSV, as bytes: a line for each person, with the total or nothing for a grade."""
+def totals(rows, people):
+    """Yield each person with the total and None, or with nothing and why there is no grade."""
     theirs = collections.defaultdict(list)
     for row in rows.values():
-        theirs[row["id"]].append(row)
-    lines = [table.line(dict(zip(HEADER, HEADER, strict=True)), HEADER)]
+        theirs[row[table.ID]].append(row)
     for person in people.values():
-        graded = [row["total"] for row in theirs[person.id] if row["verdict"] in GRADED]
-        total = graded[0] if len(theirs[person.id]) == len(graded) == 1 else ""
-        values = [person.name, "", person.id, person.email, "", total]
-        lines.append(table.line(dict(zip(HEADER, values, strict=True)), HEADER))
-    return b"".join(lines)
+        yield person, *_grade(theirs[person.id])
+
+
+def _grade(rows):
+    if not rows:
+        return "", "nothing was found that is theirs"
+    if len(rows) > 1:
+        names = ", ".join(row[table.SUBMISSION] for row in rows)
+        return "", f"{len(rows)} were handed in, {names}: leave one"
+    (row,) = rows
+    if row[table.VERDICT] not in GRADED:
+        return "", f"{row[table.VERDICT]}, {row[table.DETAIL]}"
+    return row[table.TOTAL], None
+
+
+def gradebook(rows, people):
+    """Return the rows of gradebook.csv: each person's, with the total or nothing for a grade."""
+    return [
+        dict(zip(HEADER, [p.name, "", p.id, p.email, "", total], strict=True))
+        for p, total, _ in totals(rows, people)
+    ]

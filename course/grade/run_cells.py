@@ -5,8 +5,9 @@
 CELLS is a JSON list of [id, source, the check that the cell runs or null]. That file and this one
 are deleted before the first cell runs. To stdout goes a JSON object per line, behind the token that
 stdin begins with, without which a line is not ours: each cell as it begins, the error that it ended
-in, what its check found; last how many processes are left. What the cells themselves print goes
-nowhere. This process runs a student's code: it may end at any line, and the lines so far count.
+in, what its check found; last how many processes are left, and the core seconds that this one and
+those that ended have used. What the cells themselves print goes nowhere. This process runs a
+student's code: it may end at any line, and the lines so far count.
 """
 
 import builtins
@@ -46,14 +47,14 @@ def main(path):
         tell(cell=cell_id)
         result = shell.run_cell(source, store_history=True)
         error = result.error_before_exec or result.error_in_exec
-        found = None
         if error:
             tell(error=f"{type(error).__name__}: {error}")
-        elif check:
-            found = sys.modules["lab.checks"].latest.get(check)  # none if checks is not ours
-        if found:
+        # None is found if checks is not ours.
+        elif check and (found := sys.modules["lab.checks"].latest.get(check)):
             tell(check=check, status=found.status, rule=found.rule, message=found.message)
-    tell(left=len(psutil.Process().children(recursive=True)))
+    process = psutil.Process()
+    left, seconds = len(process.children(recursive=True)), sum(process.cpu_times()[:4])
+    tell(left=left, seconds=seconds)
     os._exit(0)  # whatever threads or exit handlers the student left
 
 

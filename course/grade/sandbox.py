@@ -103,14 +103,15 @@ def run(cells, seconds, megabytes, shut_off=True, poll=POLL):
                 process.stdin.close()
             ended, core_seconds, peak_mb = _watch(process, seconds, megabytes, poll)
         finally:
-            _end(process, marker, isolating)
+            _end(process, marker)
         report.seek(0)
         complaints.seek(0)
         *lines, _ = report.read().decode("ascii", "replace").split("\n")  # the last may be cut off
         # A line without the token is not ours: a submission may write where it finds our report.
         facts = [json.loads(line.partition(token)[2]) for line in lines if token in line]
         if not facts:
-            raise RuntimeError(complaints.read().decode("utf-8", "replace")[-500:] or str(ended))
+            raise RuntimeError(ended or complaints.read().decode("utf-8", "replace")[-500:])
+    core_seconds = max(core_seconds, facts[-1].get("seconds", 0.0))
     if ended is None and "left" not in facts[-1]:
         ended = f"ended its own process, with exit status {process.returncode},"
     return facts, ended, core_seconds, peak_mb
@@ -135,7 +136,7 @@ def _start(command, marker, report, complaints):
 def _watch(process, seconds, megabytes, poll=POLL):
     """Wait for a process; return why it is to be ended or None, its core seconds and peak MB."""
     start, core_seconds, peak_mb = time.monotonic(), 0.0, 0.0
-    while (whole := _ended(process)) is None:
+    while process.poll() is None:
         used, memory = _usage(process.pid)
         core_seconds, peak_mb = max(core_seconds, used), max(peak_mb, memory)
         if peak_mb > megabytes:
@@ -145,57 +146,33 @@ def _watch(process, seconds, megabytes, poll=POLL):
         if time.monotonic() - start > 4 * seconds:
             return f"{WAITED} {4 * seconds} s", core_seconds, peak_mb
         time.sleep(poll)
-    return None, max(core_seconds, whole), peak_mb
-
-
-def _ended(process):
-    """Return None while a process runs, then the core seconds of it and of all it waited for.
-
-    These are 0 where the system does not tell (Windows).
-    """
-    if not hasattr(os, "wait4"):
-        return None if process.poll() is None else 0.0
-    pid, status, used = os.wait4(process.pid, os.WNOHANG)
-    if not pid:
-        return None
-    process.returncode = os.waitstatus_to_exitcode(status)  # which Popen can no longer ask for
-    return used.ru_utime + used.ru_stime
+    return None, core_seconds, peak_mb
 
 
 def _usage(pid):
     """Return the processor time in s and the memory in MB of a process and all it started."""
     seconds, resident, own = 0.0, [0], [0]
-    try:
-        process = psutil.Process(pid)
-        everyone = [process, *process.children(recursive=True)]
-    except psutil.Error:
-        everyone = []
-    for process in everyone:
-        try:
-            seconds += sum(process.cpu_times()[:4])  # its own and its children's that ended
-            resident.append(process.memory_info().rss)
-            if len(everyone) > 2:  # more than unshare and Python: a family shares memory
-                own.append(process.memory_full_info().uss)
-        except psutil.Error:  # it has ended
-            continue
+    with contextlib.suppress(psutil.Error):  # it has ended
+        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        for process in family:
+            with contextlib.suppress(psutil.Error):
+                seconds += sum(process.cpu_times()[:4])  # its own and its children's that ended
+                resident.append(process.memory_info().rss)
+                if len(family) > 2:  # more than unshare and Python: a family shares memory
+                    own.append(process.memory_full_info().uss)
     return seconds, max(max(resident), sum(own)) / 1e6
 
 
-def _end(process, marker, isolating):
+def _end(process, marker):
     """End a process and whatever it has started, and wait until all of it is gone."""
-    if process.poll() is None and isolating:  # the first process in there takes all others along
-        with contextlib.suppress(psutil.Error, subprocess.TimeoutExpired):
-            for first in psutil.Process(process.pid).children():
-                first.kill()
-            process.wait(timeout=5)
+    others = []
+    with contextlib.suppress(psutil.Error):  # it has ended
+        others = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.wait()
-    if isolating:
-        return
-    others = []
-    for other in psutil.process_iter():
+    for other in psutil.process_iter():  # also what no longer counts as its child
         with contextlib.suppress(psutil.Error, OSError):
-            if other.environ().get("GRADED_BY") == marker:
+            if other in others or other.environ().get("GRADED_BY") == marker:
                 other.kill()
                 others.append(other)
     psutil.wait_procs(others, timeout=5)

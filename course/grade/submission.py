@@ -1,57 +1,72 @@
 """One submission: read, merged with our exercise, run, and what that is worth."""
 
+import functools
 from typing import NamedTuple
 
 import nbformat
 
-from course.grade import handed_in, page, run_cells, sandbox
-from course.grade.merge import CLASSES, OWN, Unknown, merge, our_cells, questions, title, with_ours
+from course import read_solution
+from course.grade import handed_in, merge, page, run_cells, sandbox, table
 from lab import exercise
 
 # On these a person marks the paragraph: they come first.
 MARKED = ("recommendation", "check-recommendation", "requirements-met", "performance-table")
 MARKED += ("memory-spans", "keyboard")
 OPTIONAL = {"keyboard"}  # shown if it was run: may the paragraph say that a phone was measured?
+OTHER_VERSION = "other version"
 
 
-def _handed_in(notebook, found):
-    """Return what the student wrote and saw, a list of (title, source, saved output)."""
-    ids = [*MARKED, *(i for i, *_ in our_cells()[0] if i in our_cells()[1] - set(MARKED)), OWN]
-    parts = [
-        (title(cell_id), cell.source, _output(cell))
-        for cell_id in ids
-        for cell in found.get(cell_id, ())
-        if cell_id not in OPTIONAL or cell.outputs
-    ]
-    prose = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
-    return parts + [(q, text, "") for q in questions() for text in prose if text.startswith(q)]
-
-
-def _output(cell):
-    """Return what a cell's last run of the student's showed, as text."""
-    parts = [o.get("text") or o.get("data", {}).get("text/plain", "") for o in cell.outputs]
-    parts += [f"{o.ename}: {o.evalue}" for o in cell.outputs if o.output_type == "error"]
-    return "".join(map(str, parts))[: run_cells.LONGEST_TEXT]
-
-
-def read(path):
+def prepare(path):
     """Return (cells to run, what the student wrote and saw, None), or (None, None, why not).
 
     Why not is a pair: the verdict, and what was found.
     """
     try:
         notebook = nbformat.reads(handed_in.text_of(path), as_version=4)
-        merged = merge(notebook)
+        merged = merge.merge(notebook)
         if why := handed_in.other_version(notebook):
-            return None, None, ("other version", why)
-        return merged.cells, _handed_in(notebook, merged.handed_in), None
-    except Unknown as unknown:
-        return None, None, (str(unknown), unknown.seen)
-    except handed_in.Unreadable as unreadable:
-        return None, None, ("not graded", str(unreadable))
+            return None, None, (OTHER_VERSION, why)
+        return merged.cells, _answers(notebook, merged.by_our_id), None
+    except handed_in.Refused as refused:
+        return None, None, (refused.verdict, str(refused))
     except Exception as error:  # nbformat raises whatever the file makes it stumble over
         said = str(error).strip().split("\n")[0][:200]
         return None, None, ("not graded", f"not a notebook: {said or type(error).__name__}")
+
+
+def _answers(notebook, by_our_id):
+    """Return what the student wrote and saw, a list of (title, source, saved output)."""
+    titles = {one.id: one.source.split("\n")[0].removeprefix("# ") for one in merge.our_cells()}
+    titles[merge.OWN] = merge.OWN
+    others = [one.id for one in merge.our_cells() if one.answers and one.id not in MARKED]
+    answers = [
+        (titles[cell_id], cell.source, _showed(cell))
+        for cell_id in [*MARKED, *others, merge.OWN]
+        for cell in by_our_id[cell_id]
+        if cell_id not in OPTIONAL or cell.outputs
+    ]
+    return answers + _sentences(notebook)
+
+
+def _sentences(notebook):
+    """Return what the student wrote below the questions in the prose, in the same form."""
+    prose = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    return [(q, text, "") for q in questions() for text in prose if text.startswith(q)]
+
+
+@functools.cache
+def questions():
+    """Return the first lines of the exercise's prose that a student answers in a sentence."""
+    cells = [cell for cell in read_solution.read()["cells"] if cell["cell_type"] == "markdown"]
+    sources = ["".join(cell["source"]) for cell in cells]
+    return [source.split("\n")[0] for source in sources if "BEGIN SOLUTION" in source]
+
+
+def _showed(cell):
+    """Return what a cell's last run of the student's showed, as text."""
+    texts = [o.get("text") or o.get("data", {}).get("text/plain", "") for o in cell.outputs]
+    texts += [f"{o.ename}: {o.evalue}" for o in cell.outputs if o.output_type == "error"]
+    return "".join(map(str, texts))[: run_cells.LONGEST_TEXT]
 
 
 class Judged(NamedTuple):
@@ -70,51 +85,33 @@ class Judged(NamedTuple):
         return {check: todo.points * (check in passed) for check, todo in exercise.CHECKS.items()}
 
 
-def judge(cells, unreadable, seconds, megabytes, run=sandbox.run):
-    """Return the Judged of a submission; ``read`` gives the first two.
+def judge(cells, refused, seconds, megabytes, run=sandbox.run):
+    """Return the Judged of a submission; ``prepare`` gives the first two.
 
     Raises RuntimeError when the sandbox does not start.
     """
-    if unreadable:
-        return Judged(*unreadable, [], {}, 0.0, 0.0)
+    if refused:
+        return Judged(*refused, [], {}, 0.0, 0.0)
     facts, ended, used, peak = run(cells, seconds, megabytes)
-    found, verdict = _by_check(facts), _verdict(facts, ended)
-    failed = [c for c in CLASSES if found.get(c, {}).get("status") != "passed"]
+    found, verdict = _by_check(facts, exercise.CHECKS), _verdict(facts, ended)
+    failed = [c for c in merge.CLASSES if found.get(c, {}).get("status") != "passed"]
     if failed and not ended:  # one fault costs one TODO: what comes after runs with our class
-        again, ended, more, other = run(with_ours(cells, failed), seconds, megabytes)
-        later = {check: fact for check, fact in _by_check(again).items() if check not in CLASSES}
-        found = {check: fact for check, fact in found.items() if check in CLASSES} | later
+        again, ended, more, other = run(merge.with_ours(cells, failed), seconds, megabytes)
+        later = exercise.CHECKS.keys() - set(merge.CLASSES)
+        found = _by_check(facts, merge.CLASSES) | _by_check(again, later)
         used, peak = used + more, max(peak, other)
         facts += [{"reference": check} for check in failed]
         verdict = _verdict(again, ended) if ended else verdict
     return Judged(*verdict, facts, found, used, peak)
 
 
-def _by_check(facts):
-    return {fact["check"]: fact for fact in facts if fact.get("check") in exercise.CHECKS}
-
-
-def grade(name, cells, answers, unreadable, seconds, megabytes, run=sandbox.run):
-    """Return its row of grades.csv, a dict, and its page of feedback; ``read`` gives the rest."""
-    try:
-        return _result(name, judge(cells, unreadable, seconds, megabytes, run), answers or [])
-    except Exception as error:  # one submission never stops the others
-        failed = Judged("grader failed", f"{type(error).__name__}: {error}", [], {}, 0.0, 0.0)
-        return _result(name, failed, answers or [])
-
-
-def _result(name, judged, answers):
-    points = judged.points()
-    if judged.verdict == "other version":  # which is no grade, and not 0
-        points = dict.fromkeys(points, "")
-    total = "" if "" in points.values() else sum(points.values())
-    row = {"submission": name, "verdict": judged.verdict, "points": total}
-    row |= points | {"detail": judged.detail}
-    row |= {"core_seconds": round(judged.core_seconds, 1), "peak_mb": round(judged.peak_mb)}
-    return row, page.page(row, judged.facts, judged.found, answers)
+def _by_check(facts, checks):
+    """Return the facts on some checks, by their names."""
+    return {fact["check"]: fact for fact in facts if fact.get("check") in checks}
 
 
 def _verdict(facts, ended):
+    """Return the verdict on a run and its detail."""
     if ended:
         cell = [fact["cell"] for fact in facts if "cell" in fact][-1]
         return "stopped", f"it {ended} in the cell {cell!r}"
@@ -123,3 +120,23 @@ def _verdict(facts, ended):
     if {fact["status"] for fact in facts if "status" in fact} == {"not attempted"}:
         return "graded", "no TODO is filled in"
     return "graded", ""
+
+
+def grade(name, cells, answers, refused, seconds, megabytes, run=sandbox.run):
+    """Return its row of grades.csv, a dict, and its page; ``prepare`` gives what it takes."""
+    try:
+        return _result(name, judge(cells, refused, seconds, megabytes, run), answers or [])
+    except Exception as error:  # one submission never stops the others
+        failed = Judged("grader failed", f"{type(error).__name__}: {error}", [], {}, 0.0, 0.0)
+        return _result(name, failed, answers or [])
+
+
+def _result(name, judged, answers):
+    points = judged.points()
+    total = sum(points.values())
+    if judged.verdict == OTHER_VERSION:  # which is no grade, and not 0
+        points, total = dict.fromkeys(points, ""), ""
+    row = {table.SUBMISSION: name, table.VERDICT: judged.verdict, table.POINTS: total} | points
+    row |= {table.DETAIL: judged.detail, table.CORE_SECONDS: round(judged.core_seconds, 1)}
+    row |= {table.PEAK_MB: round(judged.peak_mb)}
+    return row, page.html_of(row, judged.facts, judged.found, answers)

@@ -1,4 +1,4 @@
-"""The tables of grades: grades.csv, which is written, and paragraph.csv, filled in by a person."""
+"""The tables of grades: grades.csv, and paragraph.csv, which a person fills in."""
 
 import csv
 import io
@@ -7,15 +7,13 @@ from course import workers
 from course.grade.handed_in import decoded
 from lab import exercise
 
-ENCODING = {"errors": "backslashreplace"}  # any text is written
-COLUMNS = (
-    ["submission", "id", "name", "e-mail", "verdict", "total", "points", "paragraph"]
-    + [*exercise.CHECKS]
-    + ["detail", "core_seconds", "peak_mb", "fingerprint"]
-)  # fmt: skip
+SUBMISSION, VERDICT, DETAIL, FINGERPRINT = "submission", "verdict", "detail", "fingerprint"
+TOTAL, POINTS, PARAGRAPH = "total", "points", "paragraph"
+CORE_SECONDS, PEAK_MB = "core_seconds", "peak_mb"
+PERSON = ID, NAME, EMAIL = "id", "name", "e-mail"  # a roster has these too
+COLUMNS = (SUBMISSION, *PERSON, VERDICT, TOTAL, POINTS, PARAGRAPH)
+COLUMNS += (*exercise.CHECKS, DETAIL, CORE_SECONDS, PEAK_MB, FINGERPRINT)
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would compute
-
-
 REMEDY = "move it away, or name another folder."
 
 
@@ -23,54 +21,57 @@ class Unusable(ValueError):
     """A table that people have edited cannot be used: the message says why, and what to do."""
 
 
-def rows(content, path):
-    """Return the columns and the rows, as dicts, of a CSV's bytes; ``path`` is for the error.
+def read_csv(path):
+    """Return the columns and the rows, as dicts, of a CSV.
 
     It may come from a spreadsheet, with a byte order mark, semicolons, or in its system's encoding.
     Raises Unusable for what is no CSV.
     """
-    text = decoded(content).replace("\0", "")
+    text = decoded(path.read_bytes()).replace("\0", "")
     first = text.partition("\n")[0]
-    table = csv.DictReader(io.StringIO(text), delimiter=max(",;\t", key=first.count))
+    reader = csv.DictReader(io.StringIO(text), delimiter=max(",;\t", key=first.count), restval="")
     try:
-        plain = [{key: _plain(v) for key, v in row.items() if key} for row in table]
+        columns = [name for name in reader.fieldnames or () if name]
+        return columns, [{name: _plain(row[name]) for name in columns} for row in reader]
     except csv.Error as error:
         raise Unusable(f"{path} is no table ({error}): {REMEDY}") from error
-    return table.fieldnames or (), plain
 
 
-def read(path):
-    """Return the rows of a table by their submissions, and the columns that somebody added.
+def _plain(value):
+    return value.removeprefix("'") if value[1:].startswith(FORMULA) else value
+
+
+def by_submission(path):
+    """Return the columns, and the rows by their submissions, of a table of grades, if there is one.
 
     Raises Unusable for a file that is no such table.
     """
     if not path.exists():
-        return {}, []
-    content = path.read_bytes()
-    names, plain = rows(content, path)
-    if content and "submission" not in names:
-        raise Unusable(f"{path} is no table of grades, without a column 'submission': {REMEDY}")
-    by_name = {row["submission"]: row for row in plain}
-    return by_name, [name for name in names if name and name not in COLUMNS]
+        return [], {}
+    columns, rows = read_csv(path)
+    if SUBMISSION not in columns:
+        raise Unusable(f"{path} is no table of grades, without a column {SUBMISSION!r}: {REMEDY}")
+    return columns, {row[SUBMISSION]: row for row in rows}
 
 
-def _plain(value):
-    return value[1:] if value and value[0] == "'" and value[1:2] in FORMULA else value or ""
-
-
-def line(row, columns):
-    """Return a row as a line of CSV, in which nothing is a formula."""
+def lines(rows, columns):
+    """Return rows, dicts, as lines of a CSV in bytes, in which nothing is a formula."""
     text = io.StringIO()
-    values = [str(row.get(name, "")) for name in columns]
-    values = ["'" + value if value.startswith(FORMULA) else value for value in values]
-    csv.writer(text, lineterminator="\n").writerow(values)
-    return text.getvalue().encode(**ENCODING)
+    writer = csv.writer(text, lineterminator="\n")
+    for row in rows:
+        values = [str(row.get(name, "")) for name in columns]
+        writer.writerow("'" + value if value.startswith(FORMULA) else value for value in values)
+    return text.getvalue().encode(errors="backslashreplace")
 
 
 def write(path, rows, columns):
-    """Write all rows in one step, in the order of the submissions."""
-    header = line({name: name for name in columns}, columns)
-    workers.put(path, header + b"".join(line(rows[name], columns) for name in sorted(rows)))
+    """Write a CSV of rows, dicts, in one step."""
+    workers.put(path, lines([{name: name for name in columns}, *rows], columns))
+
+
+def number(text):
+    """Return a number that a person or a spreadsheet has written; nothing is 0."""
+    return float(str(text).strip().replace(",", ".") or 0)
 
 
 def paragraphs(path, names):
@@ -79,23 +80,20 @@ def paragraphs(path, names):
     The file gets a line for each submission that has none yet; nothing else in it is changed.
     Raises Unusable for points that are none, with their submission.
     """
-    rows, _ = read(path)
-    given = {}
-    for name, row in rows.items():
-        if text := (row.get("points") or "").strip().replace(",", "."):
-            given[name] = _points(text, name, path)
-    if new := [name for name in names if name not in rows]:
-        columns = list(next(iter(rows.values()), {"submission": "", "points": ""}))
-        write(path, rows | {name: {"submission": name} for name in new}, columns)
+    columns, rows = by_submission(path)
+    columns = columns or [SUBMISSION, POINTS]
+    given = {name: _points(row, path) for name, row in rows.items() if row.get(POINTS, "").strip()}
+    if new := [{SUBMISSION: name} for name in names if name not in rows]:
+        write(path, [*rows.values(), *new], columns)
     return given
 
 
-def _points(text, name, path):
-    most = exercise.PARAGRAPH_POINTS
+def _points(row, path):
     try:
-        points = float(text)
+        points = number(row[POINTS])
     except ValueError:
         points = -1
-    if not 0 <= points <= most:
-        raise Unusable(f"{path} has {text!r} for {name!r}: points from 0 to {most} belong there.")
+    if not 0 <= points <= exercise.PARAGRAPH_POINTS:
+        expected = f"points from 0 to {exercise.PARAGRAPH_POINTS} belong there"
+        raise Unusable(f"{path} has {row[POINTS]!r} for {row[SUBMISSION]!r}: {expected}.")
     return int(points) if points == int(points) else points

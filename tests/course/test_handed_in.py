@@ -37,7 +37,7 @@ def test_a_notebook_is_read(name, content, tmp_path):
         ("a.py", b"x = 1", "a .py, not a notebook"),
         ("a.pdf", b"%PDF", "a .pdf, not a notebook"),
         ("a", b"x", "a file without an ending, not a notebook"),
-        ("a.zip", b"no zip", "a zip that cannot be opened"),
+        ("a.zip", b"no zip", "cannot be opened: File is not a zip file"),
         ("a.ipynb", b'{\n<<<<<<< HEAD\n"cells": []\n', "git left a conflict in line 2"),
         ("a.ipynb", b"{" + b" " * handed_in.LARGEST, "larger than 50 MB"),
     ],
@@ -45,7 +45,7 @@ def test_a_notebook_is_read(name, content, tmp_path):
 def test_what_cannot_be_read_has_a_row_that_says_why(name, content, said, tmp_path):
     (tmp_path / name).write_bytes(content)
     ((_, path),) = handed_in.find(tmp_path).items()
-    with pytest.raises(handed_in.Unreadable, match=said):
+    with pytest.raises(handed_in.Refused, match=said):
         handed_in.text_of(path)
 
 
@@ -67,7 +67,7 @@ def test_an_archive_with_one_notebook_is_opened(tmp_path):
 )
 def test_an_archive_without_one_or_with_several_is_named(names, said, tmp_path):
     zipped(tmp_path / "anna.zip", "helpers.py", *names)
-    with pytest.raises(handed_in.Unreadable, match=said):
+    with pytest.raises(handed_in.Refused, match=said):
         handed_in.text_of(tmp_path / "anna.zip")
 
 
@@ -88,7 +88,7 @@ def test_nobody_is_lost_and_nothing_counts_twice(tmp_path):
         "anna/exercise", "ben", "chris/deep/down/exercise", "dora", "eve/essay.md", "eve/one",
         "eve/two", "finn", "gina.py", "jon/jon.zip", "section/hugo/a", "section/ida",
     ]  # fmt: skip
-    with pytest.raises(handed_in.Unreadable, match="a folder without a notebook"):
+    with pytest.raises(handed_in.Refused, match="a folder without a notebook"):
         handed_in.text_of(tmp_path / "ben")
 
 

@@ -4,6 +4,7 @@ import nbformat
 import pytest
 
 from course.grade import merge
+from course.grade.handed_in import Refused
 from course.make_exercise import EXERCISE
 from lab import exercise
 from tests import submissions
@@ -23,12 +24,13 @@ def test_only_answers_and_added_cells_are_the_students():
     cells = merge.merge(notebook).cells
     ids = [cell_id for cell_id, *_ in cells]
     sources = {cell_id: source for cell_id, source, *_ in cells}
-    ours, answers = merge.our_cells()
-    last = [i for i, *_ in ours].index("check-recommendation")
+    ours = merge.our_cells()
+    last = [one.id for one in ours].index("check-recommendation")
     ours = ours[: last + 1]  # nothing judges the rest
-    assert [i for i in ids if i != "a cell of your own"] == [i for i, *_ in ours]
+    assert [i for i in ids if i != "a cell of your own"] == [one.id for one in ours]
     assert cells[ids.index("char-rnn") + 1][:3] == ("a cell of your own", "mine = 1", None)
-    assert all(sources[i] == source for i, source, _ in ours if i not in answers)
+    assert {one.id for one in ours if one.answers} == submissions.ANSWERS
+    assert all(sources[one.id] == one.source for one in ours if not one.answers)
     assert "nn.RNN(" in sources["char-rnn"]
     assert {check for *_, check in cells} - {None} == set(exercise.CHECKS)
 
@@ -106,8 +108,9 @@ def test_an_own_cell_beside_a_stub_counts_wherever_it_stands():
     ],
 )
 def test_a_notebook_without_an_answer_has_a_verdict_of_its_own(changed, verdict):
-    with pytest.raises(merge.Unknown, match=verdict):
+    with pytest.raises(Refused, match="no answer in them") as refused:
         merge.merge(changed)
+    assert refused.value.verdict == verdict
 
 
 @pytest.mark.parametrize(
@@ -129,4 +132,4 @@ def test_what_a_cell_defines(source, names):
 
 def test_an_answer_that_defines_nothing_is_shown_too():
     changed = submissions.change(submissions.fill(BASE, ()), "char-rnn", None, "1 / 0")
-    assert [cell.source for cell in merge.merge(changed).handed_in["char-rnn"]] == ["1 / 0"]
+    assert [cell.source for cell in merge.merge(changed).by_our_id["char-rnn"]] == ["1 / 0"]

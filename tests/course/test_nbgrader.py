@@ -15,7 +15,7 @@ import pytest
 
 from course import nbgrader as nbgrader_course, workers
 from course.grade import __main__ as grade
-from course.grade.after_nbgrader import is_course, left
+from course.grade.after_nbgrader import is_course, left_out
 from course.make_exercise import ROOT
 from course.nbgrader import ASSIGNMENT as NAME
 from lab import exercise
@@ -70,7 +70,7 @@ def test_a_configuration_that_is_there_is_left_alone(course, capsys):
     nbgrader_course.write(course)
     assert config.read_text(encoding="utf-8") == "c = get_config()\n"
     said = capsys.readouterr().out
-    assert "add_missing_cells = True" in said and "Better give it a course of its own" in said
+    assert "add_missing_cells = True" in said and "exercise a course of its own" in said
 
 
 @pytest.mark.parametrize("student", ["ada", "ada.b@example.org", "ada b"])
@@ -79,9 +79,9 @@ def test_who_was_graded_is_not_left_out_whatever_the_name(student, course):
         path = course / stage / student / NAME / "exercise.ipynb"
         path.parent.mkdir(parents=True)
         path.write_text("{}", encoding="utf-8")
-    assert is_course(course) and left(course) == {}
+    assert is_course(course) and left_out(course) == {}
     path.unlink()
-    assert list(left(course)) == [f"{student}/{NAME}/exercise"]
+    assert list(left_out(course)) == [f"{student}/{NAME}/exercise"]
 
 
 def test_a_released_folder_is_no_course(course):
@@ -142,7 +142,7 @@ def test_a_class_gets_the_points_that_the_checks_give_from_both_graders(course, 
         assert given[student] == summary(graded), student
         assert "without encryption" not in str(graded)
         assert (course / "feedback" / student / NAME / "exercise.html").exists()
-    assert left(course) == {}
+    assert left_out(course) == {}
     with workers.workers():
         rows = grade.grade_all(course / "submitted", tmp_path / "grades")
     ours = {row["submission"].partition("/")[0]: row["points"] for row in rows}
@@ -239,7 +239,7 @@ def test_whom_nbgrader_left_out_is_said_why_and_graded(course, tmp_path):
     assert {score for student, score in scores(course).items() if student != "good"} == {0}
     whys = {
         path.relative_to(course / "submitted").as_posix(): why
-        for path, why in left(course).values()
+        for path, why in left_out(course).values()
     }
     assert whys.keys() == given.keys()
     assert all(why in whys[place] for place, (*_, why) in given.items()), whys
@@ -254,6 +254,6 @@ def test_whom_nbgrader_left_out_is_said_why_and_graded(course, tmp_path):
     os.utime(good, (time.time() + 60,) * 2)
     nbgrader(f"autograde {NAME} --student good", course)
     assert scores(course)["good"] == 12
-    assert left(course)["good/rnn-lstm-gru/exercise"][1].startswith("handed in again since")
+    assert left_out(course)["good/rnn-lstm-gru/exercise"][1].startswith("handed in again since")
     nbgrader(f"autograde {NAME} --student good --force", course)
     assert scores(course)["good"] == 90

@@ -25,7 +25,7 @@ ROSTER = """id,name,e-mail
 def people(tmp_path):
     path = tmp_path / "roster.csv"
     path.write_text(ROSTER, encoding="utf-8")
-    return roster.read(path)
+    return roster.people_in(path)
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,8 @@ def test_a_submission_is_a_persons_by_its_name(submission, ids, people):
 )
 def test_a_roster_from_a_spreadsheet_is_read(content, people, tmp_path):
     (tmp_path / "other.csv").write_bytes(content)
-    read = roster.read(tmp_path / "other.csv")
-    assert [person.name for person in read.values()] == [p.name for p in people.values()]
+    found = roster.people_in(tmp_path / "other.csv")
+    assert [person.name for person in found.values()] == [p.name for p in people.values()]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_what_is_no_roster_is_named(content, said, tmp_path):
     path = tmp_path / "roster.csv"
     path.write_text(content, encoding="utf-8")
     with pytest.raises(table.Unusable, match=said):
-        roster.read(path)
+        roster.people_in(path)
 
 
 @pytest.fixture
@@ -117,7 +117,10 @@ def test_the_gradebook_has_the_columns_of_canvas_and_a_line_for_each_person(grad
     assert [line["rnn-lstm-gru"] for line in lines] == ["83", "", "", "", "83"]
     assert [line["SIS User ID"] for line in lines] == ["1001", "1002", "1003", "07", "8"]
     assert lines[0]["Student"] == "Ada Lovelace" and lines[0]["SIS Login ID"] == "ada.l@example.org"
-    assert "1002, José Ñandú: nothing was handed in." in said and "1001, Ada" not in said
+    assert (
+        "1002, José Ñandú, has no grade: nothing was found that is theirs." in said
+        and "1001, Ada" not in said
+    )
 
 
 def test_who_has_no_grade_is_said_and_is_not_a_zero(graded):
@@ -128,7 +131,7 @@ def test_who_has_no_grade_is_said_and_is_not_a_zero(graded):
         "1002, José Ñandú, has no grade: 2 were handed in, 1002 a/a, 1002 b/a: leave one." in said
     )
     assert "Ann Lee/a may be 07 or 8: put the roster's id in its name." in said
-    assert "07, Ann Lee: nothing is surely theirs." in said
+    assert "07, Ann Lee, has no grade: nothing was found that is theirs." in said
     assert "unknown/a is nobody's on the roster" in said
 
 
@@ -145,8 +148,10 @@ def test_a_page_names_the_person_and_the_points_for_the_paragraph(graded, tmp_pa
 
 
 def test_no_name_is_a_formula(tmp_path):
-    person = roster.Person("=1+1", "@Ada", "-")
-    assert roster.gradebook({}, {"=1+1": person}).split(b"\n")[1] == b"'@Ada,,'=1+1,'-,,"
+    people = {"=1+1": roster.Person("=1+1", "@Ada", "-")}
+    table.write(tmp_path / "gradebook.csv", roster.gradebook({}, people), roster.HEADER)
+    lines = (tmp_path / "gradebook.csv").read_bytes().split(b"\n")
+    assert lines[1] == b"'@Ada,,'=1+1,'-,,"
 
 
 @pytest.mark.parametrize("version", ["1.5", None])
@@ -181,7 +186,7 @@ def test_nbgrader_and_gradescope_name_a_notebook_of_another_version(tmp_path):
     place = tmp_path / "submitted" / "ada" / NAME
     place.mkdir(parents=True)
     nbformat.write(notebook, place / "exercise.ipynb")
-    ((_, why),) = after_nbgrader.left(tmp_path).values()
+    ((_, why),) = after_nbgrader.left_out(tmp_path).values()
     assert "it is of version 1.5" in why and "the points that nbgrader has are not a grade" in why
     told = gradescope.results(place)
     assert told["score"] == 0 and told["output"].startswith("other version: it is of version 1.5")

@@ -89,7 +89,7 @@ def test_what_gets_points_is_flagged(name, tmp_path):
     if "solution.ipynb" in trick and sandbox.isolation()[1]:
         pytest.skip("this system does not let us hide files, which the page says")
     nbformat.write(handed_in(trick), tmp_path / "one.ipynb")
-    row, page = submission.grade("one", *submission.read(tmp_path / "one.ipynb"), 60, 1_000)
+    row, page = submission.grade("one", *submission.prepare(tmp_path / "one.ipynb"), 60, 1_000)
     assert row["points"] == points, row
     assert ("Worth a look" in page) == (name != "has the solution")
     print(name, row["verdict"], row["points"])
@@ -98,4 +98,4 @@ def test_what_gets_points_is_flagged(name, tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="links need privileges there")
 def test_a_link_is_not_followed(tmp_path):
     (tmp_path / "one.ipynb").symlink_to(ROOT / "solution.ipynb")
-    assert submission.read(tmp_path / "one.ipynb")[2] == ("not graded", "a link, not a file")
+    assert submission.prepare(tmp_path / "one.ipynb")[2] == ("not graded", "a link, not a file")
