@@ -28,7 +28,7 @@ SUPPLIES = {
     "lab/checks": "__init__.py decision.py figures.py hints.toml models.py outputs.py results.py"
     " rule.py specified.py trained.py training.py",
     "lab/extras": "__init__.py gradients.py last_step.py recurrences.py series.py study_views.py",
-    "lab/extras/phone": "__init__.py costs.py int8.py keystrokes.py runtimes.py savings.py text.py"
+    "lab/extras/phone": "__init__.py costs.py int8.py keystrokes.py runtimes.py savings.py"
     " requirements.txt",
     "lab/extras/phone/keyboard": "__init__.py __main__.py pack.py readback.py serve.py write.py"
     " engine.js page.html page.js product.wasm product.wat",

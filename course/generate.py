@@ -175,18 +175,15 @@ def keyboard():
 
 
 def speed():
-    """Return the Markdown of the ratios in speed.csv; those of all three models in a sentence."""
+    """Return the Markdown of the ratios in speed.csv."""
     (machine,), measures = rows_with_comments(SPEED)
-    rows, sentence = {}, ""
+    rows = {}
     for row in measures:
         kind, _, measure = row["measure"].partition(": ")
-        if kind == "ratio" and row["of"] == "all":
-            sentence = f"{measure[0].upper()}{measure[1:]}: {float(row['value']):.1f}."
-        elif kind == "ratio":
+        if kind == "ratio":
             rows.setdefault(measure, {})[row["of"]] = f"{float(row['value']):#.3g}"
     return (
-        f"{sentence}\n\n{markdown('ratio', rows)}\n\n`python -m benchmarks.speed` measured all of "
-        "it in one run, the last-step protocol by one epoch of each model, times the epochs. "
+        f"{markdown('ratio', rows)}\n\n`python -m benchmarks.speed` measured all of it in one run. "
         f"Machine: {machine}."
     )
 

@@ -1,9 +1,9 @@
-"""How fast the exercise computes, beside the last-step protocol and a bare PyTorch loop.
+"""How fast the exercise computes, beside a bare PyTorch loop.
 
-    python -m benchmarks.speed           a quarter of an hour
+    python -m benchmarks.speed           some minutes
 
-Writes benchmarks/speed/speed.csv, from which course/generate.py takes every figure about speed: the
-last-step protocol's total is that of one epoch, times 20. Ratios are of medians from the same run.
+Writes benchmarks/speed/speed.csv, from which course/generate.py takes every figure about speed.
+Ratios are of medians from the same run.
 Nothing else should run meanwhile.
 """
 
@@ -14,10 +14,8 @@ import pandas as pd
 
 import benchmarks
 from benchmarks.speed import protocols, timed
-from lab.exercise import EPOCHS, MODELS
+from lab.exercise import MODELS
 
-THIS_WHOLE = f"this protocol: three models, {EPOCHS} epochs, test and table (s)"
-LAST_STEP_WHOLE = f"last-step protocol: three models, {EPOCHS} epochs (s)"
 RESULTS = Path(__file__).with_name("speed.csv")
 TIMED = [  # measure, function, rounds, of what
     ("this protocol: epoch (s)", partial(timed.epoch, timed.train_epoch), 5, MODELS),
@@ -35,15 +33,6 @@ TIMED = [  # measure, function, rounds, of what
         3,
         MODELS,
     ),
-    ("last-step protocol: epoch (s)", timed.last_step_epoch, 1, MODELS),
-    ("last-step protocol: validation (s)", timed.last_step_validation, 1, MODELS),
-    ("this protocol: seconds to that loss", timed.seconds_to_loss, 3, MODELS),
-    (
-        THIS_WHOLE,
-        timed.train_and_score,
-        1,
-        ["all"],
-    ),
 ]
 RATIOS = {  # the measures whose medians are divided
     "throughput, train_epoch / bare PyTorch loop": (
@@ -58,18 +47,6 @@ RATIOS = {  # the measures whose medians are divided
         "two at once, bare PyTorch loop: epoch (s)",
         "bare PyTorch loop: epoch (s)",
     ),
-    "epoch, last-step / this protocol": (
-        "last-step protocol: epoch (s)",
-        "this protocol: epoch (s)",
-    ),
-    "time to the last-step protocol's best validation loss, last-step / this protocol": (
-        "last-step protocol: seconds to its best validation loss",
-        "this protocol: seconds to that loss",
-    ),
-    f"training three models, last-step ({EPOCHS} epochs) / this protocol (with test and table)": (
-        LAST_STEP_WHOLE,
-        THIS_WHOLE,
-    ),
 }
 ONEDNN = {"with": "this protocol: epoch (s)", "without": "this protocol without oneDNN: epoch (s)"}
 
@@ -77,11 +54,6 @@ ONEDNN = {"with": "this protocol: epoch (s)", "without": "this protocol without 
 def with_ratios(medians):
     """Return the rows of speed.csv, (measure, of, value), of the medians of all that is timed."""
     table = medians.copy()
-    epoch = table.loc["last-step protocol: epoch (s)"]
-    whole = EPOCHS * (epoch + table.loc["last-step protocol: validation (s)"]).sum()
-    table.loc[LAST_STEP_WHOLE, "all"] = whole
-    best = timed.last_step_best()["epoch"] * epoch
-    table.loc["last-step protocol: seconds to its best validation loss"] = best
     for ratio, (above, below) in RATIOS.items():
         table.loc[f"ratio: {ratio}"] = table.loc[above] / table.loc[below]
     for library, measure in ONEDNN.items():

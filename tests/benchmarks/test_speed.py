@@ -45,21 +45,6 @@ def test_train_epoch_adds_little_to_a_bare_loop(windows, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", exercise.MODELS)
-def test_an_epoch_is_several_times_faster_than_one_of_the_last_step_protocol(windows, name):
-    X, y = windows
-    pass_X, pass_y = helpers.one_pass(X, y, seed=0)
-    model, optimizer = timed.begin(name, exercise.SEED)
-    ratios = []
-    for _ in range(3):
-        # Five batches of either; an epoch has 124 and len(pass_X) / 32.
-        last_step = protocols.last_step_epoch(model, X[:320], y[:320], optimizer)[1]
-        own = timed.train_epoch(model, pass_X[:160], pass_y[:160], optimizer)[1]
-        ratios.append((last_step / 5 * 124) / (own / 160 * len(pass_X)))
-    assert statistics.median(ratios) > 3
-
-
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the setting is libgomp's")
 def test_two_trainings_at_once_share_the_machine():
     alone = statistics.median(timed.epoch(timed.train_epoch, "GRU", seed) for seed in (1, 2))
@@ -81,9 +66,6 @@ def test_what_is_timed_takes_turns_and_gives_the_ratios_that_are_quoted():
     recorded = pd.read_csv(speed.RESULTS, comment="#")["measure"]
     assert found == set(recorded[recorded.str.startswith("ratio: ")])
     assert table["ratio: epoch without oneDNN, this model's / the LSTM's", "GRU"] == 1.5
-    assert table["ratio: epoch, last-step / this protocol", "RNN"] == 1
-    (whole,) = (value for (ratio, of), value in table.items() if of == "all" and "ratio" in ratio)
-    assert whole == 20 * 2 * (1 + 2 + 3) / 10
 
 
 def test_the_last_step_protocol_trains_on_whole_batches_of_the_first_windows():

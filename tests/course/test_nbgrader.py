@@ -22,6 +22,8 @@ from lab import exercise
 from tests import submissions
 from tests.course.test_commands import ODD
 
+FULL = f"{exercise.POINTS} of {exercise.POINTS}"
+
 
 @pytest.fixture
 def course(tmp_path):
@@ -43,7 +45,7 @@ def graded(notebook):
 
 def test_the_points_are_those_of_the_checks_and_the_paragraph(notebook):
     points = graded(notebook)
-    assert sum(metadata.points for metadata in points.values()) == 100
+    assert sum(metadata.points for metadata in points.values()) == exercise.TOTAL
     assert points["recommendation"].points == exercise.PARAGRAPH_POINTS
     assert points["recommendation"].solution and not points["recommendation"].locked
     assert len(points) == len(exercise.CHECKS) + 1
@@ -154,7 +156,7 @@ def summary(notebook):
     """Return the points that ``checks.summary()`` printed at the end of a graded notebook."""
     (cell,) = (cell for cell in notebook.cells if cell.id == "summary")
     printed = "".join(output.get("text", "") for output in cell.outputs)
-    return float(re.match(r"(\d+) of 90 points", printed)[1])
+    return float(re.match(rf"(\d+) of {exercise.POINTS} points", printed)[1])
 
 
 @pytest.mark.slow
@@ -172,10 +174,10 @@ def test_who_marks_sees_what_the_student_wrote_and_saw(course):
     }
     for cell_id, text in saw.items():
         cells[cell_id].outputs = [nbformat.v4.new_output("stream", text=f"<i>{text}</i>")]
-    cells["check-recommendation"].outputs = [nbformat.v4.new_output("stream", text="90 of 90")]
+    cells["check-recommendation"].outputs = [nbformat.v4.new_output("stream", text=FULL)]
     hand_in(course, f"ada/{NAME}/exercise.ipynb", notebook)
     nbgrader(f"autograde {NAME}", course)
-    assert scores(course) == {"ada": 90}
+    assert scores(course) == {"ada": exercise.POINTS}
     graded = nbformat.read(course / "autograded" / "ada" / NAME / "exercise.ipynb", 4)
     cells = {cell.id: cell for cell in graded.cells}
     for cell_id, text in saw.items():
@@ -187,7 +189,7 @@ def test_who_marks_sees_what_the_student_wrote_and_saw(course):
         assert shown[then + 1 : now] == [f"<i>{text}</i>"], cell_id
         assert "handed_in" not in cells[cell_id].metadata
     assert submissions.SOURCES["recommendation"] in cells["recommendation"].source
-    assert "90 of 90" not in str(cells["check-recommendation"].outputs)
+    assert FULL not in str(cells["check-recommendation"].outputs)
     nbgrader(f"generate_feedback {NAME}", course)
     html = (course / "feedback" / "ada" / NAME / "exercise.html").read_text(encoding="utf-8")
     assert all(escape(f"<i>{text}</i>", quote=False) in html for text in saw.values())
@@ -215,11 +217,19 @@ def faulty(base):
         cell.metadata.pop("nbgrader", None)
     looks = "nbgrader looks for submitted/{}/rnn-lstm-gru/exercise.ipynb only"
     return {
-        f"copied/{NAME}/exercise.ipynb": (copied, 90, "nbgrader's mark of the original: char-rnn"),
-        f"lost/{NAME}/exercise.ipynb": (lost, 90, "its cells have lost nbgrader's marks"),
-        f"renamed/{NAME}/exercise (1).ipynb": (full, 90, looks.format("renamed")),
-        "misplaced/exercise.ipynb": (full, 90, looks.format("misplaced")),
-        "alone.ipynb": (full, 90, looks.format("alone")),
+        f"copied/{NAME}/exercise.ipynb": (
+            copied,
+            exercise.POINTS,
+            "nbgrader's mark of the original: char-rnn",
+        ),
+        f"lost/{NAME}/exercise.ipynb": (
+            lost,
+            exercise.POINTS,
+            "its cells have lost nbgrader's marks",
+        ),
+        f"renamed/{NAME}/exercise (1).ipynb": (full, exercise.POINTS, looks.format("renamed")),
+        "misplaced/exercise.ipynb": (full, exercise.POINTS, looks.format("misplaced")),
+        "alone.ipynb": (full, exercise.POINTS, looks.format("alone")),
         f"broken/{NAME}/exercise.ipynb": ("{", 0, "not a notebook"),
         f"empty/{NAME}/exercise.ipynb": ("", 0, "empty"),
     }
@@ -256,4 +266,4 @@ def test_whom_nbgrader_left_out_is_said_why_and_graded(course, tmp_path):
     assert scores(course)["good"] == 12
     assert left_out(course)["good/rnn-lstm-gru/exercise"][1].startswith("handed in again since")
     nbgrader(f"autograde {NAME} --student good --force", course)
-    assert scores(course)["good"] == 90
+    assert scores(course)["good"] == exercise.POINTS

@@ -10,6 +10,7 @@ import pytest
 from course import gradescope
 from course.grade import __main__ as grade, after_nbgrader, roster, table
 from course.make_exercise import EXERCISE, NAME
+from lab import exercise
 from lab.exercise import VERSION
 
 ROSTER = """id,name,e-mail
@@ -137,13 +138,14 @@ def test_who_has_no_grade_is_said_and_is_not_a_zero(graded):
 
 def test_a_page_names_the_person_and_the_points_for_the_paragraph(graded, tmp_path):
     assert "Paragraphs without points: 1." in graded("1001")[1]
+    passed = f"83 of {exercise.POINTS} points"
     page = tmp_path / "grades" / "1001" / "a.html"
-    assert "<h1>Ada Lovelace, 1001: 83 of 90 points</h1>" in page.read_text(encoding="utf-8")
+    assert f"<h1>Ada Lovelace, 1001: {passed}</h1>" in page.read_text(encoding="utf-8")
     (tmp_path / "grades" / "paragraph.csv").write_text("submission,points\n1001/a,7\n")
     lines, said = graded()
     text = page.read_text(encoding="utf-8")
     assert lines[0]["rnn-lstm-gru"] == "90" and "without points" not in said
-    assert "83 of 90 points, and 7 for the paragraph: 90 of 100" in text
+    assert f"{passed}, and 7 for the paragraph: 90 of {exercise.TOTAL}" in text
     assert text.endswith("rest") and text.count("<header>") == 1
 
 

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import helpers
 from lab.extras import phone
-from lab.extras.phone import costs, int8, keystrokes, runtimes, text
+from lab.extras.phone import costs, int8, keystrokes, runtimes
 from lab.ngram import NGram
 
 
@@ -250,31 +250,11 @@ def test_runtimes_are_said_to_rank_alike_or_not(lstm, says, capsys):
     )
 
 
-def test_words_are_known_whatever_their_case():
-    assert text.share_of_known_words("The cat, zat 9 CATS", "the Cat's") == 0.5
-    assert text.share_of_known_words("123", "the") == 0
-
-
-def test_sampled_text_stands_beside_held_out_text(namespace, sample, monkeypatch):
-    text, chars, char2idx, _ = sample
-    train_X, train_y, *_, test_y = helpers.prepare_sequences(text, char2idx)
-    model = namespace["CharGRU"](len(chars), hidden_dim=8)
-    counting = NGram([*train_X[0].tolist(), *train_y.tolist()], len(chars), order=5)
-    judged = {"GRU": model}, counting, train_X, train_y, test_y, chars
-    table = phone.text_quality(*judged, length=200)
-    assert list(table.index) == ["GRU", "5-gram", "held-out text"]
-    held_out = table.loc["held-out text"]
-    assert held_out["known words at 0.5"] == held_out["known words at 1.0"]
-    known = table["known words at 0.5"].str.rstrip("%").astype(int)
-    assert known["5-gram"] > 50 > known["GRU"]  # untrained
-
-
 def test_everything_waits_for_the_todos(capsys):
     assert phone.phone_table(*[None] * 5) is None
     assert phone.compare_int8(None, None, None) is None
     assert phone.compare_runtimes(None, None, None) is None
-    assert phone.text_quality(None, *[None] * 5) is None
-    assert capsys.readouterr().out.count("Waiting for TODO") == 4
+    assert capsys.readouterr().out.count("Waiting for TODO") == 3
 
 
 def test_streaming_leaves_the_models_mode_alone(models):

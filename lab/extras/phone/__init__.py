@@ -11,7 +11,6 @@ from lab.extras.phone.int8 import compare_int8
 from lab.extras.phone.keyboard import serve_keyboard, show_beside_laptop, write_keyboard
 from lab.extras.phone.keystrokes import FORMATS
 from lab.extras.phone.runtimes import compare_runtimes, show_runtimes
-from lab.extras.phone.text import text_quality
 
 __all__ = [
     "FORMATS",
@@ -21,6 +20,5 @@ __all__ = [
     "serve_keyboard",
     "show_beside_laptop",
     "show_runtimes",
-    "text_quality",
     "write_keyboard",
 ]

@@ -11,7 +11,6 @@ from lab.exercise import STYLES, SUGGESTIONS
 from lab.extras.phone.keyboard.pack import NotForThePage, base64_of, logits_of, packed
 from lab.extras.phone.keystrokes import DIFFER, Counting, perplexity_of
 from lab.extras.phone.savings import BEAM, LONGEST
-from lab.extras.phone.text import as_text
 from lab.ngram import NGram
 
 HERE = Path(__file__).parent
@@ -71,7 +70,7 @@ def contents(models, counting, train_X, train_y, test_X, chars, measured=1_000):
         "models": weights,
         "logits": compared,
     }
-    given["counting"]["text"] = as_text(learned, chars)
+    given["counting"]["text"] = "".join(chars[index] for index in learned)
     following = torch.tensor(text[1:])
     given["perplexities"] = {
         name: perplexity_of(found[:-1].double().log_softmax(1), following)
