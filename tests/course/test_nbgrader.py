@@ -215,21 +215,22 @@ def faulty(base):
     copied.cells[place].id = "copied"
     for cell in lost.cells:
         cell.metadata.pop("nbgrader", None)
+    most = exercise.POINTS
     looks = "nbgrader looks for submitted/{}/rnn-lstm-gru/exercise.ipynb only"
     return {
         f"copied/{NAME}/exercise.ipynb": (
             copied,
-            exercise.POINTS,
+            most,
             "nbgrader's mark of the original: char-rnn",
         ),
         f"lost/{NAME}/exercise.ipynb": (
             lost,
-            exercise.POINTS,
+            most,
             "its cells have lost nbgrader's marks",
         ),
-        f"renamed/{NAME}/exercise (1).ipynb": (full, exercise.POINTS, looks.format("renamed")),
-        "misplaced/exercise.ipynb": (full, exercise.POINTS, looks.format("misplaced")),
-        "alone.ipynb": (full, exercise.POINTS, looks.format("alone")),
+        f"renamed/{NAME}/exercise (1).ipynb": (full, most, looks.format("renamed")),
+        "misplaced/exercise.ipynb": (full, most, looks.format("misplaced")),
+        "alone.ipynb": (full, most, looks.format("alone")),
         f"broken/{NAME}/exercise.ipynb": ("{", 0, "not a notebook"),
         f"empty/{NAME}/exercise.ipynb": ("", 0, "empty"),
     }
