@@ -285,7 +285,9 @@ def main(arguments=None):
     if check:
         names = [path.relative_to(ROOT).as_posix() for path in old]
         lines = [f"out of date: {', '.join(names)}. Run python -m course.generate"] * bool(old)
-        sys.exit("\n".join([*lines, *pictures.outdated()]) or None)
+        if lines := [*lines, *pictures.outdated()]:
+            sys.exit("\n".join(lines))
+        return
     for path in old:
         path.write_text(texts[path], encoding="utf-8", newline="\n")
 
