@@ -21,6 +21,9 @@ SOLUTION, EXERCISE = ROOT / "solution.ipynb", ROOT / "exercise.ipynb"
 MARKED = r"^ *(?:#|<!--) *{} SOLUTION *(?:-->)?$"  # on a line of its own
 REGION = re.compile(f"(?ms){MARKED.format('BEGIN')}\n(.*?){MARKED.format('END')}")
 STUB = re.compile(r"(?m)^( *)(?:#|<!--) *STUB: ?(.*?) *(?:-->)?$")
+MARKER = re.compile(
+    r"^ *(?:#|<!--) *(?:(?:BEGIN|END) SOLUTION|STUB:.*?) *(?:-->)?$"
+)  # any line of them
 TODO = re.compile(r"# TODO (\d+)\b")
 FOLDED = "jp-MarkdownHeadingCollapsed"  # a section that JupyterLab and Notebook 7 open folded
 METADATA = {
