@@ -25,11 +25,6 @@ def test_a_model_that_forgets_has_no_memory_span(namespace, sample):
     assert memory.memory_span(Forgetful, sample[0], 4e-3, load=1, batches=60) == 0
 
 
-def test_memory_given_none_says_what_it_waits_for(capsys):
-    assert memory.plot_memory_spans(None, None) is None
-    assert capsys.readouterr().out.startswith("Waiting for TODO 9")
-
-
 def test_spans_stand_beside_those_of_the_study_at_the_exercises_size(made_up):
     asked = goal.Requirements(**exercise.REQUIREMENTS | {"load": 2})
     figure = memory.plot_memory_spans({"RNN": 8, "LSTM": 128, "GRU": 128}, asked, made_up())

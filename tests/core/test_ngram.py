@@ -90,11 +90,6 @@ def test_its_row_stands_below_those_of_the_networks(capsys, table):
     assert isinstance(helpers.show_table(beside), pd.DataFrame)
 
 
-def test_it_waits_for_the_table(capsys):
-    assert ngram.beside_counting(None, *[None] * 3) is None
-    assert "Waiting for TODO 7" in capsys.readouterr().out
-
-
 def test_models_are_shown_beside_counting(tiny, capsys):
     model, splits, char2idx, _ = tiny
     counting = NGram.of_windows(*splits[:4], len(char2idx))

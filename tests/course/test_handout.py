@@ -7,11 +7,11 @@ import zipfile
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
-from nbclient import NotebookClient
 
 from course import bundle, handout, read_solution
 from course.make_exercise import ROOT, SOLUTION
 from lab import checks
+from tests.running import run_notebook
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +60,7 @@ def test_the_bundle_works_where_it_is_unpacked_and_has_no_answers(tmp_path, quic
     folder = tmp_path / "rnn-lstm-gru"
     assert not list(folder.rglob("solution*")) and not (folder / "tests").exists()
     notebook = nbformat.read(folder / "exercise.ipynb", as_version=4)
-    where = {"metadata": {"path": str(folder)}}
-    NotebookClient(notebook, timeout=300, kernel_name="python3", resources=where).execute()
+    run_notebook(notebook, folder)
 
 
 def test_the_bundle_has_few_entries_and_all_modules_but_no_stray_file(tmp_path):

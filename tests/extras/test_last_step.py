@@ -22,8 +22,3 @@ def test_each_variant_says_what_the_last_epoch_scores_and_where_validation_was_l
     lowest, epoch = rows["val_loss"].min(), rows["val_loss"].idxmin()
     expected = f"{rows['test_perplexity'][20]:.1f} (lowest validation loss {lowest:.2f} in epoch "
     assert shown.loc["original", "LSTM"] == f"{expected}{epoch})"
-
-
-def test_it_waits_for_the_table(capsys):
-    assert last_step.plot({}, None) is None
-    assert capsys.readouterr().out.startswith("Waiting for TODO 7")

@@ -113,11 +113,6 @@ def test_the_committed_study_has_what_the_notebook_asks_of_it(sample):
     plt.close(figure)
 
 
-def test_study_given_none_says_what_it_waits_for(capsys):
-    assert study_views.plot_beside(None, "") is None
-    assert capsys.readouterr().out.startswith("Waiting for TODO 7")
-
-
 @pytest.mark.parametrize("damage", [None, b"", b"\xff\xfe"])
 def test_a_damaged_file_is_named(damage, tmp_path):
     if damage is not None:
