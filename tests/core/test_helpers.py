@@ -4,7 +4,6 @@ import itertools
 import math
 import sys
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,13 +11,6 @@ import torch
 from torch import nn
 
 import helpers
-
-
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    plt.close("all")
-
 
 # --- text ------------------------------------------------------------------------------------
 

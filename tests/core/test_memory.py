@@ -1,6 +1,5 @@
 """lab/memory.py: what a fresh model can be taught, and what a trained one uses."""
 
-import matplotlib.pyplot as plt
 import pytest
 
 from lab import exercise, goal, memory
@@ -35,5 +34,3 @@ def test_spans_stand_beside_those_of_the_study_at_the_exercises_size(made_up):
     assert required.get_ydata()[0] == 64
     other = memory.plot_memory_spans({"RNN": 8}, asked._replace(load=3), made_up())
     assert len(other.axes[0].lines) == 1  # a load that the study did not try
-    plt.close(figure)
-    plt.close(other)

@@ -75,10 +75,8 @@ def test_validation_chooses_the_order_and_only_the_training_text_is_counted(samp
     assert chosen.perplexity(*splits[2:4]) == own and chosen.seconds > 0
 
 
-def test_its_row_stands_below_those_of_the_networks(capsys, table):
-    text = "the quick brown fox jumps over the lazy dog. " * 20
-    chars, char2idx, _ = helpers.build_vocabulary(text)
-    splits = helpers.prepare_sequences(text, char2idx, seq_len=20)
+def test_its_row_stands_below_those_of_the_networks(capsys, table, short):
+    splits, chars, *_ = short
     counting = NGram.of_windows(*splits[:4], len(chars))
     beside = ngram.beside_counting(table, counting, *splits[4:])
     row = beside.iloc[-1]
