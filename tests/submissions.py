@@ -9,12 +9,13 @@ import nbformat
 
 from course import read_solution
 from course.grade import __main__ as grade, submission
-from course.make_exercise import todo_number
+from course.make_exercise import EXERCISE, todo_number
 from lab import exercise
 from tests.running import cell_of
 
 SOURCES = {cell["id"]: "".join(cell["source"]) for cell in read_solution.read()["cells"]}
 ANSWERS = read_solution.answer_ids()
+BASE = nbformat.read(EXERCISE, as_version=4)
 HALF = (1, 3, 5, 7, 9)  # so many TODOs filled in
 
 # A class that is not as specified takes the trained models with it, where ours does not stand in.

@@ -152,7 +152,3 @@ def test_an_odd_call_is_answered_with_a_sentence_on_the_answer(name, usual):
             assert not any(error in result.message for error in ours), said
         assert 20 < len(result.message) < 1200, said
     assert count >= 20
-
-
-def test_there_are_at_least_600_odd_calls(usual):
-    assert sum(1 for name, given in usual.items() for _ in calls(name, given)) >= 600

@@ -17,14 +17,12 @@ import psutil
 import pytest
 
 from course.grade import __main__ as grade, sandbox, submission
-from course.make_exercise import EXERCISE, ROOT
+from course.make_exercise import ROOT
 from lab import exercise
 from tests import submissions
 from tests.course.test_commands import ODD
 from tests.course.test_merge import LAYOUTS
 from tests.running import cell_of
-
-BASE = nbformat.read(EXERCISE, as_version=4)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -131,19 +129,13 @@ def test_a_submission_has_no_network_where_the_system_allows_it():
     assert "Error" in facts[1]["error"], facts
 
 
-@pytest.fixture
-def others(tmp_path):
-    """Files that a submission looks for: the solution, the grader, another one handed in."""
-    other = tmp_path / "other.ipynb"
-    other.write_text("{}", encoding="utf-8")
-    found = [ROOT / "solution.ipynb", Path(grade.__file__), other]
-    assert all(map(os.path.exists, found))
-    return list(map(str, found))
-
-
-def test_a_submission_sees_no_files_but_its_own_where_the_system_allows_it(others):
+def test_a_submission_sees_no_files_but_its_own_where_the_system_allows_it(tmp_path):
     if sandbox.isolation()[1]:
         pytest.skip("this system does not let us hide files")
+    another = tmp_path / "other.ipynb"  # handed in by somebody else
+    another.write_text("{}", encoding="utf-8")
+    others = [str(ROOT / "solution.ipynb"), grade.__file__, str(another)]
+    assert all(map(os.path.exists, others))
     facts, *_ = run(
         "import os, pathlib, sys, lab.checks\n"
         "proc = [str(p) for p in pathlib.Path('/proc').glob('[0-9]*/root' + sys.base_prefix)]\n"
@@ -216,19 +208,11 @@ def test_a_submission_that_deletes_its_folder_leaves_ours_alone():
     assert (ROOT / "helpers.py").exists() and (ROOT / "data" / "sample.txt").exists()
 
 
-@pytest.fixture
-def unreadable(tmp_path):
-    """A folder of submissions that need no time: none of them is a notebook."""
-    folder = tmp_path / "submissions"
+def test_what_is_not_a_notebook_is_said_and_the_next_run_grades_only_what_changed(tmp_path, capsys):
+    unreadable = tmp_path / "submissions"  # which need no time: none of them is a notebook
     for name, text in submissions.BROKEN.items():
-        (folder / name).mkdir(parents=True)
-        (folder / name / "exercise.ipynb").write_text(text or '{"cells": [', encoding="utf-8")
-    return folder
-
-
-def test_what_is_not_a_notebook_is_said_and_the_next_run_grades_only_what_changed(
-    unreadable, tmp_path, capsys
-):
+        (unreadable / name).mkdir(parents=True)
+        (unreadable / name / "exercise.ipynb").write_text(text or '{"cells": [', encoding="utf-8")
     rows = submissions.grade_all(unreadable, tmp_path / "grades")
     assert {row["verdict"] for row in rows} == {"not graded"}
     assert all("not a notebook" in row["detail"] for row in rows)
@@ -244,7 +228,7 @@ def test_a_grader_that_fails_on_one_submission_goes_on_and_tries_it_again(tmp_pa
     def broken(*arguments):
         raise RuntimeError("no room on the disk")
 
-    (tmp_path / "one.ipynb").write_text(nbformat.writes(BASE), encoding="utf-8")
+    (tmp_path / "one.ipynb").write_text(nbformat.writes(submissions.BASE), encoding="utf-8")
     fails = functools.partial(submission.grade, run=broken)
     (row,) = submissions.grade_all(tmp_path, tmp_path / "grades", grade=fails)
     assert row["verdict"] == "grader failed" and "no room" in row["detail"]
@@ -253,7 +237,7 @@ def test_a_grader_that_fails_on_one_submission_goes_on_and_tries_it_again(tmp_pa
 
 
 def test_a_page_escapes_what_the_student_wrote(tmp_path):
-    notebook = submissions.fill(BASE, ())
+    notebook = submissions.fill(submissions.BASE, ())
     cell = cell_of(notebook, "performance-table")
     cell.outputs = [nbformat.v4.new_output("stream", text="<script>alert(1)</script>")]
     cell.source += "\nperformance_table = '<b>'"
@@ -275,7 +259,7 @@ def test_a_page_escapes_what_the_student_wrote(tmp_path):
     ],
 )
 def test_whatever_a_submission_reports_the_others_are_graded(fact, verdict, tmp_path):
-    (tmp_path / "one.ipynb").write_text(nbformat.writes(BASE), encoding="utf-8")
+    (tmp_path / "one.ipynb").write_text(nbformat.writes(submissions.BASE), encoding="utf-8")
     says = submissions.reporting({"cell": "samples"}, fact, ended="ended")
     (row,) = submissions.grade_all(tmp_path, tmp_path / "grades", grade=says)
     assert row["verdict"] == verdict and row["points"] == 0
@@ -321,7 +305,7 @@ def test_a_submission_cannot_report_in_our_name():
     ("ended", "times"), [("was not done after 9 s", 2), ("took more than 9 s of", 1)]
 )
 def test_who_was_stopped_by_the_clock_is_graded_again(ended, times, tmp_path, capsys):
-    (tmp_path / "one.ipynb").write_text(nbformat.writes(BASE), encoding="utf-8")
+    (tmp_path / "one.ipynb").write_text(nbformat.writes(submissions.BASE), encoding="utf-8")
     says = submissions.reporting({"cell": "samples"}, ended=ended)
     for _ in range(2):
         (row,) = submissions.grade_all(tmp_path, tmp_path / "grades", grade=says)
@@ -344,7 +328,7 @@ def test_what_a_notebook_says_to_its_screen_keyboard_or_system_does_nothing():
 
 @pytest.mark.slow
 def test_a_broken_model_costs_its_own_points_only(tmp_path):
-    notebook = submissions.fill(BASE, range(11))
+    notebook = submissions.fill(submissions.BASE, range(11))
     submissions.change(notebook, "char-lstm", "        super()", "      super()")
     submissions.change(notebook, "recommendation", "evidence[", "evidence evidence[")
     nbformat.write(notebook, tmp_path / "one.ipynb")
@@ -400,7 +384,7 @@ def test_right_answers_in_any_layout_have_all_points(name, tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="some submissions start programs of Unix")
 def test_thirty_submissions_are_graded_once_although_a_worker_is_killed(cluster, tmp_path):
     address, (_, killed) = cluster
-    expected = submissions.write_all(tmp_path / ODD, BASE)
+    expected = submissions.write_all(tmp_path / ODD, submissions.BASE)
     assert len(expected) == 30
     grades = tmp_path / "grades"
     command = [sys.executable, "-m", "course.grade", str(tmp_path / ODD), str(grades)]

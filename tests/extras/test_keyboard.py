@@ -46,22 +46,6 @@ def test_the_kernels_bytes_are_built_from_its_text():
     assert bytes(wasmtime.wat2wasm(text)) == KERNEL.read_bytes()
 
 
-@pytest.mark.parametrize(("rows", "cols"), [(1, 16), (7, 32), (40, 256)])
-def test_the_kernel_multiplies(rows, cols):
-    generator = np.random.default_rng(rows)
-    w = generator.normal(size=(rows, cols)).astype(np.float32)
-    x, bias = (generator.normal(size=n).astype(np.float32) for n in (cols, rows))
-    store = wasmtime.Store()
-    memory = wasmtime.Memory(store, wasmtime.MemoryType(wasmtime.Limits(1, None)))
-    module = wasmtime.Module(store.engine, KERNEL.read_bytes())
-    product = wasmtime.Instance(store, module, [memory]).exports(store)["product"]
-    content = w.tobytes() + x.tobytes() + bias.tobytes()
-    memory.write(store, content, 0)
-    product(store, 0, w.nbytes, w.nbytes + x.nbytes, len(content), rows, cols)
-    out = memory.read(store, len(content), len(content) + 4 * rows)
-    assert np.frombuffer(out, np.float32) == pytest.approx(w @ x + bias, abs=1e-4)
-
-
 # ----- What the page is given ---------------------------------------------------------------------
 
 
