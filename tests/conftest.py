@@ -1,12 +1,12 @@
 """How long a test runs, where what it starts may write, and the solution's models for all tests."""
 
 import atexit
-import hashlib
 import json
 import os
 import shutil
 import tempfile
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 import torch
@@ -27,7 +27,13 @@ for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "I
 import helpers  # noqa: E402
 from course.read_solution import run_todos  # noqa: E402
 from lab.ngram import NGram  # noqa: E402
-from lab.study import exercise_numbers  # noqa: E402
+from lab.study import exercise_numbers, fingerprint  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    yield
+    plt.close("all")
 
 
 @pytest.fixture
@@ -67,7 +73,7 @@ def table():
 def made_up(tmp_path):
     """A function that writes the files of a made-up study and returns their folder."""
 
-    def put(gru_against_lstm=(0.01, -0.01, 0.03), rnn=(0.08, 0.06, 0.10), spans=None, text="text"):
+    def put(gru_against_lstm=(0.01, -0.01, 0.03)):
         sizes = {"RNN": (258_505, 7.0), "LSTM": (949_705, 6.5), "GRU": (719_305, 6.6)}
         summary = [
             {"model": model, "parameters": parameters, "perplexity": mean, "best_epoch": 20}
@@ -75,7 +81,7 @@ def made_up(tmp_path):
             for model, (parameters, mean) in sizes.items()
         ]
         tables = {
-            "differences": _made_up_differences(gru_against_lstm, rnn),
+            "differences": _made_up_differences(gru_against_lstm, (0.08, 0.06, 0.10)),
             "summary": summary,
             "comparisons": [
                 {"model": m, "perplexity": 6.5 + s / 100} for m in sizes for s in range(5)
@@ -88,7 +94,7 @@ def made_up(tmp_path):
             if name == "differences":
                 equal["shown"] = "+1.0% (-4.0% to +6.0%)"
             pd.concat([table, learned, equal]).to_csv(tmp_path / f"{name}.csv", index=False)
-        spans = spans or {1: (128, 128), 2: (16, 64), 4: (2, 4)}
+        spans = {1: (128, 128), 2: (16, 64), 4: (2, 4)}
         rows = [
             {"hidden_dim": units, "num_layers": layers, "load": load, "model": m, "seed": s}
             | {"budget": 1, "span": span}
@@ -99,8 +105,8 @@ def made_up(tmp_path):
         ]
         pd.DataFrame(rows).to_csv(tmp_path / "spans.csv", index=False)
         _made_up_text_sizes(tmp_path)
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        recorded = {"corpora": {"sample": {"sha256": digest}}, "protocol": exercise_numbers()}
+        corpora = {"sample": {"sha256": fingerprint("text")}}
+        recorded = {"corpora": corpora, "protocol": exercise_numbers()}
         (tmp_path / "settings.json").write_text(json.dumps(recorded))
         return tmp_path
 
@@ -141,22 +147,26 @@ def _made_up_text_sizes(folder):
     pd.DataFrame(rows).to_csv(folder / "text_sizes.csv", index=False)
 
 
-@pytest.fixture
-def tiny(namespace):
-    """A small trained-free GRU with its splits: (model, splits, char2idx, idx2char)."""
+@pytest.fixture(scope="session")
+def short():
+    """A short text: its splits into windows of 20 characters, chars, char2idx, idx2char."""
     text = "the quick brown fox jumps over the lazy dog. " * 20
     chars, char2idx, idx2char = helpers.build_vocabulary(text)
+    return helpers.prepare_sequences(text, char2idx, seq_len=20), chars, char2idx, idx2char
+
+
+@pytest.fixture
+def tiny(namespace, short):
+    """A small untrained GRU with the short text: (model, splits, char2idx, idx2char)."""
+    splits, chars, char2idx, idx2char = short
     torch.manual_seed(0)
-    model = namespace["CharGRU"](len(chars), 8, 16, 2, 0.3)
-    return model, helpers.prepare_sequences(text, char2idx, seq_len=20), char2idx, idx2char
+    return namespace["CharGRU"](len(chars), 8, 16, 2, 0.3), splits, char2idx, idx2char
 
 
 @pytest.fixture(scope="session")
-def to_type(namespace):
+def to_type(namespace, short):
     """What write_keyboard takes: small models, counting, train_X, train_y, test_X, chars."""
-    text = "the quick brown fox jumps over the lazy dog. " * 20
-    chars, char2idx, _ = helpers.build_vocabulary(text)
-    splits = helpers.prepare_sequences(text, char2idx, seq_len=20)
+    splits, chars, *_ = short
     torch.manual_seed(0)
     classes = namespace["MODEL_CLASSES"].items()
     models = {name: model_class(len(chars), 10, 20, 2, 0.3) for name, model_class in classes}

@@ -160,21 +160,9 @@ def cut_off_once(hub, path):
 
 
 def stalls(hub, path):
-    hub.answer(hub.server.body, sent=0 if hub.headers.get("Range") else len(hub.server.body) // 2)
-    time.sleep(300)
-    return True
+    return cut_off(hub, path) and never_answers(hub, path)
 
 
-def trickles(pause):
-    """Return the fault of a body that comes in six pieces, with seconds between them."""
-
-    def answer(hub, path):
-        body = hub.server.body
-        hub.answer(body, sent=0)
-        for start in range(0, len(body), 1 + len(body) // 6):
-            hub.wfile.write(body[start : start + 1 + len(body) // 6])
-            hub.wfile.flush()
-            time.sleep(pause)
-        return True
-
-    return answer
+def slowly(hub, path):
+    """Delay an answer, so that two who ask at once both still wait for it."""
+    time.sleep(1.5)

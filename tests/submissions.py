@@ -1,16 +1,21 @@
 """Submissions to grade: what a class hands in, and what nobody should."""
 
 import copy
+import functools
 import json
 
+import joblib
 import nbformat
 
 from course import read_solution
-from course.make_exercise import todo_number
+from course.grade import __main__ as grade, submission
+from course.make_exercise import EXERCISE, todo_number
 from lab import exercise
+from tests.running import cell_of
 
 SOURCES = {cell["id"]: "".join(cell["source"]) for cell in read_solution.read()["cells"]}
 ANSWERS = read_solution.answer_ids()
+BASE = nbformat.read(EXERCISE, as_version=4)
 HALF = (1, 3, 5, 7, 9)  # so many TODOs filled in
 
 # A class that is not as specified takes the trained models with it, where ours does not stand in.
@@ -112,7 +117,7 @@ def fill(base, numbers):
 
 def change(notebook, cell_id, old, new):
     """Put something else into a cell of a notebook; an ``old`` of None stands for all of it."""
-    (cell,) = (cell for cell in notebook.cells if cell.id == cell_id)
+    cell = cell_of(notebook, cell_id)
     assert old is None or old in cell.source, (cell_id, old)
     cell.source = new if old is None else cell.source.replace(old, new)
     return notebook
@@ -145,6 +150,17 @@ def a_class(base):
     cells = made["no-check"][0].cells
     cells[:] = [cell for cell in cells if cell.id != "check-char-gru"]
     return made
+
+
+def reporting(*facts, ended=None):
+    """Return a grader to which each submission reports these facts, without being run."""
+    return functools.partial(submission.grade, run=lambda *limits: ([*facts], ended, 1.0, 1.0))
+
+
+def grade_all(folder, grades, *more, **limits):
+    """Grade a folder in this process, one submission after the other."""
+    with joblib.parallel_config("sequential"):
+        return grade.grade_all(folder, grades, *more, **limits)
 
 
 def write_all(folder, base):

@@ -4,7 +4,6 @@ benchmarks/speed/ measures the figures; these are the bounds below which somethi
 """
 
 import statistics
-import subprocess
 import sys
 
 import pandas as pd
@@ -14,6 +13,7 @@ import helpers
 from benchmarks.speed import __main__ as speed, protocols, timed
 from lab import exercise
 from lab.extras.phone import keystrokes, runtimes
+from tests.running import in_a_new_process
 
 LOOPS = (timed.train_epoch, protocols.bare_epoch)
 
@@ -26,8 +26,7 @@ def windows():
 
 def test_datasets_is_imported_only_for_a_corpus_from_the_hub():
     code = "import helpers, sys; from lab import checks; helpers.load_text()\n"
-    code += "print('datasets' in sys.modules)"
-    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
+    assert in_a_new_process(f"{code}print('datasets' in sys.modules)") == "False"
 
 
 @pytest.mark.slow

@@ -67,11 +67,6 @@ def test_what_a_file_lacks_is_missing(tmp_path):
     assert set(missing.values()) == {"a text"}
 
 
-def test_wikitext_2_has_been_compared():
-    wanted = [run for run in plan.comparisons()[AS_IN_THE_NOTEBOOK] if run.corpus == "wikitext-2"]
-    assert (read_study("runs")["corpus"] == "wikitext-2").sum() == len(wanted) == 15
-
-
 def test_findings_are_those_of_the_runs():
     for path, text in findings.texts().items():
         assert path.read_text(encoding="utf-8") == text, (

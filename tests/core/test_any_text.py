@@ -29,13 +29,13 @@ def test_a_text_comes_back_from_its_indices(text):
 
 @st.composite
 def prepared(draw):
-    """Return (text length, seq_len, splits) of a text whose characters all differ."""
+    """Return (text length, seq_len, train_ratio, splits) of a text whose characters all differ."""
     seq_len = draw(st.integers(1, 30))
     length = draw(st.integers(seq_len + 40, 500))
     text = "".join(map(chr, range(1_000, 1_000 + length)))
     _, char2idx, _ = helpers.build_vocabulary(text)  # so that an index is a place in the text
     train = draw(st.floats(0.3, 0.8))
-    return length, seq_len, helpers.prepare_sequences(text, char2idx, seq_len, train, 0.15)
+    return length, seq_len, train, helpers.prepare_sequences(text, char2idx, seq_len, train, 0.15)
 
 
 def dense_targets(X, y):
@@ -45,8 +45,10 @@ def dense_targets(X, y):
 
 @given(prepared())
 def test_every_window_holds_seq_len_characters_and_y_the_next(case):
-    length, seq_len, splits = case
-    assert sum(map(len, splits[1::2])) == length - seq_len
+    length, seq_len, train, splits = case
+    assert torch.cat(splits[1::2]).tolist() == list(range(seq_len, length))
+    windows = length - seq_len
+    assert [len(y) for y in splits[1:4:2]] == [int(windows * train), int(windows * 0.15)]
     for X, y in zip(splits[0::2], splits[1::2], strict=True):
         assert X.shape == (len(y), seq_len)
         assert torch.equal(X, X[:, :1] + torch.arange(seq_len)) and torch.equal(y, X[:, -1] + 1)
@@ -54,7 +56,7 @@ def test_every_window_holds_seq_len_characters_and_y_the_next(case):
 
 @given(prepared())
 def test_no_training_window_holds_a_validation_or_test_target(case):
-    _, seq_len, (train_X, train_y, val_X, val_y, _, test_y) = case
+    _, seq_len, _, (train_X, train_y, val_X, val_y, _, test_y) = case
     trained = {*train_X.flatten().tolist(), *dense_targets(train_X, train_y).flatten().tolist()}
     assert trained.isdisjoint(val_y.tolist()) and trained.isdisjoint(test_y.tolist())
     # The windows that validation takes, and what they are scored on.
@@ -65,7 +67,7 @@ def test_no_training_window_holds_a_validation_or_test_target(case):
 
 @given(prepared(), st.integers(0, 2**31))
 def test_a_pass_uses_every_training_target_once(case, seed):
-    _, seq_len, (train_X, train_y, *_) = case
+    _, seq_len, _, (train_X, train_y, *_) = case
     X, y = helpers.one_pass(train_X, train_y, seed)
     targets = dense_targets(X, y).flatten().tolist()
     assert len(targets) == len(set(targets))
@@ -145,12 +147,21 @@ def test_the_exercise_works_on(name, tmp_path, namespace):
     [
         ("\ud83d alone ".encode("utf-8", "surrogatepass") * 50, "not UTF-8"),
         ("UTF-16 text ".encode("utf-16") * 50, "not UTF-8"),
-        ("caf\u00e9 ".encode("latin-1") * 50, "not UTF-8"),
+        ("caf\u00e9 ".encode("latin-1") * 50, r"text.txt is not UTF-8 text \(byte 3"),
         (bytes(range(256)) * 20, "not UTF-8"),
         (b"\x00\x01\x02\n" * 50, "no printable text"),
         (b"", "no printable text"),
+        (b"\n\n", "no printable text"),
     ],
-    ids=["lone surrogates", "UTF-16", "Latin-1", "a binary file", "control characters", "nothing"],
+    ids=[
+        "lone surrogates",
+        "UTF-16",
+        "Latin-1",
+        "a binary file",
+        "control characters",
+        "nothing",
+        "empty lines",
+    ],
 )
 def test_one_sentence_refuses(content, complaint, tmp_path):
     path = tmp_path / "text.txt"
@@ -172,7 +183,7 @@ def test_one_sentence_refuses(content, complaint, tmp_path):
         ("the text itself, " * 20, "unknown corpus 'the text itself, "),
         ("the text itself. " * 20, "no file 'the text itself. "),
         ("~nobody-of-this-name/text.txt", "no file '~nobody-of-this-name"),
-        ("no/such.txt", "no file"),
+        ("no/such.txt", "no file 'no/such.txt'.*looked from"),
         (os.devnull, "no ordinary file|no file"),
         (".", "is a folder"),
     ],

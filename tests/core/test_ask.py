@@ -1,8 +1,6 @@
 """The asking half: it hands over plain data, knows no judge, and stops what does not end."""
 
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -10,15 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from course.make_exercise import ROOT
 from lab import ask, checks
 from lab.ask import models, training
 from lab.checks import models as judged
-
-
-def in_a_new_process(code):
-    command = [sys.executable, "-c", code]
-    return subprocess.check_output(command, cwd=ROOT, text=True).strip()
+from tests.running import in_a_new_process
 
 
 def test_who_asks_does_not_know_who_judges():

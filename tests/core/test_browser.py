@@ -5,10 +5,10 @@ Screenshots go to exported/.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
-import zipfile
 
 import matplotlib.pyplot as plt
 import pytest
@@ -27,8 +27,7 @@ pytestmark = browsers.needed
 @pytest.fixture
 def serve(tmp_path):
     """Return a function that starts Jupyter in the unpacked bundle and returns its address."""
-    with zipfile.ZipFile(bundle.write(tmp_path / "exercise.zip")) as archive:
-        archive.extractall(tmp_path)
+    shutil.unpack_archive(bundle.write(tmp_path / "exercise.zip"), tmp_path)
     names = ("CONFIG", "DATA", "RUNTIME")  # of its own, so that no user's settings matter
     folders = {f"JUPYTER_{name}_DIR": str(tmp_path / name.lower()) for name in names}
     servers = []

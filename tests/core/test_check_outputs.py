@@ -12,17 +12,9 @@ from tests.answers import assert_breaks, cases, todo_6_samples, todo_7_performan
 
 
 @pytest.fixture(scope="module")
-def text():
-    """A short text: (vocabulary, char2idx, idx2char, splits)."""
-    text = "the quick brown fox jumps over the lazy dog. " * 20
-    chars, char2idx, idx2char = helpers.build_vocabulary(text)
-    return chars, char2idx, idx2char, helpers.prepare_sequences(text, char2idx, seq_len=20)
-
-
-@pytest.fixture(scope="module")
-def trained(namespace, text):
+def trained(namespace, short):
     """What the notebook has after TODO 7: (performance_table, models, metrics, test_X, test_y)."""
-    chars, _, _, (train_X, train_y, *_, test_X, test_y) = text
+    (train_X, train_y, *_, test_X, test_y), chars, *_ = short
     torch.manual_seed(0)
     models, metrics = {}, {}
     for name, model_class in namespace["MODEL_CLASSES"].items():
@@ -39,9 +31,9 @@ def trained(namespace, text):
 
 
 @pytest.fixture(scope="module")
-def write(namespace, text, trained):
+def write(namespace, short, trained):
     """A function (name, temperature, trained) -> a text that a model writes."""
-    chars, char2idx, idx2char, _ = text
+    _, chars, char2idx, idx2char = short
     models = {True: trained[1]}
     models[False] = {n: c(len(chars)) for n, c in namespace["MODEL_CLASSES"].items()}
 
@@ -55,8 +47,8 @@ def write(namespace, text, trained):
 
 
 @pytest.mark.parametrize("rule, answer", cases(todo_6_samples))
-def test_samples_are_texts_that_the_trained_models_would_write(rule, answer, write, text, trained):
-    assert_breaks(rule, checks.samples(answer(write), todo_6_samples.PROMPT, trained[1], text[1]))
+def test_samples_are_texts_that_the_trained_models_would_write(rule, answer, write, short, trained):
+    assert_breaks(rule, checks.samples(answer(write), todo_6_samples.PROMPT, trained[1], short[2]))
 
 
 @pytest.mark.parametrize("rule, change", cases(todo_7_performance))

@@ -9,15 +9,15 @@ import time
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
 import helpers
 from course import read_solution
-from course.make_exercise import ROOT, SOLUTION
-from lab import exercise
-from lab.extras import gradients, last_step
+from course.make_exercise import SOLUTION
+from lab import exercise, memory, ngram
+from lab.extras import gradients, last_step, phone, study_views
 from lab.goal import Requirements, requirements_table
 from lab.takeaways import compare_guess, key_takeaways
+from tests.running import cell_of, printed_by, run_notebook
 
 
 @pytest.fixture
@@ -114,27 +114,19 @@ def session(change):
         c for c in notebook.cells if "solution-only" not in c.metadata.get("tags", ())
     ]
     change(notebook)
-    client = NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}
-    )
-    client.execute()
-    return notebook
-
-
-def printed_by(notebook, cell_id):
-    (cell,) = (cell for cell in notebook.cells if cell.id == cell_id)
-    return "".join(output.get("text", "") for output in cell.outputs)
+    return run_notebook(notebook)
 
 
 def shown_by(notebook, cell_id):
     """Return what a cell displays as text, not what it prints."""
-    (cell,) = (cell for cell in notebook.cells if cell.id == cell_id)
-    return "".join(output.get("data", {}).get("text/plain", "") for output in cell.outputs)
+    outputs = cell_of(notebook, cell_id).outputs
+    return "".join(output.get("data", {}).get("text/plain", "") for output in outputs)
 
 
 def add_after(notebook, cell_id, source):
+    """Add a cell with the id "added"."""
     place = [cell.id for cell in notebook.cells].index(cell_id)
-    notebook.cells.insert(place + 1, nbformat.v4.new_code_cell(source))
+    notebook.cells.insert(place + 1, nbformat.v4.new_code_cell(source, id="added"))
 
 
 STATUS = "print(sorted(set(checks.summary()['status'])))"
@@ -152,14 +144,13 @@ def test_the_kernels_interrupt_in_the_middle_of_an_epoch(tmp_path, quick):
         os.kill(int(pid.read_text()), signal.SIGINT)
 
     def change(notebook):
-        (cell,) = (cell for cell in notebook.cells if cell.id == "train")
+        cell = cell_of(notebook, "train")
         cell.source = cell.source.replace("epochs=EPOCHS", "epochs=10_000")
         cell.source = f"import os\nopen({str(pid)!r}, 'w').write(str(os.getpid()))\n{cell.source}"
-        for cell in notebook.cells:  # the key's paragraph and samples need all three models
-            if cell.id == "recommendation":
-                cell.source = "recommendation, evidence, paragraph = 'RNN', {}, ''"
-            if cell.cell_type == "code":
-                cell.outputs = []
+        # The key's paragraph needs all three models.
+        of_one = "recommendation, evidence, paragraph = 'RNN', {}, ''"
+        cell_of(notebook, "recommendation").source = of_one
+        cell.outputs = []
         threading.Thread(target=interrupt, args=[notebook], daemon=True).start()
 
     notebook = session(change)
@@ -176,34 +167,26 @@ def test_cells_run_twice_give_what_they_give_once(quick):
             if len(doubled) > 1 and doubled[-1].id == doubled[-2].id:
                 doubled[-1].id += "-again"
         notebook.cells = doubled
-        add_after(notebook, "summary-again", STATUS)
-        add_after(
-            notebook, "summary-again", "print([len(m['epoch_times']) for m in metrics.values()])"
-        )
+        lengths = "print([len(m['epoch_times']) for m in metrics.values()])"
+        add_after(notebook, "summary-again", f"{lengths}\n{STATUS}")
 
-    notebook = session(change)
-    ids = [cell.id for cell in notebook.cells]
-    lengths, status = notebook.cells[ids.index("summary-again") + 1 :][:2]
-    assert lengths.outputs[0].text == f"{[2, 2, 2]}\n"  # quick mode has two epochs
-    assert status.outputs[0].text.endswith(PASSED)
+    printed = printed_by(session(change), "added")
+    assert printed.startswith("[2, 2, 2]\n")  # quick mode has two epochs
+    assert printed.endswith(PASSED)
 
 
 @pytest.mark.slow
 def test_a_students_variables_may_shadow_the_loops_and_the_text(quick):
     def change(notebook):
-        add_after(
-            notebook,
-            "samples",
-            "for name, texts in samples.items():\n"
+        cell_of(notebook, "samples").source += (
+            "\nfor name, texts in samples.items():\n"
             "    for temperature, text in texts.items():\n"
-            "        model = x = X = y = epoch = seed = rows = axes = None\n",
+            "        model = x = X = y = epoch = seed = rows = axes = None\n"
         )
         add_after(notebook, "summary", STATUS)
 
     notebook = session(change)
-    place = [cell.id for cell in notebook.cells].index("summary")
-    status = notebook.cells[place + 1]
-    assert status.outputs[0].text.endswith(PASSED)
+    assert printed_by(notebook, "added").endswith(PASSED)
     assert "it says nothing of a run on another text" in printed_by(notebook, "study")
 
 
@@ -222,3 +205,34 @@ def test_after_a_restart_each_cell_runs_or_names_what_is_missing(ran):
             missing[cell_id] = error.name
     assert missing["train"] == "text" if len(ran) < 2 else "train_and_compare_models"
     assert missing["samples"] == "models"
+
+
+ASKED = Requirements(**exercise.REQUIREMENTS)
+
+
+@pytest.mark.parametrize(
+    ("todo", "function", "given"),
+    [
+        (5, helpers.generate_text, (None, "a", {}, {})),
+        (5, helpers.create_performance_table, (None,) * 4),
+        (5, helpers.plot_learning_curves, (None,)),
+        (6, helpers.show_samples, (None,)),
+        (7, helpers.show_table, (None,)),
+        (7, ngram.beside_counting, (None,) * 4),
+        (7, requirements_table, (None, None, ASKED)),
+        (9, memory.plot_memory_spans, (None, None)),
+        (7, compare_guess, ({}, None, None)),
+        (5, key_takeaways, (None, None, None, ASKED, None, "")),
+        (5, gradients.plot_reach, (None,) * 3),
+        (7, last_step.plot, ({}, None)),
+        (7, study_views.plot_beside, (None, "")),
+        (5, phone.phone_table, (None,) * 5),
+        (5, phone.compare_int8, (None,) * 3),
+        (5, phone.compare_runtimes, (None,) * 3),
+        (5, phone.write_keyboard, (None,) * 6),
+    ],
+)
+def test_what_is_given_none_says_which_todo_it_waits_for(todo, function, given, capsys):
+    assert function(*given) is None
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"Waiting for TODO {todo}") and printed.count("\n") == 1

@@ -38,11 +38,6 @@ def test_each_requirement_is_judged_on_its_own(table, asked, missed):
     assert found == missed
 
 
-def test_goal_given_none_says_what_it_waits_for(capsys):
-    assert goal.requirements_table(None, None, ASKED) is None
-    assert capsys.readouterr().out.startswith("Waiting for TODO 7")
-
-
 def test_counting_stands_beside_the_networks_and_moves_no_goal(table):
     row = {"Model": "8-gram", "Parameters": 5, "Test Perplexity": 4.0, "Inference Speed (ms)": 0.1}
     beside = pd.concat([table, pd.DataFrame([row | {"Longest Context": 7}])])

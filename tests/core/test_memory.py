@@ -1,6 +1,5 @@
 """lab/memory.py: what a fresh model can be taught, and what a trained one uses."""
 
-import matplotlib.pyplot as plt
 import pytest
 
 from lab import exercise, goal, memory
@@ -25,11 +24,6 @@ def test_a_model_that_forgets_has_no_memory_span(namespace, sample):
     assert memory.memory_span(Forgetful, sample[0], 4e-3, load=1, batches=60) == 0
 
 
-def test_memory_given_none_says_what_it_waits_for(capsys):
-    assert memory.plot_memory_spans(None, None) is None
-    assert capsys.readouterr().out.startswith("Waiting for TODO 9")
-
-
 def test_spans_stand_beside_those_of_the_study_at_the_exercises_size(made_up):
     asked = goal.Requirements(**exercise.REQUIREMENTS | {"load": 2})
     figure = memory.plot_memory_spans({"RNN": 8, "LSTM": 128, "GRU": 128}, asked, made_up())
@@ -40,5 +34,3 @@ def test_spans_stand_beside_those_of_the_study_at_the_exercises_size(made_up):
     assert required.get_ydata()[0] == 64
     other = memory.plot_memory_spans({"RNN": 8}, asked._replace(load=3), made_up())
     assert len(other.axes[0].lines) == 1  # a load that the study did not try
-    plt.close(figure)
-    plt.close(other)

@@ -75,10 +75,8 @@ def test_validation_chooses_the_order_and_only_the_training_text_is_counted(samp
     assert chosen.perplexity(*splits[2:4]) == own and chosen.seconds > 0
 
 
-def test_its_row_stands_below_those_of_the_networks(capsys, table):
-    text = "the quick brown fox jumps over the lazy dog. " * 20
-    chars, char2idx, _ = helpers.build_vocabulary(text)
-    splits = helpers.prepare_sequences(text, char2idx, seq_len=20)
+def test_its_row_stands_below_those_of_the_networks(capsys, table, short):
+    splits, chars, *_ = short
     counting = NGram.of_windows(*splits[:4], len(chars))
     beside = ngram.beside_counting(table, counting, *splits[4:])
     row = beside.iloc[-1]
@@ -88,11 +86,6 @@ def test_its_row_stands_below_those_of_the_networks(capsys, table):
     assert row["Bits per Character"] == pytest.approx(math.log2(row["Test Perplexity"]))
     assert f"RNN {6 / row['Test Perplexity'] - 1:+.1%}, LSTM" in capsys.readouterr().out
     assert isinstance(helpers.show_table(beside), pd.DataFrame)
-
-
-def test_it_waits_for_the_table(capsys):
-    assert ngram.beside_counting(None, *[None] * 3) is None
-    assert "Waiting for TODO 7" in capsys.readouterr().out
 
 
 def test_models_are_shown_beside_counting(tiny, capsys):

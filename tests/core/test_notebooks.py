@@ -8,11 +8,11 @@ import json
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from course.make_exercise import EXERCISE, FOLDED, ROOT, SOLUTION, todo_number
+from course.make_exercise import EXERCISE, FOLDED, SOLUTION, todo_number
 from lab import exercise
+from tests.running import printed_by, run_notebook
 
 SOLUTION_SOURCES = {
     cell["id"]: "".join(cell["source"])
@@ -36,21 +36,18 @@ def run_filled(k, cells=slice(None)):
             cell.source = SOLUTION_SOURCES[cell.id]
     notebook.cells.append(
         nbformat.v4.new_code_cell(
-            "print(checks.summary().set_index('check')['status'].to_json(), end='')"
+            "print(checks.summary().set_index('check')['status'].to_json(), end='')",
+            id="statuses",
         )
     )
-    NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}
-    ).execute()
-    printed = "".join(output.get("text", "") for output in notebook.cells[-1].outputs)
+    printed = printed_by(run_notebook(notebook), "statuses")
     return notebook, json.loads(printed.splitlines()[-1])
 
 
 def test_the_first_cell_says_which_folder_it_needs(tmp_path):
     notebook = nbformat.read(EXERCISE, as_version=4)
-    client = NotebookClient(notebook, resources={"metadata": {"path": str(tmp_path)}})
     with pytest.raises(CellExecutionError, match=r"helpers\.py beside this notebook") as failed:
-        client.execute()
+        run_notebook(notebook, tmp_path)
     assert f"In {tmp_path.resolve()} we need" in failed.value.evalue
 
 

@@ -4,10 +4,9 @@ import math
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
-from course.make_exercise import ROOT
 from lab.progress import Progress
+from tests.running import run_notebook
 
 
 def measured(val_losses, train_loss=2.0):
@@ -98,9 +97,7 @@ def test_in_a_notebook_one_picture_is_redrawn_in_place():
         "        )\n"
     )
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
-    NotebookClient(
-        notebook, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}
-    ).execute()
+    run_notebook(notebook)
     (output,) = notebook.cells[0].outputs
     assert output.output_type == "display_data" and output.data["image/png"]
     assert output.data["text/plain"].startswith("Trained: RNN 5 epochs, in ")

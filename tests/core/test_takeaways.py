@@ -113,10 +113,3 @@ def test_runs_that_seeds_alone_could_tell_apart_count_as_equal(made_up, table):
     assert takeaways.compare_guess({}, table, SPANS, folder).iloc[0, 1] == "LSTM and GRU"
     table.loc[2, "Test Perplexity"] = 5.0 * 1.029
     assert takeaways.compare_guess({}, table, SPANS, folder).iloc[0, 1] == "LSTM"
-
-
-def test_takeaways_given_none_says_what_it_waits_for(capsys):
-    assert takeaways.compare_guess({}, None, None) is None
-    assert capsys.readouterr().out.startswith("Waiting for TODO 7")
-    assert takeaways.key_takeaways(None, None, None, ASKED, None, "") is None
-    assert capsys.readouterr().out.startswith("Waiting for TODO 5")

@@ -1,7 +1,6 @@
 """PyTorch computes on the CPUs that the process may use and that nobody else keeps busy."""
 
 import os
-import subprocess
 import sys
 
 import psutil
@@ -9,6 +8,7 @@ import pytest
 import torch
 
 import helpers
+from tests.running import in_a_new_process
 
 
 @pytest.fixture
@@ -55,15 +55,6 @@ def test_quota_of_a_group_or_one_above_it_limits_the_cpus(cpus, line, files, exp
     assert cpus(line, files) == expected
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="affinity cannot be set elsewhere")
-def test_affinity_limits_the_threads_of_torch():
-    code = (
-        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
-        "import helpers, torch; helpers.threads(); print(torch.get_num_threads())"
-    )
-    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "1\n"
-
-
 @pytest.fixture
 def machine(monkeypatch):
     """A function: the threads after adapting on a machine with these readings."""
@@ -105,15 +96,28 @@ def test_threads_stay_within_a_second_of_the_last_look(machine):
     assert machine(2, busy=2.0, own=1.0, most=2, seconds_since=-30.0) == 2  # on no slow machine
 
 
-def test_threads_are_never_raised_above_those_of_the_user():
-    code = "import torch; torch.set_num_threads(1)\n"
-    code += "import helpers; helpers.threads(); print(torch.get_num_threads())"
-    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "1\n"
+ONE_CPU = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})"
+OF_THE_USER = "import torch; torch.set_num_threads(%d)"
+IMPORTS = (
+    "import helpers; from lab import checks, memory, ngram, study; from lab.extras import phone\n"
+    "helpers.describe_machine()"
+)
 
 
-def test_an_import_leaves_the_threads_alone():
-    code = "import torch; torch.set_num_threads(7)\n"
-    code += "import helpers; from lab import checks, memory, ngram, study\n"
-    code += "from lab.extras import phone\n"
-    code += "helpers.describe_machine(); print(torch.get_num_threads())"
-    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "7\n"
+@pytest.mark.parametrize(
+    ("before", "code", "threads"),
+    [
+        pytest.param(
+            ONE_CPU,
+            "helpers.threads()",
+            "1",
+            marks=pytest.mark.skipif(sys.platform != "linux", reason="sets no affinity elsewhere"),
+            id="affinity limits them",
+        ),
+        pytest.param(OF_THE_USER % 1, "helpers.threads()", "1", id="the user's are not raised"),
+        pytest.param(OF_THE_USER % 7, IMPORTS, "7", id="an import leaves them alone"),
+    ],
+)
+def test_the_threads_of_torch_are_no_more_than_allowed(before, code, threads):
+    code = f"{before}\nimport helpers, torch\n{code}\nprint(torch.get_num_threads())"
+    assert in_a_new_process(code) == threads

@@ -24,9 +24,9 @@ from tests.hub import (
     of_the_text,
     parquet,
     running_hub,
+    slowly,
     stalls,
     too_many_requests,
-    trickles,
 )
 
 SAMPLE = helpers.load_text("sample", max_chars=None)
@@ -87,21 +87,12 @@ def kept_in(home):
     return [*(home / "wikitext-2").iterdir()]
 
 
-def test_only_the_text_is_kept(fetched):
-    home, _, _ = fetched
-    (kept,) = kept_in(home)
+def test_only_the_text_is_kept_and_read_without_a_network(fetched):
+    (kept,) = kept_in(fetched[0])
     assert kept.suffix == ".txt" and wikitext.REVISION in kept.name
-
-
-def test_a_fetched_text_is_read_from_disk_without_a_network(fetched, tmp_path):
-    outcome = load(NOWHERE, fetched[0])
-    assert outcome["text"] == SAMPLE and outcome["stdout"] == ""
-
-
-def test_a_fetched_text_is_read_from_disk_and_the_hub_is_not_asked(fetched, tmp_path):
     with running_hub(never_answers) as hub:
         outcome = load(hub.endpoint, fetched[0])
-    assert outcome["text"] == SAMPLE and not hub.asked
+    assert outcome == {"text": SAMPLE, "stdout": ""} and not hub.asked
 
 
 # --- faults at first contact ------------------------------------------------------------------
@@ -128,14 +119,19 @@ def test_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("fault", "cause"),
-    [(never_answers, "ReadTimeout"), (broken_for_ever, "500"), (too_many_requests, "429")],
+    ("fault", "cause", "requests"),
+    [
+        (never_answers, "ReadTimeout", 1),
+        (broken_for_ever, "500", 1),
+        (too_many_requests, "429", 1),
+        (login_page, "something else answers at 127.0.0.1", 2),
+    ],
 )
-def test_no_answer_at_first_contact(fault, cause, tmp_path):
+def test_no_answer_of_the_hubs_at_first_contact(fault, cause, requests, tmp_path):
     with running_hub(fault) as hub:
         outcome = load(hub.endpoint, tmp_path)
     assert is_one_sentence_with_the_remedy(outcome)
-    assert cause in outcome["error"] and len(hub.asked) == 1
+    assert cause in outcome["error"] and len(hub.asked) == requests
 
 
 @pytest.mark.parametrize(
@@ -154,42 +150,34 @@ def test_a_setting_that_leads_astray_is_named(setting, value, cause, tmp_path):
     assert "Correct or unset" in outcome["error"] and "secret" not in outcome["error"]
 
 
-def test_a_network_that_wants_a_login_is_named(tmp_path):
-    with running_hub(login_page) as hub:
-        outcome = load(hub.endpoint, tmp_path)
-    assert is_one_sentence_with_the_remedy(outcome)
-    assert "something else answers at 127.0.0.1" in outcome["error"]
-
-
-def test_a_token_that_has_expired_does_no_harm(tmp_path):
-    with running_hub(expired_token) as hub:
-        outcome = load(hub.endpoint, tmp_path, HF_TOKEN="hf_expired")
-    assert outcome["text"] == SAMPLE
+@pytest.mark.parametrize(
+    ("fault", "more"),
+    [(expired_token, {"HF_TOKEN": "hf_expired"}), (of_the_text(cut_off_once), {})],
+    ids=["a token that has expired", "a transfer that breaks once"],
+)
+def test_a_fault_that_can_be_got_around_does_no_harm(fault, more, tmp_path):
+    with running_hub(fault) as hub:
+        assert load(hub.endpoint, tmp_path, **more)["text"] == SAMPLE
 
 
 # --- faults of the transfer ------------------------------------------------------------------
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", [stalls, too_many_requests])
-def test_a_transfer_that_takes_too_long_is_stopped(fault, tmp_path):
+@pytest.mark.parametrize(
+    ("fault", "seconds", "cause"),
+    [
+        (stalls, 12, "it took longer than 12 seconds"),
+        (too_many_requests, 12, "it took longer than 12 seconds"),
+        (broken_for_ever, wikitext.LIMIT_SECONDS, ""),
+        (cut_off, wikitext.LIMIT_SECONDS, ""),
+    ],
+)
+def test_a_transfer_that_breaks_or_takes_too_long_ends(fault, seconds, cause, tmp_path):
     with running_hub(of_the_text(fault)) as hub:
-        outcome = load(hub.endpoint, tmp_path, limit=12)
+        outcome = load(hub.endpoint, tmp_path, seconds)
     assert is_one_sentence_with_the_remedy(outcome)
-    assert "it took longer than 12 seconds" in outcome["error"] and not kept_in(tmp_path)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("fault", [broken_for_ever, cut_off])
-def test_a_transfer_that_breaks_ends(fault, tmp_path):
-    with running_hub(of_the_text(fault)) as hub:
-        outcome = load(hub.endpoint, tmp_path)
-    assert is_one_sentence_with_the_remedy(outcome)
-
-
-def test_a_transfer_that_breaks_once_is_taken_up_again(tmp_path):
-    with running_hub(of_the_text(cut_off_once)) as hub:
-        assert load(hub.endpoint, tmp_path)["text"] == SAMPLE
+    assert cause in outcome["error"] and not kept_in(tmp_path)
 
 
 # --- wrong content ---------------------------------------------------------------------------
@@ -231,7 +219,7 @@ def test_what_another_download_left_incomplete_does_no_harm(fetched, tmp_path):
 
 @pytest.mark.slow
 def test_two_at_once_both_have_it(tmp_path):
-    with running_hub(of_the_text(trickles(pause=0.2))) as hub:
+    with running_hub(of_the_text(slowly)) as hub:
         env = environment(hub.endpoint, tmp_path)
         command, folder = [sys.executable, "-c", PROGRAM], helpers.DATA.parent
         processes = [subprocess.Popen(command, env=env, cwd=folder) for _ in range(2)]

@@ -12,7 +12,6 @@ import io
 import json
 import re
 
-import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 import torch
@@ -151,13 +150,6 @@ def test_an_answer_that_nobody_here_has_written_is_judged_as_a_tutor_would(answe
     run(CELLS[CHECKS[answer["cell"]]], scope)
     name = read_solution.check_of({"source": CELLS[CHECKS[answer["cell"]]]})
     result = checks.latest[name]
-    plt.close("all")
     rule = None if answer["rule"] in ("words", "unseen") else answer["rule"]
     found = result.rule or ("not attempted" if result.status == "not attempted" else None)
     assert found == rule and (result.status == "passed") == (rule is None), result
-
-
-def test_the_banks_are_large():
-    wrong = [a for answers in BANKS.values() for a in answers if a["rule"]]
-    right = [a for answers in BANKS.values() for a in answers if not a["rule"]]
-    assert len(wrong) >= 290 and len(right) >= 200

@@ -1,6 +1,5 @@
 """Grading many submissions: each in its own process, none at the cost of another."""
 
-import csv
 import functools
 import json
 import os
@@ -12,19 +11,18 @@ import time
 from html import escape
 from pathlib import Path
 
-import joblib
 import nbformat
+import pandas as pd
 import psutil
 import pytest
 
 from course.grade import __main__ as grade, sandbox, submission
-from course.make_exercise import EXERCISE, ROOT
+from course.make_exercise import ROOT
 from lab import exercise
 from tests import submissions
 from tests.course.test_commands import ODD
 from tests.course.test_merge import LAYOUTS
-
-BASE = nbformat.read(EXERCISE, as_version=4)
+from tests.running import cell_of
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -47,13 +45,6 @@ def leftovers():
         if marked and not ours:
             found.append(process)
     return found
-
-
-def test_what_is_left_over_is_found():
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"]) as process:
-        found = leftovers()
-        process.kill()
-    assert [one.pid for one in found] == [process.pid]
 
 
 def run(source, seconds=20, megabytes=500, **how):
@@ -108,7 +99,9 @@ def test_what_does_not_end_well_is_ended(source, limits, reason):
 def test_what_waits_for_ever_is_ended():
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"]) as process:
         reason, core_seconds, peak_mb = sandbox._watch(process, seconds=1, megabytes=500)
+        left = leftovers()
         process.kill()
+    assert [one.pid for one in left] == [process.pid]  # what is left over would be found
     assert reason == "was not done after 4 s" and core_seconds < 1 and peak_mb > 1
 
 
@@ -136,19 +129,13 @@ def test_a_submission_has_no_network_where_the_system_allows_it():
     assert "Error" in facts[1]["error"], facts
 
 
-@pytest.fixture
-def others(tmp_path):
-    """Files that a submission looks for: the solution, the grader, another one handed in."""
-    other = tmp_path / "other.ipynb"
-    other.write_text("{}", encoding="utf-8")
-    found = [ROOT / "solution.ipynb", Path(grade.__file__), other]
-    assert all(map(os.path.exists, found))
-    return list(map(str, found))
-
-
-def test_a_submission_sees_no_files_but_its_own_where_the_system_allows_it(others):
+def test_a_submission_sees_no_files_but_its_own_where_the_system_allows_it(tmp_path):
     if sandbox.isolation()[1]:
         pytest.skip("this system does not let us hide files")
+    another = tmp_path / "other.ipynb"  # handed in by somebody else
+    another.write_text("{}", encoding="utf-8")
+    others = [str(ROOT / "solution.ipynb"), grade.__file__, str(another)]
+    assert all(map(os.path.exists, others))
     facts, *_ = run(
         "import os, pathlib, sys, lab.checks\n"
         "proc = [str(p) for p in pathlib.Path('/proc').glob('[0-9]*/root' + sys.base_prefix)]\n"
@@ -192,9 +179,7 @@ def test_what_stays_within_reach_is_said(allowed, reach, tmp_path, monkeypatch):
 
     monkeypatch.setattr(subprocess, "run", lets)
     sandbox.isolation.cache_clear()
-    _, page = submission.grade(
-        "one", [], [], None, 1, 1, run=lambda *_: ([{"left": 0}], None, 1, 1)
-    )
+    _, page = submissions.reporting({"left": 0})("one", [], [], None, 1, 1)
     sandbox.isolation.cache_clear()
     assert all(escape(what) in page for what in reach)
     assert ("Within reach" in page) == bool(reach)
@@ -223,27 +208,18 @@ def test_a_submission_that_deletes_its_folder_leaves_ours_alone():
     assert (ROOT / "helpers.py").exists() and (ROOT / "data" / "sample.txt").exists()
 
 
-@pytest.fixture
-def unreadable(tmp_path):
-    """A folder of submissions that need no time: none of them is a notebook."""
-    folder = tmp_path / "submissions"
+def test_what_is_not_a_notebook_is_said_and_the_next_run_grades_only_what_changed(tmp_path, capsys):
+    unreadable = tmp_path / "submissions"  # which need no time: none of them is a notebook
     for name, text in submissions.BROKEN.items():
-        (folder / name).mkdir(parents=True)
-        (folder / name / "exercise.ipynb").write_text(text or '{"cells": [', encoding="utf-8")
-    return folder
-
-
-def test_what_is_not_a_notebook_is_said_and_the_next_run_grades_only_what_changed(
-    unreadable, tmp_path, capsys
-):
-    with joblib.parallel_config("sequential"):
-        rows = grade.grade_all(unreadable, tmp_path / "grades")
-        assert {row["verdict"] for row in rows} == {"not graded"}
-        assert all("not a notebook" in row["detail"] for row in rows)
-        assert (tmp_path / "grades" / "a-list" / "exercise.html").exists()
-        assert capsys.readouterr().out.count("\n") == 4
-        (unreadable / "empty" / "exercise.ipynb").write_text("{", encoding="utf-8")
-        again = grade.grade_all(unreadable, tmp_path / "grades")
+        (unreadable / name).mkdir(parents=True)
+        (unreadable / name / "exercise.ipynb").write_text(text or '{"cells": [', encoding="utf-8")
+    rows = submissions.grade_all(unreadable, tmp_path / "grades")
+    assert {row["verdict"] for row in rows} == {"not graded"}
+    assert all("not a notebook" in row["detail"] for row in rows)
+    assert (tmp_path / "grades" / "a-list" / "exercise.html").exists()
+    assert capsys.readouterr().out.count("\n") == 4
+    (unreadable / "empty" / "exercise.ipynb").write_text("{", encoding="utf-8")
+    again = submissions.grade_all(unreadable, tmp_path / "grades")
     assert capsys.readouterr().out == "empty/exercise: not graded, 0 points\n"
     assert [row["submission"] for row in again] == [row["submission"] for row in rows]
 
@@ -252,24 +228,22 @@ def test_a_grader_that_fails_on_one_submission_goes_on_and_tries_it_again(tmp_pa
     def broken(*arguments):
         raise RuntimeError("no room on the disk")
 
-    (tmp_path / "one.ipynb").write_text(nbformat.writes(BASE), encoding="utf-8")
+    (tmp_path / "one.ipynb").write_text(nbformat.writes(submissions.BASE), encoding="utf-8")
     fails = functools.partial(submission.grade, run=broken)
-    with joblib.parallel_config("sequential"):
-        (row,) = grade.grade_all(tmp_path, tmp_path / "grades", grade=fails)
-        assert row["verdict"] == "grader failed" and "no room" in row["detail"]
-        grade.grade_all(tmp_path, tmp_path / "grades", grade=fails)
+    (row,) = submissions.grade_all(tmp_path, tmp_path / "grades", grade=fails)
+    assert row["verdict"] == "grader failed" and "no room" in row["detail"]
+    submissions.grade_all(tmp_path, tmp_path / "grades", grade=fails)
     assert capsys.readouterr().out.count("grader failed") == 2
 
 
 def test_a_page_escapes_what_the_student_wrote(tmp_path):
-    notebook = submissions.fill(BASE, ())
-    (cell,) = (cell for cell in notebook.cells if cell.id == "performance-table")
+    notebook = submissions.fill(submissions.BASE, ())
+    cell = cell_of(notebook, "performance-table")
     cell.outputs = [nbformat.v4.new_output("stream", text="<script>alert(1)</script>")]
     cell.source += "\nperformance_table = '<b>'"
     path = tmp_path / "one.ipynb"
     nbformat.write(notebook, path)
-    facts = [{"cell": "samples"}, {"error": "NameError: <i>"}, {"left": 0}]
-    says = functools.partial(submission.grade, run=lambda *limits: (facts, None, 1.0, 1.0))
+    says = submissions.reporting({"cell": "samples"}, {"error": "NameError: <i>"}, {"left": 0})
     _, page = says("<b>", *submission.prepare(path), 1, 1)
     assert "<script>" not in page and "<b>" not in page and "<i>" not in page
     assert "&lt;script&gt;" in page
@@ -285,11 +259,9 @@ def test_a_page_escapes_what_the_student_wrote(tmp_path):
     ],
 )
 def test_whatever_a_submission_reports_the_others_are_graded(fact, verdict, tmp_path):
-    (tmp_path / "one.ipynb").write_text(nbformat.writes(BASE), encoding="utf-8")
-    facts = [{"cell": "samples"}, fact]
-    says = functools.partial(submission.grade, run=lambda *limits: (facts, "ended", 1.0, 1.0))
-    with joblib.parallel_config("sequential"):
-        (row,) = grade.grade_all(tmp_path, tmp_path / "grades", grade=says)
+    (tmp_path / "one.ipynb").write_text(nbformat.writes(submissions.BASE), encoding="utf-8")
+    says = submissions.reporting({"cell": "samples"}, fact, ended="ended")
+    (row,) = submissions.grade_all(tmp_path, tmp_path / "grades", grade=says)
     assert row["verdict"] == verdict and row["points"] == 0
     assert (tmp_path / "grades" / "one.html").exists()
 
@@ -314,8 +286,7 @@ def test_points_are_those_of_our_own_table(tmp_path):
         {"check": check, "status": "passed", "rule": None, "message": "", "points": 1_000}
         for check in [*exercise.CHECKS, *exercise.CHECKS, "mine"]
     ]
-    says = functools.partial(submission.grade, run=lambda *_: ([*facts, {"left": 0}], None, 1, 1))
-    row, _ = says("name", [], [], None, 1, 1)
+    row, _ = submissions.reporting(*facts, {"left": 0})("name", [], [], None, 1, 1)
     assert row["points"] == exercise.POINTS and row["verdict"] == "graded"
 
 
@@ -330,17 +301,16 @@ def test_a_submission_cannot_report_in_our_name():
     assert [sorted(fact) for fact in facts] == [["cell"], ["left", "seconds"]] and ended is None
 
 
-def test_who_was_stopped_by_the_clock_is_graded_again(tmp_path, capsys):
-    (tmp_path / "class").mkdir()
-    (tmp_path / "class" / "one.ipynb").write_text(nbformat.writes(BASE), encoding="utf-8")
-    for ended, times in (("was not done after 9 s", 2), ("took more than 9 s of", 1)):
-        facts = [{"cell": "samples"}]
-        says = functools.partial(submission.grade, run=lambda *_: (facts, ended, 1.0, 1.0))  # noqa: B023
-        with joblib.parallel_config("sequential"):
-            for _ in range(2):
-                (row,) = grade.grade_all(tmp_path / "class", tmp_path / str(times), grade=says)
+@pytest.mark.parametrize(
+    ("ended", "times"), [("was not done after 9 s", 2), ("took more than 9 s of", 1)]
+)
+def test_who_was_stopped_by_the_clock_is_graded_again(ended, times, tmp_path, capsys):
+    (tmp_path / "one.ipynb").write_text(nbformat.writes(submissions.BASE), encoding="utf-8")
+    says = submissions.reporting({"cell": "samples"}, ended=ended)
+    for _ in range(2):
+        (row,) = submissions.grade_all(tmp_path, tmp_path / "grades", grade=says)
         assert row["verdict"] == "stopped"
-        assert capsys.readouterr().out.count("one: stopped") == times
+    assert capsys.readouterr().out.count("one: stopped") == times
 
 
 def test_what_a_notebook_says_to_its_screen_keyboard_or_system_does_nothing():
@@ -358,7 +328,7 @@ def test_what_a_notebook_says_to_its_screen_keyboard_or_system_does_nothing():
 
 @pytest.mark.slow
 def test_a_broken_model_costs_its_own_points_only(tmp_path):
-    notebook = submissions.fill(BASE, range(11))
+    notebook = submissions.fill(submissions.BASE, range(11))
     submissions.change(notebook, "char-lstm", "        super()", "      super()")
     submissions.change(notebook, "recommendation", "evidence[", "evidence evidence[")
     nbformat.write(notebook, tmp_path / "one.ipynb")
@@ -414,7 +384,7 @@ def test_right_answers_in_any_layout_have_all_points(name, tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="some submissions start programs of Unix")
 def test_thirty_submissions_are_graded_once_although_a_worker_is_killed(cluster, tmp_path):
     address, (_, killed) = cluster
-    expected = submissions.write_all(tmp_path / ODD, BASE)
+    expected = submissions.write_all(tmp_path / ODD, submissions.BASE)
     assert len(expected) == 30
     grades = tmp_path / "grades"
     command = [sys.executable, "-m", "course.grade", str(tmp_path / ODD), str(grades)]
@@ -427,9 +397,8 @@ def test_thirty_submissions_are_graded_once_although_a_worker_is_killed(cluster,
                 killed.send_signal(signal.SIGKILL)
     assert process.returncode == 0, lines
     print(*lines)
-    with (grades / "grades.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert {r["submission"]: (r["verdict"], int(r["total"])) for r in rows} == expected
+    rows = pd.read_csv(grades / "grades.csv").to_dict("records")
+    assert {r["submission"]: (r["verdict"], r["total"]) for r in rows} == expected
     assert len(rows) == 30 and len([line for line in lines if "/exercise:" in line]) == 30
     assert len(list(grades.rglob("*.html"))) == 30
     for name, (*_, broken) in submissions.WRONG.items():

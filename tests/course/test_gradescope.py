@@ -10,12 +10,9 @@ import nbformat
 import pytest
 
 from course import gradescope
-from course.make_exercise import EXERCISE
 from lab import exercise
 from tests import submissions
 from tests.course.test_commands import ODD
-
-BASE = nbformat.read(EXERCISE, as_version=4)
 
 
 @pytest.fixture
@@ -44,7 +41,7 @@ def run(folder):
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Gradescope runs Linux")
 def test_a_submission_is_graded_as_by_the_folder_grader(autograder):
-    notebook = submissions.fill(BASE, range(11))
+    notebook = submissions.fill(submissions.BASE, range(11))
     submissions.change(notebook, "parameter-counts", "_size)) for", "_size)) + 1 for")
     submissions.change(notebook, "guess", None, "import os")
     nbformat.write(notebook, autograder / "submission" / "mine (1).ipynb")

@@ -2,16 +2,17 @@
 
 import itertools
 import re
+import shutil
 import zipfile
 
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
-from nbclient import NotebookClient
 
 from course import bundle, handout, read_solution
 from course.make_exercise import ROOT, SOLUTION
 from lab import checks
+from tests.running import cell_of, run_notebook
 
 
 @pytest.fixture(scope="module")
@@ -47,21 +48,18 @@ def test_the_page_holds_the_solution_and_its_outputs(page):
 
 def test_a_figure_without_words_is_refused(tmp_path):
     notebook = nbformat.read(SOLUTION, as_version=4)
-    (cell,) = (cell for cell in notebook.cells if cell.id == "tradeoff")
-    del cell.metadata["alt"]
+    del cell_of(notebook, "tradeoff").metadata["alt"]
     nbformat.write(notebook, tmp_path / "solution.ipynb")
     with pytest.raises(ValueError, match=r"'tradeoff' draws a figure: describe it"):
         handout.write(tmp_path / "handout.html", tmp_path / "solution.ipynb")
 
 
 def test_the_bundle_works_where_it_is_unpacked_and_has_no_answers(tmp_path, quick):
-    with zipfile.ZipFile(bundle.write(tmp_path / "exercise.zip")) as archive:
-        archive.extractall(tmp_path)
+    shutil.unpack_archive(bundle.write(tmp_path / "exercise.zip"), tmp_path)
     folder = tmp_path / "rnn-lstm-gru"
     assert not list(folder.rglob("solution*")) and not (folder / "tests").exists()
     notebook = nbformat.read(folder / "exercise.ipynb", as_version=4)
-    where = {"metadata": {"path": str(folder)}}
-    NotebookClient(notebook, timeout=300, kernel_name="python3", resources=where).execute()
+    run_notebook(notebook, folder)
 
 
 def test_the_bundle_has_few_entries_and_all_modules_but_no_stray_file(tmp_path):

@@ -5,17 +5,15 @@ import pytest
 
 from course.grade import merge
 from course.grade.handed_in import Refused
-from course.make_exercise import EXERCISE
 from lab import exercise
 from tests import submissions
 
-BASE = nbformat.read(EXERCISE, as_version=4)
-FULL = submissions.fill(BASE, range(11))
+FULL = submissions.fill(submissions.BASE, range(11))
 CODE = {cell.id: cell.source for cell in FULL.cells if cell.cell_type == "code"}
 
 
 def test_only_answers_and_added_cells_are_the_students():
-    notebook = submissions.fill(BASE, range(11))
+    notebook = submissions.fill(submissions.BASE, range(11))
     submissions.change(notebook, "check-char-rnn", None, "forged = 12")
     submissions.change(notebook, "data", None, 'CORPUS = "wikitext-2"')
     place = [cell.id for cell in notebook.cells].index("char-rnn")
@@ -36,7 +34,7 @@ def test_only_answers_and_added_cells_are_the_students():
 
 
 def test_a_notebook_whose_cells_lost_their_ids_is_understood():
-    notebook = submissions.fill(BASE, range(11))
+    notebook = submissions.fill(submissions.BASE, range(11))
     expected = merge.merge(notebook).cells
     for cell in notebook.cells:
         del cell["id"]
@@ -90,7 +88,7 @@ def test_answers_are_found_by_what_they_define(name):
 
 def test_an_own_cell_beside_a_stub_counts_wherever_it_stands():
     for where in (-1, 1, 2):  # before the stub, after it, after its check
-        changed = submissions.fill(BASE, (1, 2, 3))
+        changed = submissions.fill(submissions.BASE, (1, 2, 3))
         place = [cell.id for cell in changed.cells].index("parameter-counts")
         answer = nbformat.v4.new_code_cell("parameter_counts = {'RNN': 1}")
         changed.cells.insert(place + max(where, 0), answer)
@@ -131,5 +129,5 @@ def test_what_a_cell_defines(source, names):
 
 
 def test_an_answer_that_defines_nothing_is_shown_too():
-    changed = submissions.change(submissions.fill(BASE, ()), "char-rnn", None, "1 / 0")
+    changed = submissions.change(submissions.fill(submissions.BASE, ()), "char-rnn", None, "1 / 0")
     assert [cell.source for cell in merge.merge(changed).by_our_id["char-rnn"]] == ["1 / 0"]

@@ -35,8 +35,3 @@ def test_gradient_reach_draws_a_line_per_model(tiny):
 def test_gradient_reach_needs_an_embedding():
     with pytest.raises(ValueError, match=r"Linear has no nn\.Embedding"):
         reach_of(nn.Linear(2, 2), None, None)
-
-
-def test_before_there_are_models_it_says_what_it_waits_for(capsys):
-    assert plot_reach(None, None, None) is None
-    assert capsys.readouterr().out.startswith("Waiting for TODO 5")

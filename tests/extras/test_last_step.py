@@ -1,6 +1,5 @@
 """lab/extras/last_step.py: the last-step protocol, recorded, beside a run of this notebook's."""
 
-import matplotlib.pyplot as plt
 import pandas as pd
 
 from lab import study
@@ -11,7 +10,6 @@ def test_last_step_curves_stand_beside_this_run(metrics, table):
     figure = last_step.plot(metrics, table)
     assert [len(a.lines) for a in figure.axes] == [3, 3]
     assert all(len(line.get_xdata()) == 20 for line in figure.axes[0].lines)
-    plt.close(figure)
 
 
 def test_each_variant_says_what_the_last_epoch_scores_and_where_validation_was_lowest():
@@ -22,8 +20,3 @@ def test_each_variant_says_what_the_last_epoch_scores_and_where_validation_was_l
     lowest, epoch = rows["val_loss"].min(), rows["val_loss"].idxmin()
     expected = f"{rows['test_perplexity'][20]:.1f} (lowest validation loss {lowest:.2f} in epoch "
     assert shown.loc["original", "LSTM"] == f"{expected}{epoch})"
-
-
-def test_it_waits_for_the_table(capsys):
-    assert last_step.plot({}, None) is None
-    assert capsys.readouterr().out.startswith("Waiting for TODO 7")

@@ -1,0 +1,29 @@
+"""What tests run outside of themselves: code in a process of its own, a notebook in its kernel."""
+
+import subprocess
+import sys
+
+from nbclient import NotebookClient
+
+from course.make_exercise import ROOT
+
+
+def in_a_new_process(code):
+    """Return what a new Python prints when it runs this code."""
+    return subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).strip()
+
+
+def run_notebook(notebook, folder=ROOT):
+    """Run a notebook in a folder, and return it with its outputs."""
+    where = {"metadata": {"path": str(folder)}}
+    NotebookClient(notebook, timeout=300, kernel_name="python3", resources=where).execute()
+    return notebook
+
+
+def cell_of(notebook, cell_id):
+    (cell,) = (cell for cell in notebook.cells if cell.id == cell_id)
+    return cell
+
+
+def printed_by(notebook, cell_id):
+    return "".join(output.get("text", "") for output in cell_of(notebook, cell_id).outputs)
