@@ -89,13 +89,8 @@ def run(cells, seconds, megabytes, shut_off=True, poll=POLL):
     ):
         folder = Path(name).resolve()
         copy_supplies(folder)
-        script, path = folder / "run_cells.py", folder / "cells.json"
-        shutil.copyfile(run_cells.__file__, script)
-        path.write_text(json.dumps(cells), encoding="utf-8")
-        for fonts in Path(matplotlib.get_cachedir()).glob("fontlist-*.json"):
-            shutil.copy(fonts, folder)  # or each looks for them again
         marker, token = str(uuid.uuid4()), str(uuid.uuid4())
-        command = [*isolating, sys.executable, str(script), str(path)]
+        command = [*isolating, sys.executable, *_what_to_run(cells, folder)]
         process = _start(command, marker, report, complaints)
         try:
             with contextlib.suppress(OSError):  # it has ended already, and says why
@@ -115,6 +110,16 @@ def run(cells, seconds, megabytes, shut_off=True, poll=POLL):
     if ended is None and "left" not in facts[-1]:
         ended = f"ended its own process, with exit status {process.returncode},"
     return facts, ended, core_seconds, peak_mb
+
+
+def _what_to_run(cells, folder):
+    """Write the script, the cells and the fonts' list into a folder; return the arguments."""
+    script, path = folder / "run_cells.py", folder / "cells.json"
+    shutil.copyfile(run_cells.__file__, script)
+    path.write_text(json.dumps(cells), encoding="utf-8")
+    for fonts in Path(matplotlib.get_cachedir()).glob("fontlist-*.json"):
+        shutil.copy(fonts, folder)  # or each looks for them again
+    return str(script), str(path)
 
 
 def _start(command, marker, report, complaints):
