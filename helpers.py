@@ -39,6 +39,7 @@ from lab.exercise import (
     STYLES,
 )
 
+TURN = 100  # keystrokes of one model before it is another's turn; the first turn warms up
 DATA = Path(__file__).parent / "data"
 
 
@@ -189,12 +190,14 @@ def usable_cpus(groups=Path("/proc/self/cgroup"), mounted=Path("/sys/fs/cgroup")
 class Threads:
     """Keeps the number of PyTorch's threads at what other processes leave of the machine.
 
-    ``adapt()`` looks at most once a second. ``most`` is the number when nobody else computes.
+    ``adapt()`` looks at most once a second. ``most`` is the number when nobody else computes, and
+    ``reduced`` says whether it has been less since somebody set it to False.
     """
 
     def __init__(self):
         self.most = min(torch.get_num_threads(), usable_cpus())
         self.process = psutil.Process()
+        self.reduced = False
         self.busy_elsewhere()  # starts the count
         torch.set_num_threads(self.most)
 
@@ -207,6 +210,7 @@ class Threads:
         if time.monotonic() - self.looked >= 1:
             free = round(psutil.cpu_count() - self.busy_elsewhere())
             torch.set_num_threads(max(1, min(free, self.most)))
+            self.reduced |= free < self.most
 
 
 @functools.cache
@@ -646,13 +650,53 @@ def measure_inference_speed(model, X_sample, num_runs=100):
     return statistics.median(times[10:]) * 1000
 
 
+class Typing:
+    """A model on the CPU that is fed one character at a time and carries its state."""
+
+    def __init__(self, model):
+        self.model = copy.deepcopy(model).cpu().eval()
+        self.hidden = self.model.init_hidden(1)
+
+    @torch.inference_mode()
+    def feed(self, index):
+        """Return the logits of the next character: array (vocab_size,)."""
+        logits, self.hidden = self.model(torch.tensor([[index]]), self.hidden)
+        return logits[0].numpy()
+
+
+def keystroke_times(streams, indices, turn=TURN):
+    """Return a DataFrame of ms: a column for each stream, a row for each character after a turn.
+
+    What is fed in is timed on one thread. The streams take turns, so that what else the machine
+    does falls on all alike.
+    """
+    times = {name: [] for name in streams}
+    with one_thread():
+        for start in range(0, len(indices), turn):
+            for name, stream in streams.items():
+                for index in indices[start : start + turn]:
+                    begun = time.perf_counter()
+                    stream.feed(index)
+                    times[name].append(1000 * (time.perf_counter() - begun))
+    return pd.DataFrame(times)[turn:]
+
+
+def keystrokes_of(X):
+    """Return 1,000 characters of text and those that warm up, from windows one character apart."""
+    count = TURN + 1_000
+    return X[:, 0].repeat(1 + count // len(X))[:count].tolist()  # a short text more than once
+
+
 def create_performance_table(metrics, models_dict, test_X, test_y):
     """Return a DataFrame with one row per model; every column but the name is a number.
 
     Losses are nats per prediction, infinite where the training diverged, NaN without an epoch.
     Perplexity and bits per character are taken on the final timestep of every test window, with the
-    weights that the models now hold; inference speed is the time of one window, in ms, on the CPU,
-    since a phone has nothing else. Raises ValueError when the metrics do not cover the models.
+    weights that the models now hold. A keystroke is one character read with the state carried, as a
+    keyboard reads (the median of 1,000, on one thread); inference speed is one window from a zero
+    state. Both are in ms on the CPU, since a phone has nothing else.
+
+    Raises ValueError when the metrics do not cover the models.
     """
     if waits_for("training", metrics, models_dict):
         return None
@@ -660,6 +704,8 @@ def create_performance_table(metrics, models_dict, test_X, test_y):
     _need_windows(test_X, test_y)
     rows = []
     start = time.perf_counter()
+    streams = {name: Typing(model) for name, model in models_dict.items()}
+    keystrokes = keystroke_times(streams, keystrokes_of(test_X)).median()
     print(f"Reading {len(test_X):,} test windows takes some seconds:", end="", flush=True)
     for name, model in models_dict.items():
         print(f" {name}", end="", flush=True)
@@ -676,6 +722,7 @@ def create_performance_table(metrics, models_dict, test_X, test_y):
                 "Test Perplexity": perplexity,
                 "Bits per Character": math.log2(perplexity),
                 "Avg Epoch Time (s)": statistics.fmean(measured["epoch_times"] or [math.nan]),
+                "Keystroke (ms)": keystrokes[name],
                 "Inference Speed (ms)": measure_inference_speed(on_cpu, test_X[:1]),
             }
         )
@@ -757,7 +804,12 @@ def show_table(table, formats=None):
     """
     if waits_for("performance", table):
         return None
-    digits = {"Parameters": ",.0f", "Best Epoch": ".0f", "Avg Epoch Time (s)": ".2f"}
+    digits = {
+        "Parameters": ",.0f",
+        "Best Epoch": ".0f",
+        "Characters Used": ".0f",
+        "Avg Epoch Time (s)": ".2f",
+    }
     digits |= formats or {}
 
     def as_text(measure, value):

@@ -57,6 +57,7 @@ PROSE = {  # what its text cells have to say, by their ids
         *(f"{rate:g} for the {name}" for name, rate in exercise.LEARNING_RATES.items()),
         f"{exercise.SPAN_SIZES['hidden_dim']} units",
         f"{exercise.SPAN_BATCHES:,} batches",
+        f"a norm of at most {exercise.MAX_GRADIENT_NORM}",
     ],
     "keystroke-intro": [f"among {exercise.SUGGESTIONS} suggested"],
 }

@@ -63,6 +63,8 @@ SPAN_RATES = {"RNN": 2e-3, "LSTM": 4e-3, "GRU": 4e-3}  # likewise the best of a 
 SPAN_BATCHES = 2_000  # that memory_span spends on one lag before it gives up
 LONGEST_LAG = 128  # where memory_span stops, in characters
 
+USED_WITHIN = 0.01  # predictions use so many characters as give a perplexity as near to all 50's
+
 # ----- What the product manager asks for ----------------------------------------------------------
 
 REQUIREMENTS = {

@@ -1,5 +1,6 @@
 """How far back a model remembers: what a fresh one can be taught, and what a trained one uses."""
 
+import math
 import statistics
 import time
 from collections import deque
@@ -12,7 +13,15 @@ from torch.nn.utils import clip_grad_norm_
 
 from helpers import build_vocabulary, call_model, encode, threads, waits_for
 from lab import study
-from lab.exercise import LONGEST_LAG, MAX_GRADIENT_NORM, SEED, SIZES, SPAN_BATCHES, STYLES
+from lab.exercise import (
+    LONGEST_LAG,
+    MAX_GRADIENT_NORM,
+    SEED,
+    SIZES,
+    SPAN_BATCHES,
+    STYLES,
+    USED_WITHIN,
+)
 
 
 class Setting(NamedTuple):
@@ -152,6 +161,23 @@ def _passes(task, model, optimizer, level, batches):
         if len(recent) == 20 and statistics.mean(recent) > 0.95:
             return True
     return False
+
+
+@torch.no_grad()
+def characters_used(perplexity, X, y):
+    """Return how many of the last characters of windows a model's predictions use.
+
+    With so many its perplexity on every third window is within 1 % of that with all of them.
+    ``perplexity`` is a function of windows (windows, seq_len) and their targets. NaN where the
+    perplexity is no finite number.
+    """
+    X, y = X[::3], y[::3]
+    whole = perplexity(X, y)
+    if not math.isfinite(whole):
+        return math.nan
+    counts = range(1, X.shape[1])
+    near = (1 + USED_WITHIN) * whole
+    return next((n for n in counts if perplexity(X[:, -n:], y) <= near), X.shape[1])
 
 
 def plot_memory_spans(spans, requirements, folder=study.STUDY):

@@ -1,14 +1,15 @@
 """A language model that only counts: what any network has to beat to be worth shipping."""
 
 import math
-import statistics
 import time
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 import helpers
+from lab.memory import characters_used
 
 WORTH_A_CHARACTER = 0.001  # by so much a longer context has to lower the perplexity
 
@@ -137,6 +138,17 @@ class NGram:
         return math.exp(-np.log(self.probability_of(X, y)).mean())
 
 
+class Typing:
+    """An NGram that is fed as helpers.Typing is, without PyTorch, which would take longer."""
+
+    def __init__(self, ngram):
+        self.ngram, self.context = ngram, []
+
+    def feed(self, index):
+        self.context = [*self.context, index][1 - self.ngram.order :]
+        return np.log(self.ngram.probabilities(self.context))
+
+
 def closed_form(counts):
     """Return the discounts of counts 1, 2 and more (Chen and Goodman 1999).
 
@@ -152,37 +164,37 @@ def closed_form(counts):
     return found
 
 
-def beside_counting(performance_table, counting, test_X, test_y):
+def beside_counting(performance_table, models, counting, test_X, test_y):
     """Return the performance table with a row for counting, and print how far each network is off.
 
-    Its parameters are the counts that it keeps, its epoch the seconds of counting, its inference
-    speed the milliseconds of scoring all next characters; its longest context is all that it can
-    look back, in characters.
+    Its parameters are the counts that it keeps, its epoch the seconds of counting; a keystroke and
+    a window take it the same milliseconds, those of scoring all next characters. A column says how
+    many of the last characters the predictions of each use.
     """
-    if helpers.waits_for("performance", performance_table):
+    if helpers.waits_for("training performance", models, performance_table):
         return None
     table = helpers.by_model(performance_table, "Test Perplexity")
-    context, times = test_X[0].tolist(), []
-    for _ in range(110):  # as helpers.measure_inference_speed does it
-        start = time.perf_counter()
-        counting.probabilities(context)
-        times.append(time.perf_counter() - start)
+    keystrokes = helpers.keystrokes_of(test_X)
+    times = helpers.keystroke_times({"": Typing(counting)}, keystrokes)[""]
     perplexity = counting.perplexity(test_X, test_y)
     row = {
-        "Model": counting.name,
         "Parameters": counting.counts,
         "Test Perplexity": perplexity,
         "Bits per Character": math.log2(perplexity),
         "Avg Epoch Time (s)": counting.seconds,
-        "Inference Speed (ms)": 1000 * statistics.median(times[10:]),
-        "Longest Context": counting.order - 1,
+        "Keystroke (ms)": times.median(),
+        "Inference Speed (ms)": times.median(),
     }
+    table = pd.concat([table, pd.DataFrame(row, index=[counting.name])]).rename_axis("Model")
     apart = table["Test Perplexity"] / perplexity - 1
     print(
         f"Test perplexity against counting's {perplexity:.2f}: "
-        + ", ".join(f"{name} {value:+.1%}" for name, value in apart.items())
+        + ", ".join(f"{name} {apart[name]:+.1%}" for name in models)
     )
-    return pd.concat([table.reset_index(), pd.DataFrame([row])])
+    predict = {name: partial(helpers.calculate_perplexity, model) for name, model in models.items()}
+    predict |= {counting.name: counting.perplexity}
+    used = {name: characters_used(each, test_X, test_y) for name, each in predict.items()}
+    return table.assign(**{"Characters Used": pd.Series(used)}).reset_index()
 
 
 def show_beside_counting(models, counting, test_X, test_y):

@@ -8,7 +8,7 @@ import time
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from helpers import diverged, need_a_loss, without_diverged
+from helpers import diverged, need_a_loss, threads, without_diverged
 from lab.exercise import LEARNING_RATES, STYLES
 
 
@@ -30,6 +30,7 @@ class Progress:
         self.names, self.epochs = list(names), epochs
         self.measured = {}  # of the models begun, by name
         self.start = time.perf_counter()
+        threads().reduced = False
         self.interrupted = False
         self.board = None
 
@@ -56,6 +57,11 @@ class Progress:
             )
         if self.interrupted or name == self.names[-1]:
             self._show(self._done())
+            if threads().reduced:
+                print(
+                    "Other programs were busy, so PyTorch had fewer threads for a time: another "
+                    "run may differ in the last digits."
+                )
 
     def report(self, measured):
         """Show an epoch that is over; ``measured`` holds its "train_losses", "val_losses", ….

@@ -65,12 +65,12 @@ def of_sample(name, comparison=AS_IN_THE_NOTEBOOK, folder=STUDY):
     return table.query("comparison == @comparison and corpus == 'sample'")
 
 
-def difference(first, second, folder=STUDY):
+def difference(first, second, comparison=AS_IN_THE_NOTEBOOK, folder=STUDY):
     """Return the row of differences.csv on two models: the estimate is 0.05 for 5 % above.
 
     As text it says the estimate with its interval in "shown", and in "verdict" who is better.
     """
-    rows = of_sample("differences", folder=folder)
+    rows = of_sample("differences", comparison, folder)
     return rows.query("first == @first and second == @second").iloc[0]
 
 

@@ -64,6 +64,7 @@ def table():
             "Parameters": [10, 40, 30],
             "Test Perplexity": [6.0, 5.0, 5.1],
             "Avg Epoch Time (s)": [1.0, 2.0, 3.0],
+            "Keystroke (ms)": [1.0, 3.0, 2.0],
             "Inference Speed (ms)": [1.0, 3.0, 2.0],
         }
     )
@@ -93,7 +94,10 @@ def made_up(tmp_path):
             equal = table.assign(comparison="equal parameters")
             if name == "differences":
                 equal["shown"] = "+1.0% (-4.0% to +6.0%)"
-            pd.concat([table, learned, equal]).to_csv(tmp_path / f"{name}.csv", index=False)
+            smaller = table.assign(comparison="128 units")
+            pd.concat([table, learned, equal, smaller]).to_csv(
+                tmp_path / f"{name}.csv", index=False
+            )
         spans = {1: (128, 128), 2: (16, 64), 4: (2, 4)}
         rows = [
             {"hidden_dim": units, "num_layers": layers, "load": load, "model": m, "seed": s}

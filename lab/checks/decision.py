@@ -141,7 +141,7 @@ def judge_recommendation(facts, requirements, quick):
 
 def _table(facts):
     # The performance table as a DataFrame, if it and the spans have all three models.
-    rule, columns = "models-incomplete", ("Parameters", "Test Perplexity", "Inference Speed (ms)")
+    rule, columns = "models-incomplete", ("Parameters", "Test Perplexity", "Keystroke (ms)")
     rows_of(facts["table"], rule, columns)
     need_one_per_model(rule, facts["spans"], "spans", "a memory span")
     for name, span in facts["spans"].items():

@@ -15,7 +15,7 @@ from lab.checks.outputs import NUMBERS, rows_of
 from lab.checks.rule import Broken, attempted, need, refuse
 from lab.exercise import MODELS
 
-COST = ("Parameters", "Avg Epoch Time (s)", "Inference Speed (ms)")
+COST = ("Parameters", "Avg Epoch Time (s)", "Keystroke (ms)", "Inference Speed (ms)")
 WORDS = {  # by which the label of an axis says what it shows
     "Test Perplexity": r"perplex|\bppl\b",
     "Bits per Character": r"\bbits?\b|\bbpc\b",
@@ -23,6 +23,7 @@ WORDS = {  # by which the label of an axis says what it shows
     "Final Train Loss": r"\btrain(ing)? loss\b",
     "Parameters": r"\bparam|\bweights\b|\bsize\b",
     "Avg Epoch Time (s)": r"\b(epoch|train).*(time|second|speed)|(time|second).*\b(epoch|train)",
+    "Keystroke (ms)": r"\bkey(stroke)?s?\b|\blatency|\b(time|speed).*answer|answer.*time",
     "Inference Speed (ms)": r"\binference|\blatency|\bspeed\b|\b(time|speed).*answer|answer.*time",
 }
 

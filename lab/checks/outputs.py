@@ -19,7 +19,7 @@ from lab.checks.specified import Specified, alike, count, ordered, shapes
 from lab.exercise import MODELS, SIZES
 
 NUMBERS = ("Parameters", "Final Train Loss", "Final Val Loss", "Best Epoch", "Test Perplexity")
-NUMBERS += ("Bits per Character", "Avg Epoch Time (s)", "Inference Speed (ms)")
+NUMBERS += ("Bits per Character", "Avg Epoch Time (s)", "Keystroke (ms)", "Inference Speed (ms)")
 
 
 def specified(kind, weights, **spec):

@@ -12,7 +12,7 @@ import pytest
 import helpers
 from benchmarks.speed import __main__ as speed, protocols, timed
 from lab import exercise
-from lab.extras.phone import keystrokes, runtimes
+from lab.extras.phone import runtimes
 from tests.running import in_a_new_process
 
 LOOPS = (timed.train_epoch, protocols.bare_epoch)
@@ -81,6 +81,6 @@ def test_a_keystroke_takes_onnx_runtime_no_longer_than_eager_pytorch(
     chars = sample[1]
     model = namespace[f"Char{name}"](len(chars))
     (tmp_path / "step.onnx").write_bytes(runtimes.export_step(model, chars)[1].SerializeToString())
-    streams = {"eager": keystrokes.Eager(model), "onnx": runtimes.Session(tmp_path / "step.onnx")}
-    times = keystrokes.keystroke_times(streams, [0] * 1_100)
+    streams = {"eager": helpers.Typing(model), "onnx": runtimes.Session(tmp_path / "step.onnx")}
+    times = helpers.keystroke_times(streams, [0] * 1_100)
     assert times["onnx"].median() <= times["eager"].median()

@@ -51,7 +51,7 @@ def rest_of_the_notebook(models, metrics, test):
     gradients.plot_reach(models, *test)
     requirements_table(table, spans, asked)
     compare_guess({"speed": "RNN"}, table, spans)
-    key_takeaways(models, table, spans, asked, test[0], "a text of its own")
+    key_takeaways(table, spans, asked, "a text of its own")
     return table.set_index("Model")
 
 
@@ -218,11 +218,11 @@ ASKED = Requirements(**exercise.REQUIREMENTS)
         (5, helpers.plot_learning_curves, (None,)),
         (6, helpers.show_samples, (None,)),
         (7, helpers.show_table, (None,)),
-        (7, ngram.beside_counting, (None,) * 4),
+        (5, ngram.beside_counting, (None,) * 5),
         (7, requirements_table, (None, None, ASKED)),
         (9, memory.plot_memory_spans, (None, None)),
         (7, compare_guess, ({}, None, None)),
-        (5, key_takeaways, (None, None, None, ASKED, None, "")),
+        (7, key_takeaways, (None, None, ASKED, "")),
         (5, gradients.plot_reach, (None,) * 3),
         (7, last_step.plot, ({}, None)),
         (7, study_views.plot_beside, (None, "")),

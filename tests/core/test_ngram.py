@@ -75,14 +75,16 @@ def test_validation_chooses_the_order_and_only_the_training_text_is_counted(samp
     assert chosen.perplexity(*splits[2:4]) == own and chosen.seconds > 0
 
 
-def test_its_row_stands_below_those_of_the_networks(capsys, table, short):
+def test_its_row_stands_below_those_of_the_networks(capsys, table, short, tiny):
     splits, chars, *_ = short
     counting = NGram.of_windows(*splits[:4], len(chars))
-    beside = ngram.beside_counting(table, counting, *splits[4:])
+    models = dict.fromkeys(table["Model"], tiny[0])
+    beside = ngram.beside_counting(table, models, counting, *splits[4:])
     row = beside.iloc[-1]
     assert row["Model"] == counting.name and list(beside["Model"][:3]) == list(table["Model"])
     assert row["Parameters"] == sum(len(level.keys) for level in counting.levels)
-    assert row["Longest Context"] == counting.order - 1 and math.isnan(beside.iloc[0, -1])
+    assert row["Characters Used"] < counting.order and (beside["Characters Used"] >= 1).all()
+    assert row["Keystroke (ms)"] == row["Inference Speed (ms)"] > 0
     assert row["Bits per Character"] == pytest.approx(math.log2(row["Test Perplexity"]))
     assert f"RNN {6 / row['Test Perplexity'] - 1:+.1%}, LSTM" in capsys.readouterr().out
     assert isinstance(helpers.show_table(beside), pd.DataFrame)

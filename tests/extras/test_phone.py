@@ -34,7 +34,7 @@ def splits(sample):
 def test_a_stream_carries_the_state_and_leaves_the_models_mode_alone(models, splits):
     window = splits[2][:1]
     for model in models.values():
-        stream = keystrokes.Eager(model.train())
+        stream = helpers.Typing(model.train())
         logits = [stream.feed(index) for index in window[0].tolist()][-1]
         assert model.training  # as it was left
         with torch.no_grad():
@@ -74,7 +74,7 @@ class Recorder:
 
 def test_streams_take_turns_and_the_first_turn_is_not_counted(monkeypatch):
     log = []
-    times = keystrokes.keystroke_times(
+    times = helpers.keystroke_times(
         {name: Recorder(name, log) for name in "ab"}, [0, 1, 2, 3], turn=2
     )
     assert log == [(name, i) for turn in ([0, 1], [2, 3]) for name in "ab" for i in turn]
@@ -90,7 +90,7 @@ def test_one_thread_computes_and_the_number_is_put_back_even_after_an_error():
     torch.set_num_threads(2)
     try:
         with pytest.raises(RuntimeError, match="on 1 thread"):
-            keystrokes.keystroke_times({"a": Failing()}, [0, 1])
+            helpers.keystroke_times({"a": Failing()}, [0, 1])
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(threads)
@@ -153,7 +153,7 @@ def test_exported_steps_agree_with_pytorch_and_hold_the_vocabulary(
 
 
 def test_a_difference_between_streams_is_found(models):
-    first, second = keystrokes.Eager(models["RNN"]), keystrokes.Eager(int8.int8_copy(models["RNN"]))
+    first, second = helpers.Typing(models["RNN"]), helpers.Typing(int8.int8_copy(models["RNN"]))
     assert runtimes.farthest_apart(first, second, range(20)) > 1e-4
 
 
@@ -210,7 +210,7 @@ def test_a_prediction_while_typing_is_that_of_a_stream(models, splits):
     X, y = splits[2][:30], splits[3][:30]
     text = [*X[0].tolist(), *y.tolist()]
     for model in models.values():
-        stream = keystrokes.Eager(model)
+        stream = helpers.Typing(model)
         logits = torch.tensor(np.array([stream.feed(index) for index in text[:-1]]))
         expected = logits[X.shape[1] - 1 :].log_softmax(dim=1)
         predicted = keystrokes.predict_while_typing(model, X, y)
@@ -251,7 +251,5 @@ def test_runtimes_are_said_to_rank_alike_or_not(lstm, says, capsys):
 
 def test_a_short_text_is_typed_more_than_once(splits):
     assert (
-        len(keystrokes.keystrokes_of(splits[2][:3]))
-        == len(keystrokes.keystrokes_of(splits[2]))
-        == 1_100
+        len(helpers.keystrokes_of(splits[2][:3])) == len(helpers.keystrokes_of(splits[2])) == 1_100
     )

@@ -11,16 +11,13 @@ from lab.exercise import SUGGESTIONS
 from lab.extras.phone.int8 import weight_bytes
 from lab.extras.phone.keystrokes import (
     TOP,
-    Eager,
-    InNumPy,
-    keystroke_times,
-    keystrokes_of,
     perplexity_of,
     predict_while_typing,
     say_what_onednn_costs,
     with_counting,
 )
 from lab.extras.phone.savings import keystroke_savings
+from lab.ngram import Typing
 
 TIMES = {0.5: "Keystroke (ms)", 0.95: "p95 (ms)", 0.99: "p99 (ms)"}  # by quantile
 
@@ -50,9 +47,9 @@ def phone_table(models, counting, test_X, test_y, chars):
     """
     if helpers.waits_for("training", models):
         return None
-    everyone, keystrokes = with_counting(models, counting), keystrokes_of(test_X)
-    streams = {name: Eager(model) for name, model in models.items()}
-    times = keystroke_times(streams | {counting.name: InNumPy(counting)}, keystrokes)
+    everyone, keystrokes = with_counting(models, counting), helpers.keystrokes_of(test_X)
+    streams = {name: helpers.Typing(model) for name, model in models.items()}
+    times = helpers.keystroke_times(streams | {counting.name: Typing(counting)}, keystrokes)
     if "LSTM" in models and torch.backends.mkldnn.is_available():
         say_what_onednn_costs(models["LSTM"], keystrokes)
     costs = {name: _cost(model, test_X[:1]) for name, model in models.items()}

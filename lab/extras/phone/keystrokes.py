@@ -1,17 +1,14 @@
 """One keystroke: a character read with the state carried, timed, and what follows predicted."""
 
 import copy
-import time
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import nn
 
 import helpers
 from lab.exercise import SUGGESTIONS
 
-TURN = 100  # keystrokes of one model before it is another's turn; the first turn warms up
 TOP = ["Top-1 (%)", f"Top-{SUGGESTIONS} (%)"]
 SAVINGS = ["Keystroke Savings (%)", "Savings, from (%)", "Savings, to (%)"]
 DIFFER = "Logits Differ"
@@ -70,65 +67,19 @@ class Step(nn.Module):
         return logits, *helpers.states(hidden)
 
 
-class Eager:
-    """A model in eager PyTorch that is fed one character at a time and carries its state."""
-
-    def __init__(self, model):
-        self.step = Step(model)
-        self.state = self.step.start()
-
-    @torch.inference_mode()
-    def feed(self, index):
-        """Return the logits of the next character: array (vocab_size,)."""
-        logits, *self.state = self.step(torch.tensor([[index]]), *self.state)
-        return logits[0].numpy()
-
-
-class InNumPy:
-    """An NGram that is fed like Eager, without PyTorch, which would take longer than counting."""
-
-    def __init__(self, ngram):
-        self.ngram, self.context = ngram, []
-
-    def feed(self, index):
-        self.context = [*self.context, index][1 - self.ngram.order :]
-        return np.log(self.ngram.probabilities(self.context))
-
-
-def keystroke_times(streams, indices, turn=TURN):
-    """Return a DataFrame of ms: a column for each stream, a row for each character after a turn.
-
-    What is fed in is timed on one thread. The streams take turns, so that what else the machine
-    does falls on all alike.
-    """
-    times = {name: [] for name in streams}
-    with helpers.one_thread():
-        for start in range(0, len(indices), turn):
-            for name, stream in streams.items():
-                for index in indices[start : start + turn]:
-                    begun = time.perf_counter()
-                    stream.feed(index)
-                    times[name].append(1000 * (time.perf_counter() - begun))
-    return pd.DataFrame(times)[turn:]
-
-
 def say_what_onednn_costs(model, indices):
     """Print the median ms of an LSTM's keystroke through oneDNN, PyTorch's default, and without."""
     medians = []
     for enabled in (True, False):
         # None leaves the other settings as they are: setting them may warn.
         with torch.backends.mkldnn.flags(enabled, None, None, None):
-            medians.append(keystroke_times({"LSTM": Eager(model)}, indices)["LSTM"].median())
+            medians.append(
+                helpers.keystroke_times({"LSTM": helpers.Typing(model)}, indices)["LSTM"].median()
+            )
     print(
         f"A keystroke of the LSTM takes {medians[0]:.2f} ms through oneDNN, the library that "
         f"PyTorch hands whole LSTM layers to, and {medians[1]:.2f} ms without it."
     )
-
-
-def keystrokes_of(X):
-    """Return 1,000 characters of text and those that warm up, from windows one character apart."""
-    count = TURN + 1_000
-    return X[:, 0].repeat(1 + count // len(X))[:count].tolist()  # a short text more than once
 
 
 @torch.no_grad()

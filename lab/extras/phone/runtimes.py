@@ -17,10 +17,7 @@ from lab.extras.phone.int8 import int8_copy, int8_rows
 from lab.extras.phone.keystrokes import (
     DIFFER,
     FORMATS,
-    Eager,
     Step,
-    keystroke_times,
-    keystrokes_of,
 )
 
 OPTIONAL = ("onnx", "onnxscript", "onnxruntime")
@@ -85,7 +82,7 @@ def _with_int8(proto, parameters):
 
 
 class Session:
-    """An exported step in ONNX Runtime, on one CPU thread, fed like Eager."""
+    """An exported step in ONNX Runtime, on one CPU thread, fed like helpers.Typing."""
 
     def __init__(self, path):
         import onnxruntime
@@ -142,16 +139,18 @@ def compare_runtimes(models, test_X, chars, folder="exported"):
             "stands there, or make it yours to write to."
         )
         return None
-    rows, streams, indices = {}, {}, keystrokes_of(test_X)
+    rows, streams, indices = {}, {}, helpers.keystrokes_of(test_X)
     for name, model in models.items():
         rows[name] = {}
-        streams[name, "Eager PyTorch (ms)"] = Eager(model)
+        streams[name, "Eager PyTorch (ms)"] = helpers.Typing(model)
         for kind, stored in {"fp32": model, "int8": int8_copy(model)}.items():
             path = paths[name, kind]
             session = streams[name, f"ONNX Runtime, {kind} (ms)"] = Session(path)
             rows[name][f"File, {kind} (MB)"] = path.stat().st_size / 1e6
-            rows[name][f"{DIFFER}, {kind}"] = farthest_apart(Eager(stored), session, indices)
-    medians = keystroke_times(streams, indices).median().unstack(sort=False)
+            rows[name][f"{DIFFER}, {kind}"] = farthest_apart(
+                helpers.Typing(stored), session, indices
+            )
+    medians = helpers.keystroke_times(streams, indices).median().unstack(sort=False)
     print(f"In {folder}: {', '.join(sorted(p.name for p in folder.glob('*.onnx')))}")
     table = pd.DataFrame.from_dict(rows, orient="index").join(medians)
     return table.rename_axis("Model")

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import nn
 
+import helpers
 from lab.extras.phone.int8 import int8_copy, int8_rows
-from lab.extras.phone.keystrokes import Eager
 
 KINDS = {"RNN_TANH": "RNN", "LSTM": "LSTM", "GRU": "GRU"}
 ALIKE = 1e-3  # of logits, which int8 moves by a hundred times as much
@@ -86,7 +86,7 @@ def logits_of(model, indices):
     Raises NotForThePage where they are not those of its three layers.
     """
     stored = int8_copy(model).eval()
-    stream = Eager(stored)
+    stream = helpers.Typing(stored)
     logits = np.stack([stream.feed(index) for index in indices])
     if not np.abs(logits - _of_its_layers(stored, indices)).max() <= ALIKE:
         raise NotForThePage("its forward() does more")

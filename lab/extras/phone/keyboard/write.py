@@ -126,5 +126,8 @@ def write_keyboard(
             "there, or make it yours to write to."
         )
         return None
-    print(f"{path.as_posix()} ({path.stat().st_size / 1e6:.1f} MB) opens in any device's browser.")
+    print(
+        f"{path.as_posix()} ({path.stat().st_size / 1e6:.1f} MB) opens in a browser. An iPhone "
+        "opens no local file: serve it."
+    )
     return path
