@@ -1,8 +1,9 @@
 """The study behind the notebook's claims: the comparison over seeds, rates, sizes and loads.
 
-    python -m benchmarks.study                    all of it, or what is left of it
-    python -m benchmarks.study --wikitext FILE    with the same on WikiText-2's validation split
-    python -m benchmarks.study --dask ADDRESS     on a Dask cluster
+    python -m benchmarks.study                     all of it, or what is left of it
+    python -m benchmarks.study --wikitext FILE     with the same on WikiText-2's validation split
+    python -m benchmarks.study --shakespeare FILE  and on the first of Shakespeare's plays
+    python -m benchmarks.study --dask ADDRESS      on a Dask cluster
 
 Writes runs.csv, blocks.csv, learned.csv, counted.csv, spans.csv and last_step.csv into data/study/,
 a row per run with the settings that it ran with, and settings.json. A file is put in place whole,
@@ -36,7 +37,11 @@ def record_settings(folder, corpora):
     now = {
         "protocol": exercise_numbers(),
         "corpora": {
-            name: {"characters": len(text), "sha256": fingerprint(text)}
+            name: {
+                "source": jobs.SOURCES[name],
+                "characters": len(text),
+                "sha256": fingerprint(text),
+            }
             for name, text in corpora.items()
         },
         # Of torch the release, not the build (+cpu or +cu130), which its package index decides.
@@ -49,10 +54,8 @@ def record_settings(folder, corpora):
                 f"{path} was measured with {key} {before[key]}, now it is {value}: go back to "
                 f"those, or move {folder} away."
             )
-    now |= {
-        "command": "python -m benchmarks.study" + " --wikitext FILE" * (len(corpora) > 1),
-        "machine": helpers.describe_machine(),
-    }
+    machines = {*(before.get("machines", [])), helpers.describe_machine()}
+    now |= {"machines": sorted(machines)}  # a study may go on on another
     workers.put(path, (json.dumps(now, indent=1) + "\n").encode())
 
 
@@ -92,12 +95,15 @@ def measure(folder, corpora):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--wikitext", metavar="FILE", help="WikiText-2's validation split as text")
+    parser.add_argument("--shakespeare", metavar="FILE", help="input.txt of tinyshakespeare")
     workers.add_argument(parser)
     arguments = parser.parse_args()
     corpora = {"sample": plan.SAMPLE}
     if file := arguments.wikitext:
         corpora["wikitext-2"] = helpers.load_text(file)
         corpora[jobs.LONG_TEXT] = helpers.load_text(file, max(jobs.TEXT_SIZES) + 2 * jobs.HELD_OUT)
+    if file := arguments.shakespeare:
+        corpora[jobs.ANOTHER_TEXT] = helpers.load_text(file)
     with workers.workers(arguments.dask):
         measure(STUDY, corpora)
     findings.main()

@@ -43,8 +43,16 @@ TRAININGS = {  # as blocks.csv calls them
 PATIENCE, MANY, PATIENCE_OF_MANY, MOST_EPOCHS = 6, 50_000, 3, 200
 # Of WikiText-2, in characters: what is trained on, from the start; what follows the longest of them
 # validates, and what follows that tests, at all sizes.
-LONG_TEXT = "wikitext-2, 900,000 characters"
+LONG_TEXT, ANOTHER_TEXT = "wikitext-2, 900,000 characters", "shakespeare"
 TEXT_SIZES, HELD_OUT = (50_000, 200_000, 800_000), 50_000
+WIKITEXT = "validation split of wikitext-2-v1, the tokenised form, from its start (Merity and others 2016)"
+SOURCES = {
+    "sample": "data/sample.txt",
+    "wikitext-2": WIKITEXT,
+    LONG_TEXT: WIKITEXT,
+    ANOTHER_TEXT: "input.txt of tinyshakespeare in Karpathy's char-rnn, from its start",
+}
+LESS_DROPOUT = 0.1
 CONTEXTS = (4, 8, 16, 32, 64, 128)  # characters that a prediction may look back
 EVERY = 10  # of the test text's characters, which of them CONTEXTS are measured on
 LAST_STEP_VARIANTS = {
@@ -66,7 +74,7 @@ Run = namedtuple(
 # One memory span; its budget is in times the batches that memory_span spends on a lag.
 Span = namedtuple("Span", "model load hidden_dim num_layers rate seed budget", defaults=(1,))
 # One training on so many characters until the validation loss stops improving.
-Learned = namedtuple("Learned", "corpus characters model seed rate")
+Learned = namedtuple("Learned", "corpus characters model seed rate dropout", defaults=(DROPOUT,))
 # Counting the same text.
 Counted = namedtuple("Counted", "corpus characters")
 # The last-step protocol, all three models, as it is or with something made equal.
@@ -177,7 +185,7 @@ def losses_on_test(model, splits, chars):
 
 def blocks_of(job, comparison, losses):
     """Return {"blocks": the mean loss of each block of the sample's test text}; of another, {}."""
-    if job.corpus != "sample":
+    if job.corpus != "sample" or getattr(job, "dropout", DROPOUT) != DROPOUT:
         return {}
     of = {
         "corpus": job.corpus,
@@ -217,7 +225,9 @@ def learn(job, text):
         measured = {"order": model.order, "counts": model.counts}
     else:
         patience = PATIENCE_OF_MANY if job.characters > MANY else PATIENCE
-        model, measured, epochs = fit(job, splits, len(chars), MOST_EPOCHS, patience)
+        model, measured, epochs = fit(
+            job, splits, len(chars), MOST_EPOCHS, patience, dropout=job.dropout
+        )
         measured["epochs"] = epochs
     on_test, losses = losses_on_test(model, splits, chars)
     return [measured | on_test], blocks_of(job, UNTIL_LEARNED, losses)

@@ -8,7 +8,9 @@ import itertools
 import helpers
 from benchmarks.speed import protocols
 from benchmarks.study.jobs import (
+    ANOTHER_TEXT,
     LAST_STEP_VARIANTS,
+    LESS_DROPOUT,
     LONG_TEXT,
     TEXT_SIZES,
     Counted,
@@ -19,7 +21,7 @@ from benchmarks.study.jobs import (
     matched_hidden_dim,
     parameters,
 )
-from lab.exercise import LEARNING_RATES, LONGEST_LAG, MODELS, SIZES, SPAN_SIZES
+from lab.exercise import DROPOUT, LEARNING_RATES, LONGEST_LAG, MODELS, SIZES, SPAN_SIZES
 from lab.study import AS_IN_THE_NOTEBOOK
 
 SEEDS = (1, 2, 3, 4, 5)  # of the comparison and the memory spans
@@ -43,16 +45,19 @@ def trainings(seeds=FEW_SEEDS, rates=LEARNING_RATES, corpus="sample", **changed)
     return [Run(corpus, model, seed, rates[model], **changed) for seed in seeds for model in MODELS]
 
 
+def matched_units(model):
+    """Return the hidden size at which a model has as many parameters as the others."""
+    return matched_hidden_dim(model, VOCAB_SIZE, MATCHED_PARAMETERS)
+
+
 def comparisons():
     """Return {comparison: its runs}; what else "identical" could mean, and other sizes."""
-    matched = [
-        run._replace(hidden_dim=matched_hidden_dim(run.model, VOCAB_SIZE, MATCHED_PARAMETERS))
-        for run in trainings()
-    ]
+    matched = [run._replace(hidden_dim=matched_units(run.model)) for run in trainings()]
     return {
         AS_IN_THE_NOTEBOOK: trainings(SEEDS) + trainings(SEEDS, corpus="wikitext-2"),
         "equal parameters": matched,
         "no dropout": trainings(dropout=0.0),
+        f"dropout of {LESS_DROPOUT}": trainings(SEEDS, dropout=LESS_DROPOUT),
         "rates of the original exercise": trainings(rates=protocols.LAST_STEP_RATES),
         **{f"{n} units": trainings(hidden_dim=n) for n in HIDDEN_DIMS},
         **{f"windows of {n}": trainings(seq_len=n) for n in SEQ_LENS},
@@ -79,7 +84,13 @@ def span_settings():
         ("Attention", LOADS[0], attention, layers),
         *((start, LOADS[0], units, layers) for start in STARTS),
         *((model, load, *size) for size in UNITS for load in LOADS for model in MODELS),
+        *((model, LOADS[0], matched_units(model), SIZES["num_layers"]) for model in MODELS),
     ]
+
+
+def beyond(rate, rates):
+    """Return the next rate outside a grid, an end of which was the best."""
+    return rate / 2 if rate == rates[0] else rate * 2
 
 
 def spans_of(setting, known, rates=SPAN_GRID):
@@ -90,8 +101,7 @@ def spans_of(setting, known, rates=SPAN_GRID):
         return
     best = max(pilots, key=lambda pilot: (known[pilot]["span"], -known[pilot]["batches"]))
     if known[best]["span"] not in (0, LONGEST_LAG) and best.rate in (rates[0], rates[-1]):
-        beyond = best.rate / 2 if best.rate == rates[0] else best.rate * 2
-        yield from spans_of(setting, known, sorted([*rates, beyond]))
+        yield from spans_of(setting, known, sorted([*rates, beyond(best.rate, rates)]))
     else:
         yield from (best._replace(seed=seed) for seed in SEEDS)
         if setting in [(model, LOADS[0], *UNITS[0]) for model in ("RNN", *STARTS)]:
@@ -116,6 +126,19 @@ def on_more_text(model, known):
     yield best._replace(characters=TEXT_SIZES[-1])
 
 
+def on_another_text(model, known, rates=SPAN_GRID):
+    """Yield a model's trainings on a text of another kind: the rates first, then the other seeds."""
+    pilots = [Learned(ANOTHER_TEXT, TRAINED_ON, model, SEEDS[0], rate) for rate in rates]
+    yield from pilots
+    if not known.keys() >= set(pilots):
+        return
+    best = min(pilots, key=lambda pilot: known[pilot]["best_val_loss"])
+    if best.rate in (rates[0], rates[-1]):
+        yield from on_another_text(model, known, sorted([*rates, beyond(best.rate, rates)]))
+    else:
+        yield from (best._replace(seed=seed) for seed in FEW_SEEDS)
+
+
 def every_job(known):
     """Return the jobs of the study, some more than once, by {job: its row} of those done."""
     together = itertools.chain.from_iterable
@@ -125,7 +148,13 @@ def every_job(known):
         *together(spans_of(setting, known) for setting in span_settings()),
         *map(LastStep, LAST_STEP_VARIANTS),
         Counted("sample", TRAINED_ON),
-        *(Learned("sample", TRAINED_ON, r.model, r.seed, r.rate) for r in trainings(SEEDS)),
+        *(
+            Learned("sample", TRAINED_ON, run.model, run.seed, run.rate, dropout)
+            for dropout in (DROPOUT, LESS_DROPOUT)
+            for run in trainings(SEEDS)
+        ),
+        Counted(ANOTHER_TEXT, TRAINED_ON),
+        *together(on_another_text(model, known) for model in MODELS),
         *(Counted(LONG_TEXT, size) for size in TEXT_SIZES),
         *together(on_more_text(model, known) for model in MODELS),
     ]
