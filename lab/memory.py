@@ -106,8 +106,7 @@ class Recall:
 
     A model reads ``load`` symbols drawn from 8, then a lag of real text, then a query "which was
     the j-th?", and answers on the final timestep (chance: 1 in 8). Lags are drawn from the upper
-    half of their range. Every batch is new, so an accuracy is one on unseen data. A delayed-recall
-    task in the line of Hochreiter and Schmidhuber, "Long Short-Term Memory" (1997).
+    half of their range. Every batch draws its symbols, lag and places anew. A delayed-recall task in the line of Hochreiter and Schmidhuber, "Long Short-Term Memory" (1997).
 
     A vocabulary of its own holds the text's characters, the 8 symbols and the queries, in this
     order. Raises ValueError for a text no longer than the longest lag.
@@ -200,7 +199,7 @@ def plot_memory_spans(spans, requirements, folder=study.STUDY):
             *zip(*marks, strict=True),
             "k_",
             markersize=30,
-            label=f"{SIZES['num_layers']} layers of {SIZES['hidden_dim']} (study)",
+            label=f"{SIZES['num_layers']} layers of {SIZES['hidden_dim']} (study, sample)",
         )
     required = requirements.span
     axes.axhline(required, color="black", linestyle="--", label=f"required: {required}")

@@ -61,4 +61,4 @@ def variants(folder=STUDY):
             f"in epoch {group.loc[group['val_loss'].idxmin(), 'epoch']})"
             for name, group in ((name, epochs.get_group(name)) for name in MODELS)
         }
-    return pd.DataFrame(rows).T
+    return pd.DataFrame(rows).T.rename_axis("on the sample")
