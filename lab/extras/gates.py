@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from helpers import states, waits_for
 from lab.checks.specified import ordered
 from lab.exercise import LONGEST_LAG, SEED, SIZES, SPAN_SIZES
-from lab.memory import Recall
+from lab.memory import Recall, Span
 
 GATES = {"GRU": ("keeps (z)",), "LSTM": ("keeps (f)", "writes (i)")}  # the first scales the state
 OPEN, CLOSED = 0.9, 0.1  # beyond them a gate is nearly open or nearly closed
@@ -82,6 +82,8 @@ def while_remembering(spans, text, gru=gru_step):
         return {}
     found = {}
     for kind, step in (("GRU", gru), ("LSTM", lstm_step)):
+        if not isinstance(spans.get(kind), Span):
+            continue
         _, _, load, *_, hidden_dim, num_layers = spans[kind].setting
         task = Recall(text, load, LONGEST_LAG)
         torch.manual_seed(SEED)
@@ -96,9 +98,10 @@ def while_reading(models, X, vocab_size):
     if waits_for("training", models):
         return {}
     x, sizes = X[:: max(1, len(X) // WINDOWS)], SIZES | {"vocab_size": vocab_size}
-    steps = {"GRU": gru_step, "LSTM": lstm_step}
-    found = {k: gates_of(k, models[k].parameters(), x, step, **sizes) for k, step in steps.items()}
-    return {kind: gates for kind, gates in found.items() if gates}
+    steps, found = {"GRU": gru_step, "LSTM": lstm_step}, {}
+    for kind in GATES.keys() & models.keys():
+        found[kind] = gates_of(kind, models[kind].parameters(), x, steps[kind], **sizes)
+    return {kind: found[kind] for kind in GATES if found.get(kind)}
 
 
 def plot_places(taught):
@@ -161,7 +164,7 @@ def half_lives(taught, reading):
             "half-life of the median unit": f"{lives.median():.1f}",
             "of the longest": f"{lives.max():.1f}",
         }
-    return pd.DataFrame(rows).T
+    return pd.DataFrame(rows).T if rows else None
 
 
 def _in_lag(kind, layers):
@@ -191,7 +194,7 @@ def plot_saturation(taught, reading):
     return figure
 
 
-def plot_sentence(model, model_class, X, chars):
+def plot_sentence(models, model_classes, X, chars):
     """Return a figure: a sentence, coloured by the gate of units that tell characters apart.
 
     For each of KINDS, the unit of the GRU whose z differs most between characters of that kind and
@@ -199,13 +202,15 @@ def plot_sentence(model, model_class, X, chars):
     are of the second half. Below each stands what the same search finds in the model before its
     training: that is chance.
     """
+    if waits_for("training", models) or "GRU" not in models:
+        return None
     torch.manual_seed(SEED)
-    untrained, rows = model_class(len(chars)), {}
+    untrained, rows = model_classes["GRU"](len(chars)), {}
     x = X[:: X.shape[1]].flatten()[:READ].split(STRETCH)  # the text that the windows are cut from
     x = torch.stack([part for part in x if len(part) == STRETCH])
     text, half = "".join(chars[i] for i in x.flatten().tolist()), x.numel() // 2
     kinds = {kind: torch.tensor([*map(belongs, text)]) for kind, belongs in KINDS.items()}
-    for name, of in (("trained", model), ("untrained", untrained)):
+    for name, of in (("trained", models["GRU"]), ("untrained", untrained)):
         sizes = SIZES | {"vocab_size": len(chars)}
         layers = gates_of("GRU", of.parameters(), x, gru_step, **sizes)
         if not layers:

@@ -108,7 +108,7 @@ def test_a_sentence_is_coloured_by_units_that_follow_a_kind_of_character(namespa
         model.embedding.weight[:, 0] = -1.0
         model.embedding.weight[chars.index(" "), 0] = 1.0
         model.rnn.weight_ih_l0[256 + 7, 0] = 30.0
-    figure = gates.plot_sentence(model, namespace["CharGRU"], X, chars)
+    figure = gates.plot_sentence({"GRU": model}, {"GRU": namespace["CharGRU"]}, X, chars)
     titles = [axes.get_title(loc="left") for axes in figure.axes[:-1]]
     assert [title.split(",")[0] for title in titles] == ["trained", "untrained"] * 2  # no capitals
     assert "trained, unit 7: keeps 1.00 at spaces, 0.00 elsewhere" in titles
