@@ -49,9 +49,8 @@ cd source
 
 def archive(path=ARCHIVE):
     """Write the archive and return its path."""
-    ours = [
-        path for path in (ROOT / "course").rglob("*.*") if path.suffix in (".py", ".sh", ".html")
-    ]
+    kinds = (".py", ".sh", ".html", ".txt")
+    ours = [path for path in (ROOT / "course").rglob("*.*") if path.suffix in kinds]
     names = [path.relative_to(ROOT) for path in (SOLUTION, *sorted(ours))]
     names += [*supplies(), Path("tests", "requirements.txt")]
     contents = {name.as_posix(): (ROOT / name).read_bytes() for name in names}

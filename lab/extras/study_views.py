@@ -197,15 +197,6 @@ def text_sizes(column="test_loss", folder=STUDY):
     return table.assign(**{"GRU against LSTM": apart.map("{:+.1%}".format)})
 
 
-def contexts(folder=STUDY):
-    """Return the test perplexities by how many of the last characters a prediction may read.
-
-    A row for each size of the training text and model, a column for each number of characters, and
-    the least of these that comes within 1 % of the most, as "enough".
-    """
-    return read_study("contexts", folder).set_index("trained").rename_axis("WikiText-2")
-
-
 def plot_text_sizes(folder=STUDY):
     """Return a figure: test perplexity against characters of WikiText-2, for all four."""
     table = text_sizes(folder=folder).loc["WikiText-2", [*MODELS, COUNTING]]

@@ -118,7 +118,6 @@ def test_the_committed_study_has_what_the_notebook_asks_of_it(sample):
     figure = study_views.plot_sweeps()
     assert [len(axes.containers) for axes in figure.axes] == [3, 3]
     assert list(study_views.attention().columns) == ["RNN", "Attention"]
-    assert study_views.contexts().loc["800,000, LSTM", "enough"] == 16
 
 
 @pytest.mark.parametrize("damage", [None, b"", b"\xff\xfe"])
