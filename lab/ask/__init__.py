@@ -7,10 +7,10 @@ this half runs beside a student's code and the other half does not.
 import contextlib
 import ctypes
 import functools
-import linecache
 import sysconfig
 import threading
 import time
+import timeit
 import traceback
 from numbers import Real
 from pathlib import Path
@@ -29,11 +29,10 @@ class Raised(NamedTuple):
     call: str
     error: str  # the name of the exception's class
     text: str  # its own words, shortened
-    line: str  # the innermost line of the student's that it came through
+    where: str  # the innermost line of the student's that it came through, or nothing
 
     def __str__(self):
-        at = f"\n  at your line: {self.line}" if self.line else ""
-        return f"{self.call} raised {self.error}: {self.text}{at}"
+        return f"{self.call} raised {self.error}: {self.text}{self.where}"
 
 
 class TooSlow(BaseException):
@@ -48,9 +47,8 @@ def run(call, function, *args, **kwargs):
     try:
         return function(*args, **kwargs)
     except TooSlow as stopped:
-        line = _students_line(stopped)
-        at = f"\n  at your line: {line}" if line else ""
-        raise TooSlow(f"{call} had not ended after {seconds_allowed():.0f} s{at}") from None
+        late = f"{call} had not ended after {seconds_allowed():.0f} s"
+        raise TooSlow(late + _students_line(stopped)) from None
     except Exception as error:
         text = str(error)
         text = text if len(text) <= 400 else f"{text[:200]} … {text[-100:]}"
@@ -58,10 +56,9 @@ def run(call, function, *args, **kwargs):
 
 
 def _students_line(error):
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if _is_student_code(frame.filename):
-            return linecache.getline(frame.filename, frame.lineno).strip()
-    return ""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.line for frame in frames if frame.line and _is_student_code(frame.filename)]
+    return f"\n  at your line: {lines[-1]}" if lines else ""
 
 
 def _is_student_code(filename):
@@ -79,12 +76,9 @@ def _is_student_code(filename):
 @functools.cache
 def seconds_allowed():
     """Return the seconds of processor time that student code may take: 20, more on slow ones."""
-    taken, square = [], torch.ones(300, 300)
+    square = torch.ones(300, 300)
     with helpers.one_thread():
-        for _ in range(5):
-            start = time.thread_time()
-            square @ square
-            taken.append(time.thread_time() - start)
+        taken = timeit.repeat(lambda: square @ square, timer=time.thread_time, number=1)
     return 20 * max(1.0, min(taken) / 0.003)  # it takes less where the solution was executed
 
 

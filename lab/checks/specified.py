@@ -523,11 +523,8 @@ def most_explained(mistakes, explained, more_than):
 
     ``explained`` says how many answers a mistake explains; they have to be ``more_than`` so many.
     """
-    most, best = more_than, None
-    for mistake in mistakes:
-        if (count := explained(mistake)) > most:
-            most, best = count, mistake
-    return best
+    best = max(mistakes, key=explained, default=None)
+    return best if best and explained(best) > more_than else None
 
 
 def alike(a, b, rtol=1e-3, atol=1e-4):
