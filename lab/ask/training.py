@@ -107,44 +107,38 @@ def ask(function):
 
 
 def _trained(function, epochs):
-    made, kept, optimizers = [], [], []
+    made, kept, optimizers = [], [], {}
 
     def moved(optimizer, args, kwargs):
-        if optimizer not in optimizers:
-            optimizers.append(optimizer)
-        settings = [
-            {k: g.get(k) for k in ("lr", SCHEDULED, *SETTINGS)} for g in optimizer.param_groups
-        ]
-        owned = {id(p) for g in optimizer.param_groups for p in g["params"] if p.grad is not None}
+        which = type(optimizer).__name__, optimizers.setdefault(optimizer, len(optimizers))
+        groups = optimizer.param_groups
+        settings = [{k: group.get(k) for k in ("lr", SCHEDULED, *SETTINGS)} for group in groups]
+        owned = {id(p) for group in groups for p in group["params"] if p.grad is not None}
         for model in made:
             if any(id(p) in owned for p in model.parameters()):
-                number = optimizers.index(optimizer)
-                name = type(optimizer).__name__
-                model.steps.append(Step(*model.read, name, number, settings, model.weights()))
+                model.steps.append(Step(*model.read, *which, settings, model.weights()))
 
-    hook = register_optimizer_step_post_hook(moved)
-    start = time.perf_counter()
+    def keep(name, model, measured):
+        kept.append((scalar(name), _model(model, made), mapping(measured)))
+
     call = f"train_and_compare_models(classes, …, {VOCAB}, epochs={epochs}, keep=keep)"
-    classes = stand_ins(made)
-    try:
-        result = run(
-            call, function, classes, *splits(), VOCAB, epochs=epochs,
-            keep=lambda name, model, measured: kept.append(
-                (scalar(name), _model(model, made), mapping(measured))
-            ),
-        )  # fmt: skip
-    finally:
-        hook.remove()
-    found = {"seconds": time.perf_counter() - start, "raised": None, "kept": kept}
-    found["made"] = [m.facts() for m in made]
-    if isinstance(result, Raised):
-        return found | {"raised": result}
+    given = stand_ins(made), *splits(), VOCAB
+    start = time.perf_counter()
+    with register_optimizer_step_post_hook(moved):
+        result = run(call, function, *given, epochs=epochs, keep=keep)
+    seconds = time.perf_counter() - start
     pair = type(result) is tuple and len(result) == 2 and all(isinstance(r, dict) for r in result)
     models, metrics = result if pair else ({}, {})
-    found["returned"] = "the pair" if pair else describe(result)
-    found["models"] = {scalar(name): _model(model, made) for name, model in models.items()}
-    found["metrics"], found["lists"] = mapping(metrics, depth=2), _shared_lists(metrics)
-    return found
+    return {
+        "seconds": seconds,
+        "made": [model.facts() for model in made],
+        "kept": kept,
+        "raised": result if isinstance(result, Raised) else None,
+        "returned": "the pair" if pair else describe(result),
+        "models": {scalar(name): _model(model, made) for name, model in models.items()},
+        "metrics": mapping(metrics, depth=2),
+        "lists": _shared_lists(metrics),
+    }
 
 
 def _model(model, made):

@@ -9,6 +9,7 @@ import itertools
 import math
 from types import MethodType
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -35,13 +36,13 @@ class Training:
         yield "first weights", 0, self.model.first
         for epoch in range(self.epochs):
             self.epoch = epoch
-            losses = []
+            losses, rows = [], []
             for X, y in self.batches(*self.shown()):
                 yield "windows", self.epoch + 1, X.tolist()
-                losses.append((self.learn(X, y), len(X)))
+                losses.append(self.learn(X, y))
+                rows.append(len(X))
                 yield "weights", self.epoch + 1, self.model.weights()
-            total = sum(rows for _, rows in losses)
-            self.train_loss = sum(loss * rows for loss, rows in losses) / total
+            self.train_loss = np.average(losses, weights=rows).item()
             self.val_loss = self.measured(*self.validated())
             self.note()
             for name, loss in zip(("train_losses", "val_losses"), self.listed(), strict=True):
@@ -53,8 +54,7 @@ class Training:
     def begin(self):
         self.seed()
         self.model = stand_ins([])[self.name](VOCAB)
-        rate = exercise.LEARNING_RATES[self.name]
-        self.optimizer = torch.optim.Adam(self.learned(), lr=rate)
+        self.optimizer = torch.optim.Adam(self.learned(), lr=exercise.LEARNING_RATES[self.name])
         self.lowest, self.best_epoch, self.best = math.inf, 0, self.model.weights()
         self.updates = 0
 
@@ -138,31 +138,6 @@ def trace(name, epochs, mistake=None):
 # ----- Known mistakes -----------------------------------------------------------------------------
 
 
-def paired(self, targets):
-    X, _ = Training.shown(self)
-    return X, targets(X)
-
-
-def with_state(self, X, y):
-    # Predict with the state that the batch before has left, where it has as many rows.
-    left = getattr(self, "left", None)
-    fits = left is not None and helpers.states(left)[0].shape[1] == len(X)
-    logits, state = self.model(X, left if fits else None, return_sequences=True)
-    self.left = tuple(s.detach() for s in helpers.states(state))
-    self.left = self.left if len(self.left) == 2 else self.left[0]
-    return logits.flatten(0, 1), Training.predicted(self, X, y)[1]
-
-
-def new_best(self):
-    self.lowest, self.updates = math.inf, 0
-    return Training.shown(self)
-
-
-def put_back_now(self):
-    self.update(self.val_loss)
-    self.put_back()
-
-
 MISTAKES = [
     Mistake("seed", "no seed is set", {"seed": lambda self: None}),
     Mistake("seed", "the seed is not SEED", {"seed": lambda self: torch.manual_seed(0)}),
@@ -214,7 +189,7 @@ MISTAKES = [
     Mistake(
         "wrong-targets",
         "the targets are the first of train_y, and not y, which one_pass returned with X",
-        {"shown": lambda self: paired(self, lambda X: self.train[1][: len(X)])},
+        {"batches": lambda self, X, y: Training.batches(self, X, self.train[1][: len(X)])},
     ),
     Mistake(
         "wrong-targets",
@@ -224,7 +199,7 @@ MISTAKES = [
     Mistake(
         "wrong-targets",
         "the targets are the last characters of the windows, not those that follow them",
-        {"shown": lambda self: paired(self, lambda X: X[:, -1])},
+        {"batches": lambda self, X, y: Training.batches(self, X, X[:, -1])},
     ),
     Mistake(
         "train-mode",
@@ -232,11 +207,6 @@ MISTAKES = [
         {"predicted": lambda self, X, y: (self.model(X)[0], y)},
     ),
     Mistake("update-steps", "the gradients of batches add up", {"forget": lambda self: None}),
-    Mistake(
-        "update-steps",
-        "a batch begins with the hidden state that the batch before has left",
-        {"predicted": with_state},
-    ),
     Mistake("update-steps", "the gradients are not clipped", {"clip": lambda self: None}),
     Mistake(
         "other-loss",
@@ -349,12 +319,12 @@ MISTAKES = [
     Mistake(
         "best-weights",
         "best.restore() is called in every epoch, so training goes on from the best weights so far",
-        {"note": put_back_now},
+        {"note": lambda self: (self.update(self.val_loss), self.put_back())},
     ),
     Mistake(
         "best-weights",
         "BestWeights is made anew in each epoch, so that it knows of one epoch only",
-        {"shown": new_best},
+        {"put_back": lambda self: 1},
     ),
     Mistake(
         "best-weights",
