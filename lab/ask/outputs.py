@@ -53,26 +53,30 @@ def table_facts(given):
     """Return a table as {"columns": names, "rows": lists}, by a column Model, or words."""
     if not isinstance(given, pd.DataFrame):
         return describe(given)
-    if "Model" in given:
-        given = given.reset_index(drop=True)
-    else:
-        given = given.rename_axis("Model").reset_index()
-    rows = [[scalar(value) for value in row] for row in given.to_numpy(dtype=object).tolist()]
-    return {"columns": list(map(str, given.columns)), "rows": rows}
+    table = given if "Model" in given else given.rename_axis("Model").reset_index()
+    rows = [list(map(scalar, row)) for row in table.to_numpy(dtype=object).tolist()]
+    return {"columns": list(map(str, table.columns)), "rows": rows}
 
 
 def performance(given, trained, metrics, test_X, test_y):
     """Return the facts on TODO 7; ``speeds`` are milliseconds of one window, measured now."""
-    found = {"table": table_facts(given), "models": models(trained, test_X), "speeds": {}}
-    found["metrics"] = mapping(metrics, depth=2)
-    if isinstance(trained, dict):
-        for name, model in trained.items():
-            if isinstance(model, nn.Module):
-                on_cpu = copy.deepcopy(model).cpu()
-                call = "measure_inference_speed(model, test_X[:1])"
-                speed = run(call, helpers.measure_inference_speed, on_cpu, test_X[:1], 10)
-                found["speeds"][name] = speed
-    return found
+    given_models = trained.items() if isinstance(trained, dict) else ()
+    return {
+        "table": table_facts(given),
+        "models": models(trained, test_X),
+        "metrics": mapping(metrics, depth=2),
+        "speeds": {
+            name: _speed(model, test_X)
+            for name, model in given_models
+            if isinstance(model, nn.Module)
+        },
+    }
+
+
+def _speed(model, windows):
+    on_cpu = copy.deepcopy(model).cpu()
+    call = "measure_inference_speed(model, test_X[:1])"
+    return run(call, helpers.measure_inference_speed, on_cpu, windows[:1], 10)
 
 
 def span_facts(given, classes):

@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F
 
 import helpers
-from helpers import Words, short
+from helpers import Words, describe
 from lab.ask import Raised
 from lab.ask.training import KEYS
 from lab.checks.rule import attempted, need, need_number, need_one_per_model
@@ -47,15 +47,13 @@ def _trained(name, model, vocab_size):
     # The specified model with a trained one's weights, if the two compute the same.
     rule = "models-incomplete"
     need(isinstance(model, dict), rule, f"models[{name!r}] is {model}: expected a trained model.")
-    sizes = {kind: sorted(shapes(kind, vocab_size=vocab_size, **SIZES)) for kind in MODELS}
-    seen = sorted(w.shape for w in model["weights"])
-    what = next((f", those of an {kind}" for kind in MODELS if seen == sizes[kind]), "")
+    wanted = sorted(shapes(name, vocab_size=vocab_size, **SIZES))
     need(
-        seen == sizes[name],
+        sorted(w.shape for w in model["weights"]) == wanted,
         rule,
         f"models[{name!r}] is a {model['class']} with {sum(w.size for w in model['weights']):,} "
-        f"parameters{what}: expected {count(name, vocab_size):,}, those of Char{name}(vocab_size). "
-        f"If it is the one that you trained, mend Char{name}.",
+        f"parameters: expected {count(name, vocab_size):,}, those of Char{name}(vocab_size). If it "
+        f"is the one that you trained, mend Char{name}.",
     )
     found, seen = specified(name, model["weights"], vocab_size=vocab_size, **SIZES), model["logits"]
     logits = found(torch.from_numpy(model["windows"]))[0].numpy()
@@ -97,23 +95,23 @@ def _texts(samples, prompt):
     rule = "samples-missing"
     need_one_per_model(rule, samples, "samples", "a dict {temperature: text}")
     for name, of in samples.items():
-        texts = short(of) if isinstance(of, str) else f"a dict of {len(of)}"
         need(
             isinstance(of, dict) and len(of) > 1,
             rule,
-            f"samples[{name!r}] is {texts}: expected texts at two temperatures.",
+            f"samples[{name!r}] is {describe(of)}: expected a dict of texts at two temperatures.",
         )
         for temperature, text in of.items():
-            call, above_0 = f"samples[{name!r}][{temperature!r}]", "a temperature, a number above 0"
+            call = f"samples[{name!r}][{temperature!r}]"
             need(
                 not isinstance(temperature, str) and temperature > 0,
                 rule,
-                f"samples[{name!r}] has the key {temperature!r}: expected {above_0}.",
+                f"samples[{name!r}] has the key {temperature!r}: expected a temperature, a number "
+                "above 0.",
             )
             need(
-                isinstance(text, str) and not isinstance(text, Words) and text,
+                isinstance(text, str) and not isinstance(text, Words),
                 rule,
-                f"{call} is {text or 'empty'}: expected a text.",
+                f"{call} is {text}: expected a text.",
             )
             need(
                 text.startswith(prompt) and text != prompt,
@@ -130,8 +128,7 @@ def _written(call, name, temperature, text, facts, models, same_as):
     drawn = [kind for kind in MODELS if _is_drawn(models[kind], kind, *given)]
     if name in drawn:
         return  # short or cold texts of two models may be the same
-    one_each = "expected a text from each model at each temperature."
-    need(not same_as, rule, f"{call} is the same text as {same_as}: {one_each}")
+    need(not same_as, rule, f"{call} is the same text as {same_as}: expected one of each model.")
     need(not drawn, rule, f"{call} is the text that the {', '.join(drawn)} writes, not the {name}.")
     need(
         abs(_surprise(models[name], *given)) <= 6,
@@ -178,16 +175,14 @@ def rows_of(table, rule, columns=NUMBERS):
 
     Raises Broken by this rule for all else.
     """
-    made = "expected the DataFrame that create_performance_table returns"
-    need(isinstance(table, dict), rule, f"performance_table is {table}: {made}.")
-    names = table["columns"]
     need(
-        not set(MODELS) <= set(names),
+        isinstance(table, dict),
         rule,
-        "performance_table has the models as columns: show_table turns it for reading only.",
+        f"performance_table is {table}: expected the DataFrame that create_performance_table "
+        "returns.",
     )
-    _each_once(rule, "column", names, ("Model", *columns))
-    found = [dict(zip(names, row, strict=True)) for row in table["rows"]]
+    _each_once(rule, "column", table["columns"], ("Model", *columns))
+    found = [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
     _each_once(rule, "row", [str(row["Model"]) for row in found], MODELS)
     rows = {row["Model"]: row for row in found if row["Model"] in MODELS}
     for name, column in itertools.product(rows, columns):
@@ -197,11 +192,10 @@ def rows_of(table, rule, columns=NUMBERS):
 
 def _each_once(rule, kind, held, wanted):
     for name in wanted:
-        problem = "twice" if name in held else "not"
         need(
             held.count(name) == 1,
             rule,
-            f"performance_table has the {kind} {name} {problem}: its {kind}s are "
+            f"performance_table should have the {kind} {name} once: its {kind}s are "
             f"{', '.join(held)}.",
         )
 
@@ -210,11 +204,10 @@ def judge_performance(facts, test_X, test_y):
     """Return the message for a table whose figures are those of the trained models; or raise."""
     attempted(facts["table"])
     rows = rows_of(facts["table"], "table-columns")
-    names = [str(row[facts["table"]["columns"].index("Model")]) for row in facts["table"]["rows"]]
     need(
-        len(names) == len(MODELS),
+        len(facts["table"]["rows"]) == len(MODELS),
         "table-columns",
-        f"performance_table has the rows {', '.join(names)}: expected one row for each model.",
+        f"performance_table has {len(facts['table']['rows'])} rows: expected one for each model.",
     )
     models = trained_models(facts["models"])
     _need_metrics(facts["metrics"])
@@ -238,11 +231,11 @@ def _need_metrics(metrics):
         "models-incomplete", metrics, "metrics", "what train_and_compare_models returned"
     )
     for name, measured in metrics.items():
-        lacking = [key for key in KEYS if key not in measured]
         need(
-            isinstance(measured, dict) and not lacking,
+            isinstance(measured, dict) and set(KEYS) <= set(measured),
             "models-incomplete",
-            f"metrics[{name!r}] lacks or is {lacking or measured}: its own check says more.",
+            f"metrics[{name!r}] is {describe(measured)}: expected the entries {KEYS}. Its own "
+            "check says more.",
         )
 
 

@@ -25,7 +25,7 @@ from lab.exercise import CHECKS, PARAGRAPH_POINTS, POINTS, VERDICT_COLORS, VERSI
 
 latest = {}  # the last result of each check in this session, for summary() and hint()
 _hinted = {}  # the number of hints given for a check and rule
-_ended = {}  # of a TODO's cell that once ran to its end, by its first line: the last run's error
+_ended = {}  # of each cell that once ran to its end, by its first line: the last run's error
 
 
 @dataclass(eq=False)
@@ -80,10 +80,13 @@ def summary():
     rows = []
     for name, todo in CHECKS.items():
         result = latest.get(name) or CheckResult(name, "not attempted", None, "", 0, todo.points)
-        begin = f"fill in TODO {todo.number} and run its check"
-        steps = {"passed": "", "failed": f'mend it; checks.hint("{name}")', "not attempted": begin}
-        state = [result.status, result.points, todo.points, result.rule or "", steps[result.status]]
-        rows.append([todo.number, name, *state])
+        step = {
+            "passed": "",
+            "failed": f'mend it; checks.hint("{name}")',
+            "not attempted": f"fill in TODO {todo.number} and run its check",
+        }[result.status]
+        rule = result.rule or ""
+        rows.append([todo.number, name, result.status, result.points, todo.points, rule, step])
     why = "say why, at what cost, and what was not measured"
     rows.append([todo.number, "paragraph", "read by a person", 0, PARAGRAPH_POINTS, "", why])
     columns = ["TODO", "check", "status", "points", "of", "rule", "next"]
@@ -137,7 +140,7 @@ def check(function):
         status, rule, points = "failed", None, 0
         try:
             _need_this_version()
-            _raise_for_a_cell_that_failed(todo.number)
+            _need_a_cell_that_ended(todo.number)
             with _nothing_changes():
                 message = function(*args, **kwargs)
             status, points = "passed", todo.points
@@ -176,34 +179,25 @@ def _need_this_version():
     )
 
 
-def _raise_for_a_cell_that_failed(number):
+def _need_a_cell_that_ended(number):
     for line, error in _ended.items():
         need(
-            error is None or todo_of(line) != number,
+            not error or not re.match(rf"# TODO {number}\b", line),
             "cell-failed",
-            f"the cell of TODO {number} ended in {type(error).__name__}: {str(error)[:200]}. "
-            "Mend that first; a check would judge what an earlier run has left.",
+            f"the cell of TODO {number} ended in {error}. Mend that first; a check would judge "
+            "what an earlier run has left.",
         )
-
-
-def todo_of(source):
-    """Return the number of the TODO that a cell's first line names, or None."""
-    match = re.match(r"\s*# TODO (\d+)\b", source or "")
-    return int(match[1]) if match else None
 
 
 def note_cell(result):
-    """Remember how a TODO's cell ended: IPython calls this after each cell.
+    """Remember how a cell ended: IPython calls this after each cell.
 
     Where none has run to its end before, nothing is left that a check could mistake for this run's.
     """
-    if todo_of(source := result.info.raw_cell):
-        line, error = (
-            source.strip().split("\n")[0],
-            result.error_before_exec or result.error_in_exec,
-        )
-        if error is None or line in _ended:
-            _ended[line] = error
+    line = (result.info.raw_cell or "").strip().partition("\n")[0]
+    error = result.error_before_exec or result.error_in_exec
+    if error is None or line in _ended:
+        _ended[line] = error and f"{type(error).__name__}: {str(error)[:200]}"
 
 
 if _shell():
@@ -214,7 +208,6 @@ if _shell():
 def _nothing_changes():
     # Keep global state, and what student code prints or warns, inside the check.
     python_state, numpy_state = random.getstate(), np.random.get_state()
-    threads = torch.get_num_threads()
     try:
         with (
             torch.random.fork_rng(),
@@ -228,4 +221,3 @@ def _nothing_changes():
     finally:
         random.setstate(python_state)
         np.random.set_state(numpy_state)
-        torch.set_num_threads(threads)
