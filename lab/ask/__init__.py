@@ -22,6 +22,13 @@ import torch
 import helpers
 from helpers import describe
 
+NO_STUDENTS = (  # lab/ and helpers.py, and where libraries are
+    Path(__file__).parent.parent,
+    Path(helpers.__file__),
+    Path(torch.__file__).parent.parent,
+    *map(sysconfig.get_path, ("stdlib", "platstdlib")),
+)
+
 
 class Raised(NamedTuple):
     """What a call of student code raised."""
@@ -62,12 +69,7 @@ def _students_line(error):
 
 
 def _is_student_code(filename):
-    ours = Path(__file__).parent.parent, Path(helpers.__file__)  # lab/ and helpers.py
-    libraries = (
-        Path(torch.__file__).parent.parent,
-        *map(sysconfig.get_path, ("stdlib", "platstdlib")),
-    )
-    return not any(Path(filename).is_relative_to(path) for path in (*ours, *libraries))
+    return not any(Path(filename).is_relative_to(path) for path in NO_STUDENTS)
 
 
 # ----- Code that does not end ---------------------------------------------------------------------
@@ -136,17 +138,15 @@ def plain(value):
     return describe(value)
 
 
-def mapping(value, depth=1):
-    """Return a dict, and dicts in it down to a depth, with plain keys and values, else words."""
-    if not isinstance(value, dict) or not depth:
-        return scalar(value)
-    return {scalar(key): mapping(each, depth - 1) for key, each in value.items()}
+def simple(value, depth=0):
+    """Return a number, a text or a list of these as Python's own, and dicts down to a depth.
 
-
-def scalar(value):
-    """Return a number, a text or a list of these as Python's own; words for all else."""
+    Words stand for all else.
+    """
+    if isinstance(value, dict) and depth:
+        return {simple(key): simple(each, depth - 1) for key, each in value.items()}
     if isinstance(value, list):
-        return list(map(scalar, value[:1000]))
+        return list(map(simple, value[:1000]))
     if isinstance(value, str):
         return str(value)
     if isinstance(value, Real) and not isinstance(value, (bool, np.bool_)):

@@ -24,10 +24,9 @@ def figure(given):
     """Return {"axes": …, "words": …} of a figure, or what it is in words."""
     if not isinstance(given, matplotlib.figure.Figure):
         return describe(given)
-    given.canvas.draw()
-    axes = [_axes(axes) for axes in given.axes]  # asks for the ticks, which puts names at them
+    given.canvas.draw()  # puts names at the ticks
     words = " ".join(text.get_text() for text in given.findobj(Text))
-    return {"axes": axes, "words": words.upper()}
+    return {"axes": [_axes(axes) for axes in given.axes], "words": words.upper()}
 
 
 def _axes(axes):

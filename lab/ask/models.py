@@ -11,7 +11,7 @@ from torch import nn
 
 import helpers
 from helpers import describe
-from lab.ask import Raised, plain, run, scalar
+from lab.ask import Raised, plain, run, simple
 from lab.exercise import DROPOUT
 
 # Sizes that all differ, so that no mix-up can hide.
@@ -22,7 +22,7 @@ USUAL = {  # settings of PyTorch's layers, as they are by default
     nn.RNNBase: {"bidirectional": False},
     nn.RNN: {"nonlinearity": "tanh"},
 }  # fmt: skip
-DEFAULT = {"vocab_size": 11}  # all else as the class has it by default
+DEFAULT = (("vocab_size", 11),)  # all else as it is by default
 CALLS = [  # that a class should take: a method, arguments after self, and those by name
     ("__init__", [], {"vocab_size": 1, "embedding_dim": 1, "hidden_dim": 1, "num_layers": 1,
                       "dropout": 0.0}),
@@ -47,7 +47,9 @@ class Question(NamedTuple):
     seed: int = 0
 
     def spec(self):
-        return SPEC | {"num_layers": self.num_layers, "dropout": self.dropout}
+        """Return the sizes of the model that is asked, as pairs: a name for it, too."""
+        sizes = SPEC | {"num_layers": self.num_layers, "dropout": self.dropout}
+        return tuple(sizes.items())
 
     def hidden(self):
         """Return the state that is given to the model: a pair for shapes (2, l, b, h)."""
@@ -92,15 +94,15 @@ def ask(cls, questions):
     facts["raised"] = next((m for m in models.values() if isinstance(m, Raised)), None)
     if facts["raised"]:
         return facts
-    facts["built"] = {name: _layers(model) for name, model in models.items()}
-    model = models[key(Question().spec())]
+    facts["built"] = {spec: _layers(model) for spec, model in models.items()}
+    model = models[Question().spec()]
     facts["empty"] = _is_empty(model)
     if facts["empty"]:
         return facts
     dropout = inspect.signature(cls).parameters.get("dropout")
-    facts["dropout"] = scalar(getattr(dropout, "default", None))
+    facts["dropout"] = simple(getattr(dropout, "default", None))
     with torch.no_grad():
-        facts["answers"] = [answer(models[key(q.spec())], q) for q in questions]
+        facts["answers"] = [answer(models[q.spec()], q) for q in questions]
         facts["again"] = answer(model, questions[0])
         chances = [questions[0]._replace(seed=seed) for seed in (1, 2)]
         facts["copies"] = [answer(copy.deepcopy(model), question) for question in chances]
@@ -112,11 +114,6 @@ def shapes(cls):
     """Return the shapes of the parameters of a class, sorted, or None where it does not work."""
     with contextlib.suppress(Exception):
         return sorted(tuple(p.shape) for p in cls(**SPEC).parameters())
-
-
-def key(spec):
-    """Return the name of a model's sizes among the facts."""
-    return tuple(sorted(spec.items()))
 
 
 def _signature(cls):
@@ -133,11 +130,10 @@ def _signature(cls):
 
 def _built(cls, questions):
     # Return models of all sizes that are asked for, with a seed's weights, or what was raised.
-    specs = {key(spec): spec for spec in (*(q.spec() for q in questions), DEFAULT)}
     models = {}
-    for name, spec in specs.items():
-        given = ", ".join(f"{argument}={value}" for argument, value in spec.items())
-        models[name] = model = run(f"{cls.__name__}({given})", cls, **spec)
+    for spec in dict.fromkeys([*(q.spec() for q in questions), DEFAULT]):
+        given = ", ".join(f"{argument}={value}" for argument, value in spec)
+        models[spec] = model = run(f"{cls.__name__}({given})", cls, **dict(spec))
         if not isinstance(model, Raised):
             fill(list(model.parameters()), questions[0].seed)
             model.eval()

@@ -9,7 +9,7 @@ from torch import nn
 import helpers
 from helpers import describe
 from lab import memory
-from lab.ask import Raised, mapping, plain, run, scalar
+from lab.ask import Raised, plain, run, simple
 
 
 def models(given, windows):
@@ -19,7 +19,7 @@ def models(given, windows):
     """
     if not isinstance(given, dict):
         return describe(given)
-    return {scalar(name): _model(model, windows) for name, model in given.items()}
+    return {simple(name): _model(model, windows) for name, model in given.items()}
 
 
 @torch.no_grad()
@@ -42,7 +42,7 @@ def samples(given, prompt, trained, char2idx):
     """Return the facts on TODO 6."""
     letters = torch.arange(len(char2idx)) if isinstance(char2idx, dict) else torch.arange(1)
     return {
-        "samples": mapping(given, depth=2),
+        "samples": simple(given, depth=2),
         "prompt": prompt,
         "models": models(trained, letters[None]),
         "char2idx": char2idx,
@@ -54,7 +54,7 @@ def table_facts(given):
     if not isinstance(given, pd.DataFrame):
         return describe(given)
     table = given if "Model" in given else given.rename_axis("Model").reset_index()
-    rows = [list(map(scalar, row)) for row in table.to_numpy(dtype=object).tolist()]
+    rows = [list(map(simple, row)) for row in table.to_numpy(dtype=object).tolist()]
     return {"columns": list(map(str, table.columns)), "rows": rows}
 
 
@@ -64,7 +64,7 @@ def performance(given, trained, metrics, test_X, test_y):
     return {
         "table": table_facts(given),
         "models": models(trained, test_X),
-        "metrics": mapping(metrics, depth=2),
+        "metrics": simple(metrics, depth=2),
         "speeds": {
             name: _speed(model, test_X)
             for name, model in given_models
@@ -86,25 +86,25 @@ def span_facts(given, classes):
     """
     if not isinstance(given, dict):
         return describe(given)
-    return {scalar(name): _span(span, classes.get(name)) for name, span in given.items()}
+    return {simple(name): _span(span, classes.get(name)) for name, span in given.items()}
 
 
 def _span(span, model_class):
     if not hasattr(span, "setting"):
         of_class = (s for s in reversed(memory.measured) if s.setting.model == model_class)
-        span = next((s for s in of_class if scalar(span) == s), span)
+        span = next((s for s in of_class if simple(span) == s), span)
     if not hasattr(span, "setting"):
-        return {"span": scalar(span), "measured": False}
-    known = {"span": scalar(span), "measured": True} | span.setting._asdict()
+        return {"span": simple(span), "measured": False}
+    known = {"span": simple(span), "measured": True} | span.setting._asdict()
     return known | {"first": span.first, "taught": span.taught}
 
 
 def decision(recommendation, evidence, paragraph, measured, spans):
     """Return the facts on TODO 10."""
     return {
-        "name": scalar(recommendation),
-        "evidence": mapping(evidence),
+        "name": simple(recommendation),
+        "evidence": simple(evidence, depth=1),
         "paragraph": paragraph if isinstance(paragraph, str) else describe(paragraph),
         "table": table_facts(measured),
-        "spans": mapping(spans),
+        "spans": simple(spans, depth=1),
     }

@@ -13,7 +13,7 @@ from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from helpers import describe
-from lab.ask import Raised, mapping, run, scalar
+from lab.ask import Raised, run, simple
 from lab.exercise import MODELS
 
 SEQ_LEN = 8
@@ -25,19 +25,15 @@ SETTINGS = ("betas", "eps", "weight_decay", "amsgrad", "maximize")
 SCHEDULED = "initial_lr"  # a setting that schedulers of the learning rate leave
 
 
-def tiny_texts():
-    """Return the indices of two texts in which every window of 8 occurs once, (360,) each.
+def splits():
+    """Return train_X, train_y, val_X, val_y of two texts in which every window of 8 occurs once.
 
-    That is the training text, and a validation text that shares no symbol with it.
+    They have 360 characters, and share none.
     """
     places = torch.arange(SEQ_LEN * BLOCKS)
     text = torch.where(places % SEQ_LEN == SEQ_LEN - 1, 6 + places // SEQ_LEN, places % 6)
-    return text, text + SYMBOLS
-
-
-def splits():
-    """Return train_X, train_y, val_X, val_y of the tiny texts."""
-    return [p for t in tiny_texts() for p in (t[:-1].unfold(0, SEQ_LEN, 1), t[SEQ_LEN:])]
+    X, y = text[:-1].unfold(0, SEQ_LEN, 1), text[SEQ_LEN:]
+    return X, y, X + SYMBOLS, y + SYMBOLS
 
 
 EPOCHS = (4, 2)  # so many, once each
@@ -119,7 +115,7 @@ def _trained(function, epochs):
                 model.steps.append(Step(*model.read, *which, settings, model.weights()))
 
     def keep(name, model, measured):
-        kept.append((scalar(name), _model(model, made), mapping(measured)))
+        kept.append((simple(name), _model(model, made), simple(measured, depth=1)))
 
     call = f"train_and_compare_models(classes, …, {VOCAB}, epochs={epochs}, keep=keep)"
     given = stand_ins(made), *splits(), VOCAB
@@ -135,8 +131,8 @@ def _trained(function, epochs):
         "kept": kept,
         "raised": result if isinstance(result, Raised) else None,
         "returned": "the pair" if pair else describe(result),
-        "models": {scalar(name): _model(model, made) for name, model in models.items()},
-        "metrics": mapping(metrics, depth=2),
+        "models": {simple(name): _model(model, made) for name, model in models.items()},
+        "metrics": simple(metrics, depth=2),
         "lists": _shared_lists(metrics),
     }
 

@@ -28,6 +28,7 @@ def judge_spans(spans, classes, text, requirements, batches):
     """
     attempted(spans)
     need_one_per_model("spans-missing", spans, "spans", "a memory span")
+    task = memory.Recall(text, requirements.load, LONGEST_LAG)
     for name, span in spans.items():
         need(
             span["span"] in POSSIBLE,
@@ -42,8 +43,6 @@ def judge_spans(spans, classes, text, requirements, batches):
             f"Char{name}: expected what it returns for that class.",
         )
         _setting(name, span, classes.get(name), requirements, batches)
-    task = memory.Recall(text, requirements.load, LONGEST_LAG)
-    for name, span in spans.items():
         _asked_again(name, span, task)
     return ", ".join(f"{name} {span['span']}" for name, span in spans.items()) + " characters."
 

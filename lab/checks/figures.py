@@ -61,7 +61,6 @@ def judge(facts):
     _names_all("tradeoff_figure", tradeoff["words"], "axes-labels", "point")
     for found in whole:
         _names(found)
-    for found in whole:
         _label(found, whole)
     return "Both figures show data, with labels, and the points are those of the table."
 

@@ -87,9 +87,9 @@ def judge(kind, facts, asked, renamed=None):
     """
     _the_class(kind, facts, renamed)
     built = facts["built"]
-    _layers(built[asking.key(Question().spec())])
-    _sizes(kind, built[asking.key(Question().spec())]["shapes"], SPEC)
-    _sizes(kind, built[asking.key(DEFAULT)]["shapes"], DEFAULT)
+    _layers(built[Question().spec()])
+    _sizes(kind, built[Question().spec()]["shapes"], SPEC)
+    _sizes(kind, built[DEFAULT]["shapes"], dict(DEFAULT))
     try:
         _compare(kind, facts, asked)
         need(
@@ -192,10 +192,9 @@ def _other_parameters(call, kind, seen, full):
 @torch.no_grad()
 def reference(kind, built, q, steps=None):
     """Return what the specified model with a class's weights answers to a question."""
-    weights = asking.weights(built[asking.key(q.spec())]["shapes"], q.seed)
-    weights = [w.requires_grad_() for w in weights]
-    sizes = {name: value for name, value in q.spec().items() if name != "dropout"}
-    model = Specified(kind, ordered(kind, weights, **sizes), q.dropout, **steps or {})
+    drawn = asking.weights(built[q.spec()]["shapes"], q.seed)
+    weights = [w.requires_grad_() for w in drawn]
+    model = Specified(kind, ordered(kind, weights, **dict(q.spec())), q.dropout, **steps or {})
     model.parameters = lambda: weights  # in the class's order, as its gradients come
     return asking.answer(model, q)
 
@@ -225,7 +224,7 @@ def _compare(kind, facts, asked):
         "logits-shape" if rule == "differs" else rule,
         f"{returned}: expected {describe(wanted)}.",
     )
-    names = facts["built"][asking.key(q.spec())]["names"]
+    names = facts["built"][q.spec()]["names"]
     raise Broken(rule, _other_numbers(q, names, seen, wanted))
 
 

@@ -45,14 +45,6 @@ class CheckResult:
         more = f'\n  For a hint: checks.hint("{self.check}")' if self.status != "passed" else ""
         return f"{sign} {CHECKS[self.check].title}: {self.status}{rule}. {self.message}{more}"
 
-    def _repr_html_(self):
-        # The sign and the word carry the meaning; colour only repeats it, on any theme.
-        colour = VERDICT_COLORS[self.status]
-        return (
-            f'<div style="border-left: 6px solid {colour}; padding: 4px 12px; '
-            f'white-space: pre-wrap">{escape(str(self))}</div>'
-        )
-
     def _ipython_display_(self):
         """Show nothing more as a cell's value: the check has shown it."""
 
@@ -61,7 +53,10 @@ class CheckResult:
         if _shell():
             from IPython.display import display
 
-            display({"text/plain": str(self), "text/html": self._repr_html_()}, raw=True)
+            # The sign and the word carry the meaning; colour only repeats it, on any theme.
+            style = f"border-left: 6px solid {VERDICT_COLORS[self.status]}; padding: 4px 12px"
+            html = f'<div style="{style}; white-space: pre-wrap">{escape(str(self))}</div>'
+            display({"text/plain": str(self), "text/html": html}, raw=True)
         else:  # on a console, which may lack the signs
             encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
             print(str(self).encode(encoding, "replace").decode(encoding))
@@ -123,8 +118,8 @@ def hints(check, rule=None):
     kind = check.removeprefix("char_").upper()
     state = "torch.zeros(self.num_layers, batch_size, self.hidden_dim, device=device)"
     state = f"h, torch.zeros_like(h), with h = {state}" if kind == "LSTM" else state
-    texts = filed[rule or check]
-    return [text.replace("{layer}", f"nn.{kind}").replace("{state}", state) for text in texts]
+    texts = (text.replace("{layer}", f"nn.{kind}") for text in filed[rule or check])
+    return [text.replace("{state}", state) for text in texts]
 
 
 def check(function):
@@ -211,11 +206,10 @@ def _nothing_changes():
     try:
         with (
             torch.random.fork_rng(),
-            warnings.catch_warnings(),
+            warnings.catch_warnings(action="ignore"),
             contextlib.redirect_stdout(io.StringIO()),
             contextlib.redirect_stderr(io.StringIO()),  # nbgrader gives 0 for a word on it
         ):
-            warnings.simplefilter("ignore")
             torch.manual_seed(0)
             yield
     finally:

@@ -24,15 +24,19 @@ class Training:
     """The training of a stand-in on the tiny texts; ``otherwise`` replaces some of its steps."""
 
     def __init__(self, name, epochs, **otherwise):
-        self.name, self.epochs = name, epochs
+        self.epochs = epochs
         train_X, train_y, val_X, val_y = splits()
         self.train, self.val = (train_X, train_y), (val_X, val_y)
         for step, function in otherwise.items():
             setattr(self, step, MethodType(function, self))
+        self.seed()
+        self.model = stand_ins([])[name](VOCAB)
+        self.optimizer = torch.optim.Adam(self.learned(), lr=exercise.LEARNING_RATES[name])
+        self.lowest, self.best_epoch, self.best = math.inf, 0, self.model.weights()
+        self.updates = 0
 
     def __iter__(self):
         # Yield what happens, in its order: (quantity, epoch from 1 or 0, value).
-        self.begin()
         yield "first weights", 0, self.model.first
         for epoch in range(self.epochs):
             self.epoch = epoch
@@ -44,19 +48,12 @@ class Training:
                 yield "weights", self.epoch + 1, self.model.weights()
             self.train_loss = np.average(losses, weights=rows).item()
             self.val_loss = self.measured(*self.validated())
-            self.note()
+            self.update(self.val_loss)
             for name, loss in zip(("train_losses", "val_losses"), self.listed(), strict=True):
                 yield name, self.epoch + 1, loss
         best_epoch = self.put_back()
         yield "last weights", 0, self.model.weights()
         yield "best_epoch", 0, float(best_epoch)
-
-    def begin(self):
-        self.seed()
-        self.model = stand_ins([])[self.name](VOCAB)
-        self.optimizer = torch.optim.Adam(self.learned(), lr=exercise.LEARNING_RATES[self.name])
-        self.lowest, self.best_epoch, self.best = math.inf, 0, self.model.weights()
-        self.updates = 0
 
     def seed(self):
         torch.manual_seed(exercise.SEED)
@@ -105,10 +102,6 @@ class Training:
 
     def scored(self, X, y):
         return self.predicted(X, y)
-
-    def note(self):
-        # Note an epoch that has ended by its validation loss.
-        self.update(self.val_loss)
 
     def update(self, loss):
         self.updates += 1
@@ -294,32 +287,32 @@ MISTAKES = [
         "best-weights",
         "no epoch's weights are kept, as best.update does after each epoch: the model ends with "
         "those from before its training",
-        {"note": lambda self: None},
+        {"update": lambda self, loss: None},
     ),
     Mistake(
         "best-weights",
         "best.update is given the training loss",
-        {"note": lambda self: self.update(self.train_loss)},
+        {"update": lambda self, loss: Training.update(self, self.train_loss)},
     ),
     Mistake(
         "best-weights",
         "best.update is given the validation loss with its sign changed",
-        {"note": lambda self: self.update(-self.val_loss)},
+        {"update": lambda self, loss: Training.update(self, -loss)},
     ),
     Mistake(
         "best-weights",
         "best.update is given the epoch's number",
-        {"note": lambda self: self.update(self.epoch)},
+        {"update": lambda self, loss: Training.update(self, self.epoch)},
     ),
     Mistake(
         "best-weights",
         "best.update is called after the first epoch only",
-        {"note": lambda self: self.epoch or self.update(self.val_loss)},
+        {"update": lambda self, loss: self.epoch or Training.update(self, loss)},
     ),
     Mistake(
         "best-weights",
         "best.restore() is called in every epoch, so training goes on from the best weights so far",
-        {"note": lambda self: (self.update(self.val_loss), self.put_back())},
+        {"update": lambda self, loss: (Training.update(self, loss), self.put_back())},
     ),
     Mistake(
         "best-weights",
@@ -355,6 +348,6 @@ MISTAKES = [
     Mistake(
         "best-weights",
         "best.update is called twice in an epoch, so the epochs are counted twice",
-        {"note": lambda self: (self.update(self.val_loss), self.update(self.val_loss))},
+        {"update": lambda self, loss: [Training.update(self, loss) for _ in range(2)]},
     ),
 ]
