@@ -24,21 +24,20 @@ USUAL = {  # settings of PyTorch's layers, as they are by default
 }  # fmt: skip
 DEFAULT = (("vocab_size", 11),)  # all else as it is by default
 CALLS = [  # that a class should take: a method, arguments after self, and those by name
-    ("__init__", [], {"vocab_size": 1, "embedding_dim": 1, "hidden_dim": 1, "num_layers": 1,
-                      "dropout": 0.0}),
-    ("__init__", ["vocab_size"], {}),
+    ("__init__", ["vocab_size"], dict.fromkeys(("embedding_dim", "hidden_dim", "num_layers"), 1)),
+    ("__init__", [], {"vocab_size": 1, "dropout": 0.0}),
     ("forward", ["x"], {}),
-    ("forward", ["x", "hidden"], {"return_sequences": True}),
     ("forward", ["x"], {"hidden": None, "return_sequences": True}),
+    ("forward", ["x", "hidden"], {"return_sequences": True}),
     ("init_hidden", ["batch_size"], {}),
-]  # fmt: skip
+]
 
 
 class Question(NamedTuple):
     """What a model is asked: to read windows, or for its first state."""
 
     x: tuple = ()  # windows of indices, or the size of a batch for the part "start"
-    part: str = "output"  # (logits, state); or "start", "twice", "gradients", "scatter"
+    part: str = "output"  # (logits, state); or "start", "gradients", "scatter"
     every: bool = False  # return_sequences
     state: tuple = ()  # the shape of the state given, or nothing
     train: bool = False
@@ -103,7 +102,6 @@ def ask(cls, questions):
     facts["dropout"] = simple(getattr(dropout, "default", None))
     with torch.no_grad():
         facts["answers"] = [answer(models[q.spec()], q) for q in questions]
-        facts["again"] = answer(model, questions[0])
         chances = [questions[0]._replace(seed=seed) for seed in (1, 2)]
         facts["copies"] = [answer(copy.deepcopy(model), question) for question in chances]
         facts["elsewhere"] = _elsewhere(model)
@@ -121,10 +119,11 @@ def _signature(cls):
     for name, args, kwargs in CALLS:
         if not hasattr(cls, name):
             return f"{cls.__name__} has no method {name}."
+        given = ", ".join([*args, *(f"{argument}={value}" for argument, value in kwargs.items())])
         try:
             inspect.signature(getattr(cls, name)).bind(None, *args, **kwargs)
         except TypeError as error:
-            return f"{cls.__name__}.{name} does not take the specified arguments: {error}."
+            return f"{cls.__name__} cannot be called as {name}({given}): {error}."
     return None
 
 

@@ -90,13 +90,13 @@ def span_facts(given, classes):
 
 
 def _span(span, model_class):
-    if not hasattr(span, "setting"):
-        of_class = (s for s in reversed(memory.measured) if s.setting.model == model_class)
-        span = next((s for s in of_class if simple(span) == s), span)
-    if not hasattr(span, "setting"):
+    of_class = (s for s in reversed(memory.measured) if s.setting.model == model_class)
+    equal = (s for s in of_class if s == simple(span))
+    measured = span if hasattr(span, "setting") else next(equal, None)
+    if measured is None:
         return {"span": simple(span), "measured": False}
-    known = {"span": simple(span), "measured": True} | span.setting._asdict()
-    return known | {"first": span.first, "taught": span.taught}
+    weights = {"first": measured.first, "taught": measured.taught}
+    return {"span": int(measured), "measured": True} | measured.setting._asdict() | weights
 
 
 def decision(recommendation, evidence, paragraph, measured, spans):

@@ -4,9 +4,7 @@ The stand-ins have no dropout, so nothing is left to chance but the seed, and th
 happens to them: the windows that they read, in which mode, and their weights after each step.
 """
 
-import itertools
 import time
-from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -50,16 +48,22 @@ class StandIn(nn.Module):
 
     def __init__(self, vocab_size, embedding_dim=128, hidden_dim=256, num_layers=2, dropout=0.3):
         super().__init__()
-        self.spec = (vocab_size, embedding_dim, hidden_dim, num_layers, dropout)
+        self.spec = {
+            "vocab_size": vocab_size,
+            "embedding_dim": embedding_dim,
+            "hidden_dim": hidden_dim,
+            "num_layers": num_layers,
+            "dropout": dropout,
+        }
         self.embedding = nn.Embedding(vocab_size, 8)
         self.rnn = getattr(nn, self.kind)(8, 12, batch_first=True)
         self.output = nn.Linear(12, vocab_size)
         self.first, self.steps, self.validated = self.weights(), [], []
-        self.read = None, True  # the windows that it read last, and whether in training mode
+        self.read = {"windows": None, "training": True}  # last, and whether in training mode
         self.log.append(self)
 
     def forward(self, x, hidden=None, return_sequences=False):
-        self.read = x.tolist(), self.training
+        self.read = {"windows": x.tolist(), "training": self.training}
         if x.max() >= SYMBOLS:  # of the validation text
             self.validated.append(self.training)
         outputs, hidden = self.rnn(self.embedding(x), hidden)  # (b, t, 12)
@@ -73,23 +77,11 @@ class StandIn(nn.Module):
         return (zeros, zeros.clone()) if self.kind == "LSTM" else zeros
 
     def facts(self):
-        kept = ("kind", "spec", "first", "steps", "validated")
-        return {name: getattr(self, name) for name in kept}
+        return {n: getattr(self, n) for n in ("kind", "spec", "first", "steps", "validated")}
 
     def weights(self):
         """Return all weights as one vector, a NumPy array."""
         return torch.cat([p.detach().flatten().cpu() for p in self.parameters()]).numpy().copy()
-
-
-class Step(NamedTuple):
-    """A step of an optimizer that moved a stand-in."""
-
-    windows: list  # that the stand-in read last
-    training: bool  # whether it read them in training mode
-    optimizer: str  # the name of its class
-    number: int  # of the optimizer, in the order of their first steps
-    settings: list  # of each group of parameters, a dict
-    weights: object  # after it
 
 
 def stand_ins(log):
@@ -106,13 +98,16 @@ def _trained(function, epochs):
     made, kept, optimizers = [], [], {}
 
     def moved(optimizer, args, kwargs):
-        which = type(optimizer).__name__, optimizers.setdefault(optimizer, len(optimizers))
         groups = optimizer.param_groups
-        settings = [{k: group.get(k) for k in ("lr", SCHEDULED, *SETTINGS)} for group in groups]
+        step = {
+            "optimizer": type(optimizer).__name__,
+            "number": optimizers.setdefault(optimizer, len(optimizers)),  # of the optimizer
+            "settings": [{k: g.get(k) for k in ("lr", SCHEDULED, *SETTINGS)} for g in groups],
+        }
         owned = {id(p) for group in groups for p in group["params"] if p.grad is not None}
         for model in made:
             if any(id(p) in owned for p in model.parameters()):
-                model.steps.append(Step(*model.read, *which, settings, model.weights()))
+                model.steps.append(step | model.read | {"weights": model.weights()})
 
     def keep(name, model, measured):
         kept.append((simple(name), _model(model, made), simple(measured, depth=1)))
@@ -133,7 +128,6 @@ def _trained(function, epochs):
         "returned": "the pair" if pair else describe(result),
         "models": {simple(name): _model(model, made) for name, model in models.items()},
         "metrics": simple(metrics, depth=2),
-        "lists": _shared_lists(metrics),
     }
 
 
@@ -143,18 +137,3 @@ def _model(model, made):
         return describe(model)
     place = next((n for n, other in enumerate(made) if other is model), None)
     return model.facts() | {"place": place, "weights": model.weights()}
-
-
-def _shared_lists(metrics):
-    # The keys of lists that are one and the same, whatever model they are of.
-    lists = [
-        (name, key, value)
-        for name, measured in metrics.items()
-        for key, value in (measured.items() if isinstance(measured, dict) else ())
-        if isinstance(value, list)
-    ]
-    return [
-        f"metrics[{one!r}][{a!r}] and metrics[{other!r}][{b!r}]"
-        for (one, a, x), (other, b, y) in itertools.combinations(lists, 2)
-        if x is y
-    ]

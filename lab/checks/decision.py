@@ -166,18 +166,21 @@ def _supported(name, met, measured):
 
 
 def _matches(name, evidence, measured, quick):
-    rule = "evidence-mismatch"
     for column, number in evidence.items():
         need(
             column in measured,
-            rule,
+            "evidence-mismatch",
             f"evidence names {column!r}: expected columns of performance_table, 'Memory Span'.",
         )
         value, exact = float(measured.loc[name, column]), column == "Parameters"
         right = number == value if exact else quick or _as_shown(float(number), value)
         whose = [f" That is the {o}'s." for o in MODELS if measured.loc[o, column] == number]
-        what = f"evidence[{column!r}] is {number:,.7g}, but the {name}'s is {value:,.7g}."
-        need(right, rule, what + "".join(whose[:1]))
+        need(
+            right,
+            "evidence-mismatch",
+            f"evidence[{column!r}] is {number:,.7g}, but the {name}'s is {value:,.7g}."
+            f"{''.join(whose[:1])}",
+        )
     need(
         "Memory Span" in evidence,
         "evidence-missing",

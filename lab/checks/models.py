@@ -75,6 +75,7 @@ def questions(kind, seed=0):
             ("dropout-rate", Question(x, "scatter", every, train=True, dropout=0.25))
             for every in paths
         ),
+        ("state-leaks", Question(x)),  # asked again
     ]
     return [(rule, q._replace(seed=seed)) for rule, q in asked]
 
@@ -224,8 +225,7 @@ def _compare(kind, facts, asked):
         "logits-shape" if rule == "differs" else rule,
         f"{returned}: expected {describe(wanted)}.",
     )
-    names = facts["built"][q.spec()]["names"]
-    raise Broken(rule, _other_numbers(q, names, seen, wanted))
+    raise Broken(rule, _other_numbers(q, facts["built"][q.spec()]["names"], seen, wanted))
 
 
 def _first_difference(kind, facts, asked):
@@ -246,7 +246,7 @@ def _by_chance(q, facts):
         f"{q}, asked twice in evaluation mode, differs.",
     )
     need(
-        alike(facts["answers"][0], facts["again"]),
+        alike(facts["answers"][0], facts["answers"][-1]),
         "state-leaks",
         f"{q} depends on what the model was asked before.",
     )

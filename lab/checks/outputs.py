@@ -18,8 +18,17 @@ from lab.checks.rule import attempted, need, need_number, need_one_per_model
 from lab.checks.specified import Specified, alike, count, ordered, shapes
 from lab.exercise import MODELS, SIZES
 
-NUMBERS = ("Parameters", "Final Train Loss", "Final Val Loss", "Best Epoch", "Test Perplexity")
-NUMBERS += ("Bits per Character", "Avg Epoch Time (s)", "Keystroke (ms)", "Inference Speed (ms)")
+NUMBERS = (
+    "Parameters",
+    "Final Train Loss",
+    "Final Val Loss",
+    "Best Epoch",
+    "Test Perplexity",
+    "Bits per Character",
+    "Avg Epoch Time (s)",
+    "Keystroke (ms)",
+    "Inference Speed (ms)",
+)
 
 
 def specified(kind, weights, **spec):

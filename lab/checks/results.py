@@ -80,12 +80,13 @@ def summary():
             "failed": f'mend it; checks.hint("{name}")',
             "not attempted": f"fill in TODO {todo.number} and run its check",
         }[result.status]
-        rule = result.rule or ""
-        rows.append([todo.number, name, result.status, result.points, todo.points, rule, step])
+        state = [result.status, result.points, todo.points, result.rule or "", step]
+        rows.append([todo.number, name, *state])
     why = "say why, at what cost, and what was not measured"
     rows.append([todo.number, "paragraph", "read by a person", 0, PARAGRAPH_POINTS, "", why])
-    columns = ["TODO", "check", "status", "points", "of", "rule", "next"]
-    table = pd.DataFrame(rows, columns=columns).set_index("TODO")
+    table = pd.DataFrame(
+        rows, columns=["TODO", "check", "status", "points", "of", "rule", "next"]
+    ).set_index("TODO")
     print(
         f"{table['points'].sum()} of {POINTS} points; your instructor gives up to "
         f"{PARAGRAPH_POINTS} more for the paragraph"

@@ -4,7 +4,6 @@ It is computed in steps. A known mistake is the same model with one step done ot
 compares answers, and a mistake only names a difference that the comparison has found.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import MethodType
 
@@ -194,11 +193,11 @@ def always(values):
 
 @dataclass(frozen=True, eq=False)
 class Mistake:
-    """The rule it breaks, what a model or a training does, and its steps done otherwise."""
+    """A known mistake of a model or a training."""
 
-    rule: str
-    says: str
-    steps: dict[str, Callable]
+    rule: str  # that it breaks
+    says: str  # what is done
+    steps: dict  # by name, the functions in place of the steps
 
 
 ACTIVATIONS = {

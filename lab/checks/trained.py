@@ -32,8 +32,7 @@ class Training:
         self.seed()
         self.model = stand_ins([])[name](VOCAB)
         self.optimizer = torch.optim.Adam(self.learned(), lr=exercise.LEARNING_RATES[name])
-        self.lowest, self.best_epoch, self.best = math.inf, 0, self.model.weights()
-        self.updates = 0
+        self.best = helpers.BestWeights(self.model)
 
     def __iter__(self):
         # Yield what happens, in its order: (quantity, epoch from 1 or 0, value).
@@ -54,6 +53,7 @@ class Training:
         best_epoch = self.put_back()
         yield "last weights", 0, self.model.weights()
         yield "best_epoch", 0, float(best_epoch)
+        yield "kept weights", 0, self.model.weights()
 
     def seed(self):
         torch.manual_seed(exercise.SEED)
@@ -69,6 +69,7 @@ class Training:
 
     def learn(self, X, y):
         # Make one step of learning from a batch; return its loss.
+        self.model.train()
         self.forget()
         loss = self.loss(*self.predicted(X, y))
         loss.backward()
@@ -93,28 +94,18 @@ class Training:
     def validated(self):
         return [part[49::50] for part in self.val]
 
-    @torch.no_grad()
     def measured(self, X, y):
-        self.model.eval()
-        loss = self.loss(*self.scored(X, y)).item()
-        self.model.train()
-        return loss
-
-    def scored(self, X, y):
-        return self.predicted(X, y)
+        return helpers.evaluate_model(self.model, X, y, self.loss, every_step=True)
 
     def update(self, loss):
-        self.updates += 1
-        if loss < self.lowest:
-            self.lowest, self.best_epoch, self.best = loss, self.updates, self.model.weights()
+        self.best.update(loss)
 
     def listed(self):
         return self.train_loss, self.val_loss
 
     def put_back(self):
         # Give the model the weights of its best epoch, and return the epoch's number.
-        nn.utils.vector_to_parameters(torch.tensor(self.best), self.model.parameters())
-        return self.best_epoch
+        return self.best.restore()
 
 
 @functools.cache
@@ -129,6 +120,10 @@ def trace(name, epochs, mistake=None):
 
 
 # ----- Known mistakes -----------------------------------------------------------------------------
+
+
+def at_the_final_step(self, X, y):
+    return helpers.evaluate_model(self.model, X, y, self.loss)
 
 
 MISTAKES = [
@@ -220,7 +215,7 @@ MISTAKES = [
     Mistake(
         "validation",
         "the model is validated on its final timestep only: every_step=True is missing",
-        {"scored": lambda self, X, y: (self.model(X)[0], y)},
+        {"measured": at_the_final_step},
     ),
     Mistake(
         "validation",
@@ -231,7 +226,7 @@ MISTAKES = [
     Mistake(
         "validation",
         "the model is validated on all windows of val_X, which overlap, at their final timesteps",
-        {"validated": lambda self: self.val, "scored": lambda self, X, y: (self.model(X)[0], y)},
+        {"validated": lambda self: self.val, "measured": at_the_final_step},
     ),
     Mistake(
         "validation",
@@ -281,7 +276,7 @@ MISTAKES = [
     Mistake(
         "losses-changed",
         "the list val_losses holds the lowest loss so far, not each epoch's own",
-        {"listed": lambda self: (self.train_loss, self.lowest)},
+        {"listed": lambda self: (self.train_loss, self.best.best_loss)},
     ),
     Mistake(
         "best-weights",
@@ -323,7 +318,7 @@ MISTAKES = [
         "best-weights",
         "the weights of the best epoch are not put back: the model keeps those of its last epoch "
         "(state_dict() alone, for example, is not a copy)",
-        {"put_back": lambda self: self.best_epoch},
+        {"put_back": lambda self: self.best.best_epoch},
     ),
     Mistake(
         "best-weights",
@@ -343,7 +338,7 @@ MISTAKES = [
     Mistake(
         "best-weights",
         "best_epoch holds the lowest loss, not the epoch's number",
-        {"put_back": lambda self: Training.put_back(self) and self.lowest},
+        {"put_back": lambda self: Training.put_back(self) and self.best.best_loss},
     ),
     Mistake(
         "best-weights",
