@@ -58,9 +58,9 @@ def _last_value(line):
 def _label(axes, axis):
     # Return the label of an axis: its own, one that it shares, or that of the whole figure.
     shared = getattr(axes, f"get_shared_{axis}_axes")().get_siblings(axes)
-    labels = [getattr(a, f"get_{axis}label")() for a in (axes, *shared)]
-    figures = {axes.figure, axes.get_figure(root=True)}
-    labels += [getattr(each, f"get_sup{axis}label")() for each in figures]
+    own = [getattr(each, f"get_{axis}label")() for each in (axes, *shared)]
+    figures = (axes.figure, axes.get_figure(root=True))
+    labels = own + [getattr(each, f"get_sup{axis}label")() for each in figures]
     return next((label.strip() for label in labels if label.strip()), "")
 
 

@@ -126,7 +126,7 @@ def judge_recommendation(facts, requirements, quick):
         )
     table = _table(facts)
     measured = goal.with_spans(table, facts["spans"])
-    met = goal.requirements_met(table, facts["spans"], requirements).loc[list(MODELS)]
+    met = goal.requirements_met(table, facts["spans"], requirements)
     _supported(name, met, measured)
     _matches(name, evidence, measured, quick)
     note = _paragraph(name, paragraph)
@@ -138,12 +138,12 @@ def judge_recommendation(facts, requirements, quick):
 
 def _table(facts):
     # The performance table as a DataFrame, if it and the spans have all three models.
-    rule, table = "models-incomplete", facts["table"]
-    rows_of(table, rule, ("Parameters", "Test Perplexity", "Keystroke (ms)"))
+    rule = "models-incomplete"
+    rows = rows_of(facts["table"], rule, ("Parameters", "Test Perplexity", "Keystroke (ms)"))
     need_one_per_model(rule, facts["spans"], "spans", "a memory span")
     for name, span in facts["spans"].items():
         need_number(rule, f"spans[{name!r}]", span)
-    return pd.DataFrame(table["rows"], columns=table["columns"]).set_index("Model")
+    return pd.DataFrame(rows.values())
 
 
 def _supported(name, met, measured):
@@ -158,7 +158,7 @@ def _supported(name, met, measured):
         f"the {name} misses these requirements: {'; '.join(missed)} (see the table above).",
     )
     need(
-        name == measured.loc[meets[meets].index, "Parameters"].astype(float).idxmin(),
+        name == measured.loc[meets, "Parameters"].astype(float).idxmin(),
         rule,
         f"the {name} meets the requirements, but the product manager wants the smallest model that "
         "does, and a smaller one does too.",
@@ -190,10 +190,10 @@ def _matches(name, evidence, measured, quick):
 
 def _as_shown(number, value):
     # Whether a number is a measured one, or what a table shows of it when rounded.
-    if math.isclose(number, value, rel_tol=0.01) or number == float(f"{value:.2g}"):
-        return True
     digits = len(f"{number:.10g}".partition(".")[2])
-    return bool(digits) and abs(number - value) <= 0.5001 * 10**-digits
+    if digits and abs(number - value) <= 0.5001 * 10**-digits:
+        return True
+    return math.isclose(number, value, rel_tol=0.01) or number == float(f"{value:.2g}")
 
 
 def _paragraph(name, paragraph):

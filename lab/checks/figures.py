@@ -51,14 +51,14 @@ def judge(facts):
     curves = facts["learning_curves"]
     labels = [label.upper() for axes in curves["axes"] for label, _ in axes["curves"]]
     words = " ".join([curves["words"], *labels])
-    _names_all("learning_curves", words, "curves-missing", "curve")
+    _says_which("learning_curves", words, "curves-missing", "curve")
     rows = _rows(facts["table"])
     _curves(curves, rows)
     tradeoff = facts["tradeoff_figure"]
     shown = [*_shown(tradeoff, rows)]
     whole = [found for found in shown if all(found.marks.values())]
     _a_quality_against_a_cost(whole, shown)
-    _names_all("tradeoff_figure", tradeoff["words"], "axes-labels", "point")
+    _says_which("tradeoff_figure", tradeoff["words"], "axes-labels", "point")
     for found in whole:
         _names(found)
         _label(found, whole)
@@ -83,7 +83,7 @@ def _shows_data(name, figure):
         )
 
 
-def _names_all(figure, words, rule, what):
+def _says_which(figure, words, rule, what):
     missing = [model for model in MODELS if model not in words]
     need(
         not missing,

@@ -85,8 +85,7 @@ def judge_samples(facts):
     texts = list(_texts(facts["samples"], facts["prompt"]))
     models = trained_models(facts["models"], len(facts["char2idx"]))
     owners = {}
-    for name, temperature, text in texts:
-        call = f"samples[{name!r}][{temperature!r}]"
+    for call, name, temperature, text in texts:
         unknown = set(text) - set(facts["char2idx"])
         need(
             not unknown,
@@ -100,7 +99,7 @@ def judge_samples(facts):
 
 
 def _texts(samples, prompt):
-    # Yield (name, temperature, text) of each text.
+    # Yield (what it is in the code, name, temperature, text) of each text.
     rule = "samples-missing"
     need_one_per_model(rule, samples, "samples", "a dict {temperature: text}")
     for name, of in samples.items():
@@ -128,7 +127,7 @@ def _texts(samples, prompt):
                 f"{call} begins {text[:30]!r}: expected the prompt {prompt!r} and what the model "
                 "makes of it.",
             )
-            yield name, temperature, text
+            yield call, name, temperature, text
 
 
 def _written(call, name, temperature, text, facts, models, same_as):

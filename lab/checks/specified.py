@@ -138,12 +138,9 @@ def when(name, value, step, does):
 
 def each(function):
     # A function of a state that does the same to each of its tensors.
-
-    def change(hidden):
-        changed = tuple(map(function, states(hidden)))
-        return changed if len(changed) == 2 else changed[0]
-
-    return change
+    return lambda hidden: (
+        tuple(map(function, hidden)) if isinstance(hidden, tuple) else function(hidden)
+    )
 
 
 def chosen(function):
@@ -167,8 +164,8 @@ def of_new(function):
 
 
 def time_first(self, inputs, hidden):
-    if self.given is None:  # the layer begins by itself, for as many rows as it takes it to have
-        hidden = self.init_hidden(inputs.shape[1])
+    # The layer begins by itself, for as many rows as it takes the windows to have.
+    hidden = self.init_hidden(inputs.shape[1]) if self.given is None else hidden
     return Specified.recur(self, inputs, hidden, batch_first=False)
 
 
