@@ -164,7 +164,7 @@ def of_new(function):
 
 
 def time_first(self, inputs, hidden):
-    # The layer begins by itself, for as many rows as it takes the windows to have.
+    # Without a state the layer begins by itself, for as many rows as it takes x to have.
     hidden = self.init_hidden(inputs.shape[1]) if self.given is None else hidden
     return Specified.recur(self, inputs, hidden, batch_first=False)
 

@@ -9,7 +9,6 @@ import itertools
 import math
 from types import MethodType
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -39,13 +38,13 @@ class Training:
         yield "first weights", 0, self.model.first
         for epoch in range(self.epochs):
             self.epoch = epoch
-            losses, rows = [], []
+            losses = []
             for X, y in self.batches(*self.shown()):
                 yield "windows", self.epoch + 1, X.tolist()
-                losses.append(self.learn(X, y))
-                rows.append(len(X))
+                losses.append((self.learn(X, y), len(X)))
                 yield "weights", self.epoch + 1, self.model.weights()
-            self.train_loss = np.average(losses, weights=rows).item()
+            total = sum(rows for _, rows in losses)
+            self.train_loss = sum(loss * rows for loss, rows in losses) / total
             self.val_loss = self.measured(*self.validated())
             self.update(self.val_loss)
             for name, loss in zip(("train_losses", "val_losses"), self.listed(), strict=True):
