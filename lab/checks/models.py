@@ -12,10 +12,10 @@ from lab.ask.models import DEFAULT, SPEC, Question
 from lab.checks.rule import Broken, NotAttempted, attempted, need, need_number, need_one_per_model
 from lab.checks.specified import (
     GATES,
+    KNOWN_MISTAKES,
     Specified,
     alike,
     count,
-    known_mistakes,
     most_explained,
     ordered,
     parameters,
@@ -261,7 +261,7 @@ def _named(kind, facts, asked, place):
     def explained(mistake):
         return sum(1 for _ in itertools.takewhile(lambda n: same(mistake, n), range(len(asked))))
 
-    likely = [mistake for mistake in known_mistakes() if same(mistake, place)]
+    likely = [mistake for mistake in KNOWN_MISTAKES if same(mistake, place)]
     return most_explained(likely, explained, place)
 
 

@@ -94,21 +94,18 @@ def summary():
     return table
 
 
-def hint(check=None, step=None):
-    """Print the next hint for a check, or the one with this number, counted from 1.
+def hint(check=None):
+    """Print the next hint for a check.
 
     Hints belong to the rule that the check found broken last, or to a TODO not yet attempted: from
     a question to nearly the line. After the last hint it is shown again. Raises ValueError for an
-    unknown check or step.
+    unknown check.
     """
     if check not in CHECKS:
         raise ValueError(f"checks.hint({check!r}): put the name of a check, {', '.join(CHECKS)}")
     rule = latest[check].rule if check in latest else None
     texts = hints(check, rule)
-    if step is None:
-        step = _hinted[check, rule] = min(_hinted.get((check, rule), 0) + 1, len(texts))
-    if step not in range(1, len(texts) + 1):
-        raise ValueError(f"step={step!r}: there are hints 1 to {len(texts)} for {check!r}")
+    step = _hinted[check, rule] = min(_hinted.get((check, rule), 0) + 1, len(texts))
     print(f"{CHECKS[check].title}: {RULES.get(rule, 'where to begin')}")
     print(textwrap.fill(f"Hint {step} of {len(texts)}: {texts[step - 1]}", 80))
 

@@ -490,19 +490,24 @@ MISTAKES = [
 ]
 
 
-def known_mistakes():
-    # Yield all known mistakes, in the order in which they are compared.
-    yield from MISTAKES
-    for mistake in ON_A_PATH:
-        yield mistake
-        yield _on_one_path(mistake, False, "without return_sequences")
-        yield _on_one_path(mistake, True, "with return_sequences=True")
-
-
 def _on_one_path(mistake, every, where):
     # Return a mistake that is made only with, or only without, return_sequences.
     steps = {step: when("every", every, step, does) for step, does in mistake.steps.items()}
     return replace(mistake, says=f"{where}, {mistake.says}", steps=steps)
+
+
+KNOWN_MISTAKES = [  # in the order in which they are compared
+    *MISTAKES,
+    *(
+        variant
+        for mistake in ON_A_PATH
+        for variant in (
+            mistake,
+            _on_one_path(mistake, False, "without return_sequences"),
+            _on_one_path(mistake, True, "with return_sequences=True"),
+        )
+    ),
+]
 
 
 def most_explained(mistakes, explained, more_than):

@@ -244,6 +244,11 @@ MISTAKES = [
     ),
     Mistake(
         "validation",
+        "the model is validated in training mode: evaluate_model switches dropout off",
+        {"measured": lambda self, X, y: self.loss(*self.predicted(X, y)).item()},
+    ),
+    Mistake(
+        "validation",
         "the training loss stands where the validation loss belongs",
         {"measured": lambda self, X, y: self.train_loss},
     ),
