@@ -13,32 +13,36 @@ from lab.exercise import MODELS
 def ask(learning_curves, tradeoff_figure, performance_table):
     """Return the facts on TODO 8."""
     return {
-        "learning_curves": figure(learning_curves),
-        "tradeoff_figure": figure(tradeoff_figure),
+        "learning_curves": _figure(learning_curves),
+        "tradeoff_figure": _figure(tradeoff_figure),
         "same": learning_curves is tradeoff_figure,
         "table": table_facts(performance_table),
     }
 
 
-def figure(given):
-    """Return {"axes": …, "words": …} of a figure, or what it is in words."""
+def _figure(given):
+    # What the axes of a figure hold, and all its words; or what it is in words.
     if not isinstance(given, matplotlib.figure.Figure):
         return describe(given)
-    given.canvas.draw()  # puts names at the ticks
-    words = " ".join(text.get_text() for text in given.findobj(Text))
-    return {"axes": [_axes(axes) for axes in given.axes], "words": words.upper()}
+    given.canvas.draw()
+    return {
+        "axes": [_axes(axes) for axes in given.axes],  # first: asking puts names at the ticks
+        "words": " ".join(text.get_text() for text in given.findobj(Text)).upper(),
+    }
 
 
 def _axes(axes):
     lines = [line for line in axes.lines if len(_finite(line.get_xydata()))]
-    shown = lines or axes.collections or axes.patches or axes.images
     return {
-        "data": bool(shown) and not hasattr(axes, "_colorbar"),
+        "data": bool(lines or axes.collections or axes.patches or axes.images)
+        and not hasattr(axes, "_colorbar"),
         "unlabelled": [a for a in "xy" if axes.axison and not _label(axes, a)],
         "labels": {axis: _label(axes, axis) for axis in "xy"},
         "title": f"{axes.get_title()} {_label(axes, 'y')}".strip(),
         "limits": {axis: tuple(map(float, getattr(axes, f"get_{axis}lim")())) for axis in "xy"},
-        "curves": [(str(line.get_label()), _last_value(line)) for line in lines],
+        "curves": [
+            (str(line.get_label()), float(_finite(line.get_xydata())[-1, 1])) for line in lines
+        ],
         "marks": _marks(axes),
         "ticks": {axis: _ticks(axes, axis) for axis in "xy"},
         "texts": [(text.get_text(), _place(axes, text)) for text in axes.texts],
@@ -49,10 +53,6 @@ def _finite(points):
     # Return those of some points (n, 2), masked or not, that are drawn: (m, 2).
     points = np.ma.filled(np.ma.asarray(points, dtype=float), np.nan)
     return points[np.isfinite(points).all(axis=1)]
-
-
-def _last_value(line):
-    return float(_finite(line.get_xydata())[-1, 1])
 
 
 def _label(axes, axis):

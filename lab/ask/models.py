@@ -47,8 +47,7 @@ class Question(NamedTuple):
 
     def spec(self):
         """Return the sizes of the model that is asked, as pairs: a name for it, too."""
-        sizes = SPEC | {"num_layers": self.num_layers, "dropout": self.dropout}
-        return tuple(sizes.items())
+        return tuple((SPEC | {"num_layers": self.num_layers, "dropout": self.dropout}).items())
 
     def hidden(self):
         """Return the state that is given to the model: a pair for shapes (2, l, b, h)."""
@@ -73,8 +72,8 @@ def weights(shapes, seed):
     return [torch.empty(shape).uniform_(-0.5, 0.5, generator=generator) for shape in shapes]
 
 
-def fill(parameters, seed):
-    """Give a list of parameters the numbers of a seed, whatever they began with."""
+def _fill(parameters, seed):
+    # Give a list of parameters the numbers of a seed, whatever they began with.
     drawn = weights([p.shape for p in parameters], seed)
     for parameter, numbers in zip(parameters, drawn, strict=True):
         parameter.data.copy_(numbers)
@@ -102,8 +101,9 @@ def ask(cls, questions):
     facts["dropout"] = simple(getattr(dropout, "default", None))
     with torch.no_grad():
         facts["answers"] = [answer(models[q.spec()], q) for q in questions]
-        chances = [questions[0]._replace(seed=seed) for seed in (1, 2)]
-        facts["copies"] = [answer(copy.deepcopy(model), question) for question in chances]
+        facts["copies"] = [
+            answer(copy.deepcopy(model), questions[0]._replace(seed=seed)) for seed in (1, 2)
+        ]
         facts["elsewhere"] = _elsewhere(model)
     return facts
 
@@ -134,7 +134,7 @@ def _built(cls, questions):
         given = ", ".join(f"{argument}={value}" for argument, value in spec)
         models[spec] = model = run(f"{cls.__name__}({given})", cls, **dict(spec))
         if not isinstance(model, Raised):
-            fill(list(model.parameters()), questions[0].seed)
+            _fill(list(model.parameters()), questions[0].seed)
             model.eval()
     return models
 
@@ -198,8 +198,8 @@ def _gradients(model, x, every):
     logits = model(x, **every)[0]
     if logits.requires_grad:
         logits.logsumexp(dim=-1).sum().backward()
-    found = [p.grad for p in model.parameters()]
-    return tuple(torch.zeros(()) if g is None else g.float().norm() for g in found)
+    gradients = (parameter.grad for parameter in model.parameters())
+    return tuple(torch.zeros(()) if g is None else g.float().norm() for g in gradients)
 
 
 def _scatter(model, x, every, times=500):

@@ -12,11 +12,9 @@ from lab import memory
 from lab.ask import Raised, plain, run, simple
 
 
-def models(given, windows):
-    """Return the weights of trained models by name, and what each answers to some windows.
-
-    Words stand for what is no dict, and for what is no model in it.
-    """
+def _models(given, windows):
+    # The weights of trained models by name, and what each answers to some windows. Words stand for
+    # what is no dict, and for what is no model in it.
     if not isinstance(given, dict):
         return describe(given)
     return {simple(name): _model(model, windows) for name, model in given.items()}
@@ -44,7 +42,7 @@ def samples(given, prompt, trained, char2idx):
     return {
         "samples": simple(given, depth=2),
         "prompt": prompt,
-        "models": models(trained, letters[None]),
+        "models": _models(trained, letters[None]),
         "char2idx": char2idx,
     }
 
@@ -63,7 +61,7 @@ def performance(given, trained, metrics, test_X, test_y):
     given_models = trained.items() if isinstance(trained, dict) else ()
     return {
         "table": table_facts(given),
-        "models": models(trained, test_X),
+        "models": _models(trained, test_X),
         "metrics": simple(metrics, depth=2),
         "speeds": {
             name: _speed(model, test_X)
@@ -75,8 +73,8 @@ def performance(given, trained, metrics, test_X, test_y):
 
 def _speed(model, windows):
     on_cpu = copy.deepcopy(model).cpu()
-    call = "measure_inference_speed(model, test_X[:1])"
-    return run(call, helpers.measure_inference_speed, on_cpu, windows[:1], 10)
+    call, measure = "measure_inference_speed(model, test_X[:1])", helpers.measure_inference_speed
+    return run(call, measure, on_cpu, windows[:1], 10)
 
 
 def span_facts(given, classes):

@@ -70,8 +70,8 @@ def _setting(name, span, model_class, requirements, batches):
 @torch.no_grad()
 def _asked_again(name, span, task):
     # The taught weights answer as those of a passed lag do, or at least better than the first.
-    lags = [memory.lag_of(max(1, span["span"])) for _ in range(8)]
-    batches, answers = [task.batch(lag) for lag in lags], {}
+    lag = max(1, span["span"])
+    batches, answers = [task.batch(memory.lag_of(lag)) for _ in range(8)], {}
     right = torch.cat([y for _, y in batches])  # (n,)
     for which in ("first", "taught"):
         try:

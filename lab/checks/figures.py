@@ -49,7 +49,7 @@ def judge(facts):
         "and one of its own for the trade-off.",
     )
     curves = facts["learning_curves"]
-    labels = [label.upper() for axes in curves["axes"] for label, _ in axes["curves"]]
+    labels = (label.upper() for axes in curves["axes"] for label, _ in axes["curves"])
     words = " ".join([curves["words"], *labels])
     _says_which("learning_curves", words, "curves-missing", "curve")
     rows = _rows(facts["table"])
@@ -66,11 +66,10 @@ def judge(facts):
 
 
 def _shows_data(name, figure):
-    remedy = "assign it" if figure == "None" else "axes.figure is the figure of axes"
     need(
         isinstance(figure, dict),
         "figure-empty",
-        f"{name} is {figure}: expected a matplotlib figure ({remedy}).",
+        f"{name} is {figure}: expected a matplotlib figure (that of axes is axes.figure).",
     )
     shown = [axes for axes in figure["axes"] if axes["data"]]
     need(shown, "figure-empty", f"{name} has no axes that show any data.")

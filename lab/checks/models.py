@@ -119,8 +119,10 @@ def _the_class(kind, facts, renamed):
     need(not facts["signature"], "signature", facts["signature"])
     if raised := facts["raised"]:
         early = "before Module.__init__() call" in raised.text
-        more = "\n  Call super().__init__() first in __init__." * early
-        raise Broken("super-init" if early else "raised", f"{raised}{more}")
+        raise Broken(
+            "super-init" if early else "raised",
+            f"{raised}" + "\n  Call super().__init__() first in __init__." * early,
+        )
     if facts["empty"]:
         need(
             kind == "RNN" or renamed != sorted(shapes(kind, **SPEC)),
@@ -178,8 +180,11 @@ def _other_parameters(call, kind, seen, full):
                 "layer-size",
                 f"in {call} {layer} has {size:g} where {argument}={full[argument]} belongs.",
             )
-    told = [f"{number} more of shape {shape}" for shape, number in more.items()]
-    told += [f"{number} fewer of shape {shape}" for shape, number in fewer.items()]
+    told = [
+        f"{number} {word} of shape {shape}"
+        for word, others in (("more", more), ("fewer", fewer))
+        for shape, number in others.items()
+    ]
     raise Broken(
         "parameter-count",
         f"{call} has other parameters than an embedding, nn.{kind} and one Linear layer with their "
@@ -191,8 +196,8 @@ def _other_parameters(call, kind, seen, full):
 
 
 @torch.no_grad()
-def reference(kind, built, q, steps=None):
-    """Return what the specified model with a class's weights answers to a question."""
+def _reference(kind, built, q, steps=None):
+    # What the specified model with a class's weights answers to a question.
     drawn = asking.weights(built[q.spec()]["shapes"], q.seed)
     weights = [w.requires_grad_() for w in drawn]
     model = Specified(kind, ordered(kind, weights, **dict(q.spec())), q.dropout, **steps or {})
@@ -232,7 +237,7 @@ def _first_difference(kind, facts, asked):
     # The place of the first answer that is not the reference's, and the reference's; or None twice.
     # What init_hidden returns is looked at first: other answers may differ because of it.
     for place in sorted(range(len(asked)), key=lambda place: asked[place][1].part != "start"):
-        wanted = reference(kind, facts["built"], asked[place][1])
+        wanted = _reference(kind, facts["built"], asked[place][1])
         if not _agree(asked[place][1], facts["answers"][place], wanted):
             return place, wanted
     return None, None
@@ -256,7 +261,7 @@ def _named(kind, facts, asked, place):
     # The known mistake that explains most answers from the first difference on, or None.
     def same(mistake, n):
         (_, q), seen = asked[n], facts["answers"][n]
-        return _agree(q, seen, reference(kind, facts["built"], q, mistake.steps))
+        return _agree(q, seen, _reference(kind, facts["built"], q, mistake.steps))
 
     def explained(mistake):
         return sum(1 for _ in itertools.takewhile(lambda n: same(mistake, n), range(len(asked))))
@@ -319,5 +324,7 @@ def judge_counts(parameter_counts, vocab_size):
             f"trainable parameters of Char{name}({vocab_size}).",
         )
     counts = ", ".join(f"{name} {number:,}" for name, number in parameter_counts.items())
-    ratio = parameter_counts["GRU"] / parameter_counts["LSTM"]
-    return f"{counts}: the GRU has {ratio:.0%} of the LSTM's, 3 sets of recurrent weights, not 4."
+    return (
+        f"{counts}: the GRU has {parameter_counts['GRU'] / parameter_counts['LSTM']:.0%} of the "
+        "LSTM's, 3 sets of recurrent weights, not 4."
+    )

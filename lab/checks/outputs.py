@@ -40,11 +40,9 @@ def specified(kind, weights, **spec):
 
 
 @torch.no_grad()
-def trained_models(models, vocab_size=None):
-    """Return specified models with the weights of trained ones, by name; or raise Broken.
-
-    The size of the vocabulary, if it is not known, is that of the models' logits.
-    """
+def _trained_models(models, vocab_size=None):
+    # The specified models with the weights of trained ones, by name. The size of the vocabulary, if
+    # it is not known, is that of the models' logits.
     need_one_per_model("models-incomplete", models, "models", "a trained model")
     logits = [m["logits"] for m in models.values() if isinstance(m, dict)]
     sizes = [each.shape[-1] for each in logits if isinstance(each, np.ndarray)]
@@ -83,7 +81,7 @@ def judge_samples(facts):
     """Return the message for texts that the trained models would write; or raise."""
     attempted(facts["samples"])
     texts = list(_texts(facts["samples"], facts["prompt"]))
-    models = trained_models(facts["models"], len(facts["char2idx"]))
+    models = _trained_models(facts["models"], len(facts["char2idx"]))
     owners = {}
     for call, name, temperature, text in texts:
         unknown = set(text) - set(facts["char2idx"])
@@ -217,7 +215,7 @@ def judge_performance(facts, test_X, test_y):
         "table-columns",
         f"performance_table has {len(facts['table']['rows'])} rows: expected one for each model.",
     )
-    models = trained_models(facts["models"])
+    models = _trained_models(facts["models"])
     _need_metrics(facts["metrics"])
     known = _known(facts, {name: _perplexity(models[name], test_X, test_y) for name in MODELS})
     for column, name in itertools.product(known, MODELS):
@@ -250,10 +248,10 @@ def _need_metrics(metrics):
 def _known(facts, perplexities):
     # What the columns should hold: {column: {model: number}}.
     metrics = facts["metrics"]
-    last = {"Final Train Loss": "train_losses", "Final Val Loss": "val_losses"}
     return {
         "Parameters": {n: sum(w.size for w in facts["models"][n]["weights"]) for n in MODELS},
-        **{c: {n: [math.nan, *metrics[n][k]][-1] for n in MODELS} for c, k in last.items()},
+        "Final Train Loss": {n: [math.nan, *metrics[n]["train_losses"]][-1] for n in MODELS},
+        "Final Val Loss": {n: [math.nan, *metrics[n]["val_losses"]][-1] for n in MODELS},
         "Best Epoch": {n: metrics[n]["best_epoch"] for n in MODELS},
         "Avg Epoch Time (s)": {
             n: float(np.mean(metrics[n]["epoch_times"] or [math.nan])) for n in MODELS

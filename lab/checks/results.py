@@ -80,8 +80,9 @@ def summary():
             "failed": f'mend it; checks.hint("{name}")',
             "not attempted": f"fill in TODO {todo.number} and run its check",
         }[result.status]
-        state = [result.status, result.points, todo.points, result.rule or "", step]
-        rows.append([todo.number, name, *state])
+        rows.append(
+            [todo.number, name, result.status, result.points, todo.points, result.rule or "", step]
+        )
     why = "say why, at what cost, and what was not measured"
     rows.append([todo.number, "paragraph", "read by a person", 0, PARAGRAPH_POINTS, "", why])
     table = pd.DataFrame(
@@ -143,8 +144,10 @@ def check(function):
         except Broken as broken:
             rule, message = broken.rule, str(broken)
         except TooSlow as slow:
-            said = f"{todo.what} cannot be judged in time: something in it waits."
-            rule, message = "too-slow", str(slow) or said
+            rule, message = (
+                "too-slow",
+                str(slow) or f"{todo.what} cannot be judged: it waits too long.",
+            )
         except Exception:  # an answer of a kind that nobody foresaw
             given = map("{} is {}".format, names, map(describe, args))
             rule, message = "raised", f"{'; '.join(given)}: expected {todo.wanted}."

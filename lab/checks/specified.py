@@ -25,11 +25,16 @@ def parameters(kind, vocab_size, embedding_dim, hidden_dim, num_layers, dropout=
     found = [("nn.Embedding", (vocab_size, embedding_dim), ("vocab_size", "embedding_dim"))]
     for n in range(num_layers):
         inputs = (hidden_dim, "hidden_dim") if n else (embedding_dim, "embedding_dim")
-        found += [(layer, (rows, inputs[0]), ("hidden_dim", inputs[1]))]
-        found += [(layer, (rows, hidden_dim), ("hidden_dim", "hidden_dim"))]
-        found += [(layer, (rows,), ("hidden_dim",))] * 2
-    found += [("nn.Linear", (vocab_size, hidden_dim), ("vocab_size", "hidden_dim"))]
-    return found + [("nn.Linear", (vocab_size,), ("vocab_size",))]
+        found += [
+            (layer, (rows, inputs[0]), ("hidden_dim", inputs[1])),
+            (layer, (rows, hidden_dim), ("hidden_dim", "hidden_dim")),
+            *[(layer, (rows,), ("hidden_dim",))] * 2,
+        ]
+    return [
+        *found,
+        ("nn.Linear", (vocab_size, hidden_dim), ("vocab_size", "hidden_dim")),
+        ("nn.Linear", (vocab_size,), ("vocab_size",)),
+    ]
 
 
 def shapes(kind, **spec):

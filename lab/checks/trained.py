@@ -121,9 +121,7 @@ def trace(name, epochs, mistake=None):
 # ----- Known mistakes -----------------------------------------------------------------------------
 
 
-def at_the_final_step(self, X, y):
-    return helpers.evaluate_model(self.model, X, y, self.loss)
-
+FINAL_STEP = {"measured": lambda self, X, y: helpers.evaluate_model(self.model, X, y, self.loss)}
 
 MISTAKES = [
     Mistake("seed", "no seed is set", {"seed": lambda self: None}),
@@ -214,7 +212,7 @@ MISTAKES = [
     Mistake(
         "validation",
         "the model is validated on its final timestep only: every_step=True is missing",
-        {"measured": at_the_final_step},
+        FINAL_STEP,
     ),
     Mistake(
         "validation",
@@ -225,7 +223,7 @@ MISTAKES = [
     Mistake(
         "validation",
         "the model is validated on all windows of val_X, which overlap, at their final timesteps",
-        {"validated": lambda self: self.val, "measured": at_the_final_step},
+        {"validated": lambda self: self.val} | FINAL_STEP,
     ),
     Mistake(
         "validation",
