@@ -146,7 +146,7 @@ def check(function):
         except TooSlow as slow:
             rule, message = (
                 "too-slow",
-                str(slow) or f"{todo.what} cannot be judged: it waits too long.",
+                str(slow) or f"{todo.what}: something in it does not end.",
             )
         except Exception:  # an answer of a kind that nobody foresaw
             given = map("{} is {}".format, names, map(describe, args))
