@@ -171,8 +171,8 @@ def _unregistered(module):
 
 def _is_empty(model):
     # Return whether nothing has been filled in: no layers, and a forward that returns nothing.
-    seen = run("model(x)", model, torch.zeros(1, 1, dtype=torch.long))
-    return seen is None and not list(model.parameters())
+    x = torch.zeros(1, 1, dtype=torch.long)
+    return not list(model.parameters()) and run("model(x)", model, x) is None
 
 
 def answer(model, q):
