@@ -19,7 +19,7 @@ SPEC = {"vocab_size": 23, "embedding_dim": 12, "hidden_dim": 20, "num_layers": 3
 USUAL = {  # settings of PyTorch's layers, as they are by default
     nn.Embedding: {"padding_idx": None, "max_norm": None, "scale_grad_by_freq": False,
                    "sparse": False},
-    nn.RNNBase: {"bidirectional": False},
+    nn.RNNBase: {"bidirectional": False, "proj_size": 0},
     nn.RNN: {"nonlinearity": "tanh"},
 }  # fmt: skip
 DEFAULT = (("vocab_size", 11),)  # all else as it is by default

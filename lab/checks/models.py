@@ -296,7 +296,11 @@ def _begins(tensor):
 
 def _layers(layers):
     # Settings and kinds of layers, which say more than what they compute.
-    rules = {"bidirectional": "bidirectional", "nonlinearity": "layer-type"}
+    rules = {
+        "bidirectional": "bidirectional",
+        "nonlinearity": "layer-type",
+        "proj_size": "layer-type",
+    }
     for layer, setting, seen, usual in layers["settings"]:
         rule = rules.get(setting, "embedding-changed")
         raise Broken(rule, f"{layer} has {setting}={seen!r}: expected {usual!r}, its default.")
