@@ -7,10 +7,10 @@ this half runs beside a student's code and the other half does not.
 import contextlib
 import ctypes
 import functools
-import linecache
 import sysconfig
 import threading
 import time
+import timeit
 import traceback
 from numbers import Real
 from pathlib import Path
@@ -22,6 +22,13 @@ import torch
 import helpers
 from helpers import describe
 
+NO_STUDENTS = (  # lab/ and helpers.py, and where libraries are
+    Path(__file__).parent.parent,
+    Path(helpers.__file__),
+    Path(torch.__file__).parent.parent,
+    *map(sysconfig.get_path, ("stdlib", "platstdlib")),
+)
+
 
 class Raised(NamedTuple):
     """What a call of student code raised."""
@@ -29,11 +36,10 @@ class Raised(NamedTuple):
     call: str
     error: str  # the name of the exception's class
     text: str  # its own words, shortened
-    line: str  # the innermost line of the student's that it came through
+    where: str  # the innermost line of the student's that it came through, or nothing
 
     def __str__(self):
-        at = f"\n  at your line: {self.line}" if self.line else ""
-        return f"{self.call} raised {self.error}: {self.text}{at}"
+        return f"{self.call} raised {self.error}: {self.text}{self.where}"
 
 
 class TooSlow(BaseException):
@@ -48,9 +54,8 @@ def run(call, function, *args, **kwargs):
     try:
         return function(*args, **kwargs)
     except TooSlow as stopped:
-        line = _students_line(stopped)
-        at = f"\n  at your line: {line}" if line else ""
-        raise TooSlow(f"{call} had not ended after {seconds_allowed():.0f} s{at}") from None
+        late = f"{call} had not ended after {seconds_allowed():.0f} s"
+        raise TooSlow(late + _students_line(stopped)) from None
     except Exception as error:
         text = str(error)
         text = text if len(text) <= 400 else f"{text[:200]} … {text[-100:]}"
@@ -58,19 +63,13 @@ def run(call, function, *args, **kwargs):
 
 
 def _students_line(error):
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if _is_student_code(frame.filename):
-            return linecache.getline(frame.filename, frame.lineno).strip()
-    return ""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.line for frame in frames if frame.line and _is_student_code(frame.filename)]
+    return f"\n  at your line: {lines[-1]}" if lines else ""
 
 
 def _is_student_code(filename):
-    ours = Path(__file__).parent.parent, Path(helpers.__file__)  # lab/ and helpers.py
-    libraries = (
-        Path(torch.__file__).parent.parent,
-        *map(sysconfig.get_path, ("stdlib", "platstdlib")),
-    )
-    return not any(Path(filename).is_relative_to(path) for path in (*ours, *libraries))
+    return not any(Path(filename).is_relative_to(path) for path in NO_STUDENTS)
 
 
 # ----- Code that does not end ---------------------------------------------------------------------
@@ -79,12 +78,9 @@ def _is_student_code(filename):
 @functools.cache
 def seconds_allowed():
     """Return the seconds of processor time that student code may take: 20, more on slow ones."""
-    taken, square = [], torch.ones(300, 300)
+    square = torch.ones(300, 300)
     with helpers.one_thread():
-        for _ in range(5):
-            start = time.thread_time()
-            square @ square
-            taken.append(time.thread_time() - start)
+        taken = timeit.repeat(lambda: square @ square, timer=time.thread_time, number=1)
     return 20 * max(1.0, min(taken) / 0.003)  # it takes less where the solution was executed
 
 
@@ -142,17 +138,15 @@ def plain(value):
     return describe(value)
 
 
-def mapping(value, depth=1):
-    """Return a dict, and dicts in it down to a depth, with plain keys and values, else words."""
-    if not isinstance(value, dict) or not depth:
-        return scalar(value)
-    return {scalar(key): mapping(each, depth - 1) for key, each in value.items()}
+def simple(value, depth=0):
+    """Return a number, a text or a list of these as Python's own, and dicts down to a depth.
 
-
-def scalar(value):
-    """Return a number, a text or a list of these as Python's own; words for all else."""
+    Words stand for all else.
+    """
+    if isinstance(value, dict) and depth:
+        return {simple(key): simple(each, depth - 1) for key, each in value.items()}
     if isinstance(value, list):
-        return list(map(scalar, value[:1000]))
+        return list(map(simple, value[:1000]))
     if isinstance(value, str):
         return str(value)
     if isinstance(value, Real) and not isinstance(value, (bool, np.bool_)):

@@ -3,7 +3,6 @@
 import matplotlib.figure
 import numpy as np
 from matplotlib.legend import Legend
-from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 from helpers import describe
@@ -14,58 +13,54 @@ from lab.exercise import MODELS
 def ask(learning_curves, tradeoff_figure, performance_table):
     """Return the facts on TODO 8."""
     return {
-        "learning_curves": figure(learning_curves),
-        "tradeoff_figure": figure(tradeoff_figure),
+        "learning_curves": _figure(learning_curves),
+        "tradeoff_figure": _figure(tradeoff_figure),
         "same": learning_curves is tradeoff_figure,
         "table": table_facts(performance_table),
     }
 
 
-def figure(given):
-    """Return {"axes": …, "words": …} of a figure, or what it is in words."""
+def _figure(given):
+    # What the axes of a figure hold, and all its words; or what it is in words.
     if not isinstance(given, matplotlib.figure.Figure):
         return describe(given)
     given.canvas.draw()
-    axes = [_axes(axes) for axes in given.axes]  # asks for the ticks, which puts names at them
-    words = " ".join(text.get_text() for text in given.findobj(Text))
-    return {"axes": axes, "words": words.upper()}
-
-
-def _axes(axes):
     return {
-        "data": _has_data(axes) and not hasattr(axes, "_colorbar"),
-        "unlabelled": [a for a in "xy" if axes.axison and not _label(axes, a)],
-        "labels": {axis: _label(axes, axis) for axis in "xy"},
-        "limits": {axis: tuple(map(float, getattr(axes, f"get_{axis}lim")())) for axis in "xy"},
-        "curves": [_curve(line) for line in axes.lines if _points(line).size],
-        "marks": _marks(axes),
-        "ticks": {axis: _ticks(axes, axis) for axis in "xy"},
-        "texts": [_text(axes, text) for text in axes.texts],
-        "title": axes.get_title(),
+        "axes": [_axes(axes) for axes in given.axes],  # first: asking puts names at the ticks
+        "words": " ".join(text.get_text() for text in given.findobj(Text)).upper(),
     }
 
 
-def _has_data(axes):
-    lines = any(_points(line).size for line in axes.lines)
-    return lines or bool(axes.collections or axes.patches or axes.images)
+def _axes(axes):
+    lines = [line for line in axes.lines if len(_finite(line.get_xydata()))]
+    return {
+        "data": bool(lines or axes.collections or axes.patches or axes.images)
+        and not hasattr(axes, "_colorbar"),
+        "unlabelled": [a for a in "xy" if axes.axison and not _label(axes, a)],
+        "labels": {axis: _label(axes, axis) for axis in "xy"},
+        "title": f"{axes.get_title()} {_label(axes, 'y')}".strip(),
+        "limits": {axis: tuple(map(float, getattr(axes, f"get_{axis}lim")())) for axis in "xy"},
+        "curves": [
+            (str(line.get_label()), float(_finite(line.get_xydata())[-1, 1])) for line in lines
+        ],
+        "marks": _marks(axes),
+        "ticks": {axis: _ticks(axes, axis) for axis in "xy"},
+        "texts": [(text.get_text(), _place(axes, text)) for text in axes.texts],
+    }
 
 
-def _points(line):
-    # Return the finite points of a line: (n, 2).
-    points = np.asarray(line.get_xydata(), dtype=float)
+def _finite(points):
+    # Return those of some points (n, 2), masked or not, that are drawn: (m, 2).
+    points = np.ma.filled(np.ma.asarray(points, dtype=float), np.nan)
     return points[np.isfinite(points).all(axis=1)]
-
-
-def _curve(line):
-    return {"label": str(line.get_label()), "points": _points(line)}
 
 
 def _label(axes, axis):
     # Return the label of an axis: its own, one that it shares, or that of the whole figure.
     shared = getattr(axes, f"get_shared_{axis}_axes")().get_siblings(axes)
-    labels = [getattr(a, f"get_{axis}label")() for a in (axes, *shared)]
-    figures = {axes.figure, axes.get_figure(root=True)}
-    labels += [getattr(each, f"get_sup{axis}label")() for each in figures]
+    own = [getattr(each, f"get_{axis}label")() for each in (axes, *shared)]
+    figures = (axes.figure, axes.get_figure(root=True))
+    labels = own + [getattr(each, f"get_sup{axis}label")() for each in figures]
     return next((label.strip() for label in labels if label.strip()), "")
 
 
@@ -74,26 +69,20 @@ def _ticks(axes, axis):
     return [(float(t.get_position()["xy".index(axis)]), t.get_text()) for t in ticks]
 
 
-def _text(axes, text):
-    # Return a text, and the place in the data that it stands at, or None for another
-    # system.
-    in_data = getattr(text, "xycoords", None) == "data" or (
-        not hasattr(text, "xycoords") and text.get_transform() == axes.transData
-    )
-    place = getattr(text, "xy", text.get_position())
-    try:
-        return text.get_text(), tuple(float(v) for v in place) if in_data else None
-    except (TypeError, ValueError):  # a place by the name of a category
-        return text.get_text(), None
+def _place(axes, text):
+    # Return the place in the data that a text stands at, or None for another system.
+    if getattr(text, "xycoords", None) != "data" and text.get_transform() is not axes.transData:
+        return None
+    x, y = getattr(text, "xy", text.get_position())
+    return float(axes.convert_xunits(x)), float(axes.convert_yunits(y))  # of categories, too
 
 
 def _of_bars(axes):
-    labels = {id(bar): c.get_label() for c in axes.containers for bar in getattr(c, "patches", ())}
-    for bar in axes.patches:
-        if isinstance(bar, Rectangle):
+    for container in axes.containers:
+        for bar in getattr(container, "patches", ()):
             x, y, width, height = bar.get_x(), bar.get_y(), bar.get_width(), bar.get_height()
             ends = [(x + width / 2, y + height), (x + width, y + height / 2)]
-            own, shared = str(bar.get_label()), str(labels.get(id(bar), ""))
+            own, shared = str(bar.get_label()), str(container.get_label())
             yield ends, shared if own.startswith("_") else own
 
 
@@ -101,10 +90,10 @@ def _marks(axes):
     # Return (places, label) of each point and bar; a bar may be read at two places.
     found = [*_of_bars(axes)]
     for collection in axes.collections:
-        offsets = np.ma.filled(np.ma.asarray(collection.get_offsets(), dtype=float), np.nan)
-        found += [([tuple(place)], str(collection.get_label())) for place in offsets.tolist()]
+        points = _finite(collection.get_offsets()).tolist()
+        found += [([tuple(point)], str(collection.get_label())) for point in points]
     for line in axes.lines:
-        label, points = str(line.get_label()), _points(line).tolist()
+        label, points = str(line.get_label()), _finite(line.get_xydata()).tolist()
         of_one = sum(name in label.upper() for name in MODELS) == 1
         found += [([tuple(p)], label) for p in points if not (of_one and len(points) > 1)]
     told = axes.get_figure(root=True).findobj(Legend)  # without one nobody reads the labels

@@ -3,15 +3,15 @@
 import contextlib
 import copy
 import inspect
+import re
 from typing import NamedTuple
 
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
 import helpers
 from helpers import describe
-from lab.ask import Raised, plain, run
+from lab.ask import Raised, plain, run, simple
 from lab.exercise import DROPOUT
 
 # Sizes that all differ, so that no mix-up can hide.
@@ -19,17 +19,25 @@ SPEC = {"vocab_size": 23, "embedding_dim": 12, "hidden_dim": 20, "num_layers": 3
 USUAL = {  # settings of PyTorch's layers, as they are by default
     nn.Embedding: {"padding_idx": None, "max_norm": None, "scale_grad_by_freq": False,
                    "sparse": False},
-    nn.RNNBase: {"bidirectional": False, "proj_size": 0, "bias": True},
+    nn.RNNBase: {"bidirectional": False, "proj_size": 0},
     nn.RNN: {"nonlinearity": "tanh"},
 }  # fmt: skip
-DEFAULT = {"vocab_size": 11}  # all else as the class has it by default
+DEFAULT = (("vocab_size", 11),)  # all else as it is by default
+CALLS = [  # that a class should take: a method, arguments after self, and those by name
+    ("__init__", ["vocab_size"], dict.fromkeys(("embedding_dim", "hidden_dim", "num_layers"), 1)),
+    ("__init__", [], {"vocab_size": 1, "dropout": 0.0}),
+    ("forward", ["x"], {}),
+    ("forward", ["x"], {"hidden": None, "return_sequences": True}),
+    ("forward", ["x", "hidden"], {"return_sequences": True}),
+    ("init_hidden", ["batch_size"], {}),
+]
 
 
 class Question(NamedTuple):
     """What a model is asked: to read windows, or for its first state."""
 
     x: tuple = ()  # windows of indices, or the size of a batch for the part "start"
-    part: str = "output"  # (logits, state); or "start", "twice", "gradients", "scatter"
+    part: str = "output"  # (logits, state); or "start", "gradients", "scatter"
     every: bool = False  # return_sequences
     state: tuple = ()  # the shape of the state given, or nothing
     train: bool = False
@@ -38,7 +46,8 @@ class Question(NamedTuple):
     seed: int = 0
 
     def spec(self):
-        return SPEC | {"num_layers": self.num_layers, "dropout": self.dropout}
+        """Return the sizes of the model that is asked, as pairs: a name for it, too."""
+        return tuple((SPEC | {"num_layers": self.num_layers, "dropout": self.dropout}).items())
 
     def hidden(self):
         """Return the state that is given to the model: a pair for shapes (2, l, b, h)."""
@@ -50,12 +59,11 @@ class Question(NamedTuple):
     def __str__(self):
         if self.part == "start":
             return f"init_hidden({self.x})"
-        shape = (len(self.x), len(self.x[0]))
-        words = [f"x of shape {shape}", "hidden" * bool(self.state)]
-        words += ["return_sequences=True" * self.every]
+        given = f"x of shape {(len(self.x), len(self.x[0]))}"
+        given += ", hidden" * bool(self.state) + ", return_sequences=True" * self.every
         more = f" in training mode with dropout={self.dropout}" * self.train
         more += f" with num_layers={self.num_layers}" * (self.num_layers != SPEC["num_layers"])
-        return f"model({', '.join(filter(None, words))}){more}"
+        return f"model({given}){more}"
 
 
 def weights(shapes, seed):
@@ -64,9 +72,8 @@ def weights(shapes, seed):
     return [torch.empty(shape).uniform_(-0.5, 0.5, generator=generator) for shape in shapes]
 
 
-def fill(parameters, seed):
-    """Give parameters the numbers of a seed, in their order, whatever they began with."""
-    parameters = list(parameters)
+def _fill(parameters, seed):
+    # Give a list of parameters the numbers of a seed, whatever they began with.
     drawn = weights([p.shape for p in parameters], seed)
     for parameter, numbers in zip(parameters, drawn, strict=True):
         parameter.data.copy_(numbers)
@@ -75,23 +82,29 @@ def fill(parameters, seed):
 def ask(cls, questions):
     """Return the facts on a class, a dict; ``answers`` are those to the questions, in order.
 
-    A class that is no nn.Module, or that takes other arguments, is asked nothing.
+    A class that is no nn.Module, that takes other arguments or that does not work is asked nothing.
     """
-    facts = {"name": getattr(cls, "__name__", ""), "class": describe(cls), "answers": []}
-    facts["module"] = inspect.isclass(cls) and issubclass(cls, nn.Module)
+    facts = {"class": describe(cls), "module": inspect.isclass(cls) and issubclass(cls, nn.Module)}
     facts["signature"] = _signature(cls) if facts["module"] else None
     if not facts["module"] or facts["signature"]:
         return facts
-    facts["dropout"] = _number(inspect.signature(cls).parameters.get("dropout"))
-    facts["built"], models = _built(cls, questions)
-    facts["empty"] = _is_empty(models.get(key(Question().spec())))
-    if any(isinstance(built, Raised) for built in facts["built"].values()) or facts["empty"]:
+    models = _built(cls, questions)
+    facts["raised"] = next((m for m in models.values() if isinstance(m, Raised)), None)
+    if facts["raised"]:
         return facts
+    facts["built"] = {spec: _layers(model) for spec, model in models.items()}
+    model = models[Question().spec()]
+    facts["empty"] = _is_empty(model)
+    if facts["empty"]:
+        return facts
+    dropout = inspect.signature(cls).parameters.get("dropout")
+    facts["dropout"] = simple(getattr(dropout, "default", None))
     with torch.no_grad():
-        facts["answers"] = [answer(models[key(q.spec())], q) for q in questions]
-        facts["again"] = answer(models[key(Question().spec())], questions[0])
-        facts["copies"] = _copies(models[key(Question().spec())], questions[0])
-        facts["elsewhere"] = _elsewhere(models[key(Question().spec())])
+        facts["answers"] = [answer(models[q.spec()], q) for q in questions]
+        facts["copies"] = [
+            answer(copy.deepcopy(model), questions[0]._replace(seed=seed)) for seed in (1, 2)
+        ]
+        facts["elsewhere"] = _elsewhere(model)
     return facts
 
 
@@ -101,52 +114,29 @@ def shapes(cls):
         return sorted(tuple(p.shape) for p in cls(**SPEC).parameters())
 
 
-def _number(parameter):
-    # Return the default of an argument if it is a number, else what it is in words.
-    default = getattr(parameter, "default", None)
-    return default if isinstance(default, (int, float)) else describe(default)
-
-
-def key(spec):
-    """Return the name of a model's sizes among the facts."""
-    return tuple(sorted(spec.items()))
-
-
 def _signature(cls):
     # Return how a class departs from the arguments that it should take, or None.
-    spec = {"embedding_dim": 1, "hidden_dim": 1, "num_layers": 1, "dropout": 0.0}
-    calls = {
-        "__init__": (cls, (7,), spec),
-        "forward": (cls.forward, (None, "x", "hidden"), {"return_sequences": True}),
-        "init_hidden": (getattr(cls, "init_hidden", None), (None, 4), {}),
-    }
-    for name, (function, args, kwargs) in calls.items():
-        if function is None:
+    for name, args, kwargs in CALLS:
+        if not hasattr(cls, name):
             return f"{cls.__name__} has no method {name}."
+        given = ", ".join([*args, *(f"{argument}={value}" for argument, value in kwargs.items())])
         try:
-            bound = inspect.signature(function).bind(*args, **kwargs).arguments
-            if name == "forward":
-                inspect.signature(function).bind(None, "x")
-                if bound.get("hidden") != "hidden":
-                    raise TypeError("after x comes hidden, by that name, then return_sequences")
+            inspect.signature(getattr(cls, name)).bind(None, *args, **kwargs)
         except TypeError as error:
-            return f"{cls.__name__}.{name} does not take the specified arguments: {error}."
+            return f"{cls.__name__} cannot be called as {name}({given}): {error}."
     return None
 
 
 def _built(cls, questions):
-    # Return facts on the models of all sizes that are needed, and these models with a
-    # seed's weights.
-    facts, models = {}, {}
-    for spec in (Question().spec(), DEFAULT, *(q.spec() for q in questions)):
-        if (name := key(spec)) not in facts:
-            call = f"{cls.__name__}({', '.join(f'{name}={value}' for name, value in spec.items())})"
-            model = run(call, cls, **spec)
-            facts[name] = model if isinstance(model, Raised) else _layers(model)
-            if not isinstance(model, Raised):
-                fill(model.parameters(), questions[0].seed)
-                models[name] = model.eval()
-    return facts, models
+    # Return models of all sizes that are asked for, with a seed's weights, or what was raised.
+    models = {}
+    for spec in dict.fromkeys([*(q.spec() for q in questions), DEFAULT]):
+        given = ", ".join(f"{argument}={value}" for argument, value in spec)
+        models[spec] = model = run(f"{cls.__name__}({given})", cls, **dict(spec))
+        if not isinstance(model, Raised):
+            _fill(list(model.parameters()), questions[0].seed)
+            model.eval()
+    return models
 
 
 def _layers(model):
@@ -180,11 +170,9 @@ def _unregistered(module):
 
 
 def _is_empty(model):
-    # Return whether nothing has been filled in: no layers, and a forward that returns
-    # nothing.
-    with contextlib.suppress(Exception):
-        return not list(model.parameters()) and model(torch.zeros(1, 1).long()) is None
-    return False
+    # Return whether nothing has been filled in: no layers, and a forward that returns nothing.
+    x = torch.zeros(1, 1, dtype=torch.long)
+    return not list(model.parameters()) and run("model(x)", model, x) is None
 
 
 def answer(model, q):
@@ -194,10 +182,9 @@ def answer(model, q):
     if q.part == "start":
         return plain(run(str(q), model.init_hidden, q.x))
     x, every = torch.tensor(q.x), {"return_sequences": True} if q.every else {}
-    if q.part == "gradients":
-        return plain(run(str(q), _gradients, model, x, every))
-    if q.part == "scatter":
-        return plain(run(str(q), _scatter, model, x, every))
+    if q.part != "output":
+        measure = {"gradients": _gradients, "scatter": _scatter}[q.part]
+        return plain(run(str(q), measure, model, x, every))
     given = (q.hidden(),) if q.state else ()
     output = run(str(q), model, x, *given, **every)
     return describe(output) if isinstance(output, list) else plain(output)
@@ -205,15 +192,14 @@ def answer(model, q):
 
 @torch.enable_grad()
 def _gradients(model, x, every):
-    # Return the norms of the gradients of all parameters, in their order; 0 without a
-    # gradient.
+    # Return the norms of the gradients of all parameters, in their order; 0 without a gradient.
     for parameter in model.parameters():
         parameter.grad = None
     logits = model(x, **every)[0]
     if logits.requires_grad:
         logits.logsumexp(dim=-1).sum().backward()
-    found = [p.grad for p in model.parameters()]
-    return tuple(torch.zeros(()) if g is None else g.float().norm() for g in found)
+    gradients = (parameter.grad for parameter in model.parameters())
+    return tuple(torch.zeros(()) if g is None else g.float().norm() for g in gradients)
 
 
 def _scatter(model, x, every, times=500):
@@ -222,71 +208,12 @@ def _scatter(model, x, every, times=500):
     return logits.var(dim=0).mean(), helpers.states(hidden)[0].var(dim=1).mean()
 
 
-def _copies(model, q):
-    # Return two answers of copies of a model, under other random numbers: alike without
-    # chance.
-    answers = []
-    for seed in (1, 2):
-        torch.manual_seed(seed)
-        answers.append(plain(run(str(q), copy.deepcopy(model), torch.tensor(q.x))))
-    return answers
-
-
-# ----- A model on another device ------------------------------------------------------------------
-
-
-class Elsewhere(TorchFunctionMode):
-    """Lets a model on the CPU seem to be on another device, and notes tensors made on the CPU.
-
-    Weights, inputs and what comes of them say that they are on the device ``there``; what is made
-    without it is noted once it meets them. Single numbers and integers, which index, may do so.
-    """
-
-    there = torch.device("meta")  # a name only: nothing is put there
-
-    def __init__(self):
-        super().__init__()
-        self.here, self.mixed = [], False
-
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
-        if getattr(function, "__self__", None) is torch.Tensor.device:
-            return torch.device("cpu") if self.is_here(args[0]) else self.there
-        given = [part for v in (*args, *kwargs.values()) for part in helpers.states(v)]
-        tensors = list(filter(torch.is_tensor, given))
-        here = list(filter(self.is_here, tensors))
-        result = function(*map(self.cpu, args), **{k: self.cpu(v) for k, v in kwargs.items()})
-        met = len(here) < len(tensors)  # something of the model
-        if self.moves(function, given, met):
-            return result.clone() if self.is_here(result) else result
-        if met:
-            self.mixed |= any(tensor.is_floating_point() and tensor.dim() for tensor in here)
-        else:
-            self.here += filter(torch.is_tensor, helpers.states(result))
-        return result
-
-    def moves(self, function, given, met):
-        by_name = getattr(function, "__name__", "") in ("to", "type_as")
-        return any(map(self.means_there, given)) or (by_name and met)
-
-    def is_here(self, tensor):
-        return any(tensor is other for other in self.here)
-
-    def means_there(self, value):
-        return isinstance(value, (str, torch.device)) and str(value) == str(self.there)
-
-    def cpu(self, value):
-        return "cpu" if self.means_there(value) else value
-
-
 def _elsewhere(model):
-    # Return in words what a model on another device makes on the CPU, or None.
-    with contextlib.suppress(Exception), Elsewhere() as mode:
-        model(torch.zeros(2, 3, dtype=torch.long, device=mode.there))
-        if mode.mixed:
-            return "forward"
-    with contextlib.suppress(Exception), Elsewhere() as mode:
-        state = helpers.states(model.init_hidden(2))
-        if any(map(mode.is_here, state)):
-            return "init_hidden"
-    return None
+    # Return the method in which a model on another device makes a tensor on the CPU, or None.
+    model = copy.deepcopy(model).to("meta")  # a device without numbers, which any machine has
+    seen = run("model(x)", model, torch.zeros(2, 3, dtype=torch.long, device="meta"))
+    if isinstance(seen, Raised) and re.search("(same|expected) device", seen.text):
+        return "forward"
+    state = helpers.states(run("init_hidden(2)", model.init_hidden, 2))
+    on_cpu = any(part.device.type != "meta" for part in state if torch.is_tensor(part))
+    return "init_hidden" if on_cpu else None

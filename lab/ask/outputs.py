@@ -9,17 +9,15 @@ from torch import nn
 import helpers
 from helpers import describe
 from lab import memory
-from lab.ask import Raised, mapping, plain, run, scalar
+from lab.ask import Raised, plain, run, simple
 
 
-def models(given, windows):
-    """Return the weights of trained models by name, and what each answers to some windows.
-
-    Words stand for what is no dict, and for what is no model in it.
-    """
+def _models(given, windows):
+    # The weights of trained models by name, and what each answers to some windows. Words stand for
+    # what is no dict, and for what is no model in it.
     if not isinstance(given, dict):
         return describe(given)
-    return {scalar(name): _model(model, windows) for name, model in given.items()}
+    return {simple(name): _model(model, windows) for name, model in given.items()}
 
 
 @torch.no_grad()
@@ -42,9 +40,9 @@ def samples(given, prompt, trained, char2idx):
     """Return the facts on TODO 6."""
     letters = torch.arange(len(char2idx)) if isinstance(char2idx, dict) else torch.arange(1)
     return {
-        "samples": mapping(given, depth=2),
+        "samples": simple(given, depth=2),
         "prompt": prompt,
-        "models": models(trained, letters[None]),
+        "models": _models(trained, letters[None]),
         "char2idx": char2idx,
     }
 
@@ -53,26 +51,30 @@ def table_facts(given):
     """Return a table as {"columns": names, "rows": lists}, by a column Model, or words."""
     if not isinstance(given, pd.DataFrame):
         return describe(given)
-    if "Model" in given:
-        given = given.reset_index(drop=True)
-    else:
-        given = given.rename_axis("Model").reset_index()
-    rows = [[scalar(value) for value in row] for row in given.to_numpy(dtype=object).tolist()]
-    return {"columns": list(map(str, given.columns)), "rows": rows}
+    table = given if "Model" in given else given.rename_axis("Model").reset_index()
+    rows = [list(map(simple, row)) for row in table.to_numpy(dtype=object).tolist()]
+    return {"columns": list(map(str, table.columns)), "rows": rows}
 
 
 def performance(given, trained, metrics, test_X, test_y):
     """Return the facts on TODO 7; ``speeds`` are milliseconds of one window, measured now."""
-    found = {"table": table_facts(given), "models": models(trained, test_X), "speeds": {}}
-    found["metrics"] = mapping(metrics, depth=2)
-    if isinstance(trained, dict):
-        for name, model in trained.items():
-            if isinstance(model, nn.Module):
-                on_cpu = copy.deepcopy(model).cpu()
-                call = "measure_inference_speed(model, test_X[:1])"
-                speed = run(call, helpers.measure_inference_speed, on_cpu, test_X[:1], 10)
-                found["speeds"][name] = speed
-    return found
+    given_models = trained.items() if isinstance(trained, dict) else ()
+    return {
+        "table": table_facts(given),
+        "models": _models(trained, test_X),
+        "metrics": simple(metrics, depth=2),
+        "speeds": {
+            name: _speed(model, test_X)
+            for name, model in given_models
+            if isinstance(model, nn.Module)
+        },
+    }
+
+
+def _speed(model, windows):
+    on_cpu = copy.deepcopy(model).cpu()
+    call, measure = "measure_inference_speed(model, test_X[:1])", helpers.measure_inference_speed
+    return run(call, measure, on_cpu, windows[:1], 10)
 
 
 def span_facts(given, classes):
@@ -82,25 +84,25 @@ def span_facts(given, classes):
     """
     if not isinstance(given, dict):
         return describe(given)
-    return {scalar(name): _span(span, classes.get(name)) for name, span in given.items()}
+    return {simple(name): _span(span, classes.get(name)) for name, span in given.items()}
 
 
 def _span(span, model_class):
-    if not hasattr(span, "setting"):
-        of_class = (s for s in reversed(memory.measured) if s.setting.model == model_class)
-        span = next((s for s in of_class if scalar(span) == s), span)
-    if not hasattr(span, "setting"):
-        return {"span": scalar(span), "measured": False}
-    known = {"span": scalar(span), "measured": True} | span.setting._asdict()
-    return known | {"first": span.first, "taught": span.taught}
+    of_class = (s for s in reversed(memory.measured) if s.setting.model == model_class)
+    equal = (s for s in of_class if s == simple(span))
+    measured = span if hasattr(span, "setting") else next(equal, None)
+    if measured is None:
+        return {"span": simple(span), "measured": False}
+    weights = {"first": measured.first, "taught": measured.taught}
+    return {"span": int(measured), "measured": True} | measured.setting._asdict() | weights
 
 
 def decision(recommendation, evidence, paragraph, measured, spans):
     """Return the facts on TODO 10."""
     return {
-        "name": scalar(recommendation),
-        "evidence": mapping(evidence),
+        "name": simple(recommendation),
+        "evidence": simple(evidence, depth=1),
         "paragraph": paragraph if isinstance(paragraph, str) else describe(paragraph),
         "table": table_facts(measured),
-        "spans": mapping(spans),
+        "spans": simple(spans, depth=1),
     }

@@ -4,16 +4,14 @@ The stand-ins have no dropout, so nothing is left to chance but the seed, and th
 happens to them: the windows that they read, in which mode, and their weights after each step.
 """
 
-import itertools
 import time
-from typing import NamedTuple
 
 import torch
 from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from helpers import describe
-from lab.ask import Raised, mapping, run, scalar
+from lab.ask import Raised, run, simple
 from lab.exercise import MODELS
 
 SEQ_LEN = 8
@@ -25,19 +23,15 @@ SETTINGS = ("betas", "eps", "weight_decay", "amsgrad", "maximize")
 SCHEDULED = "initial_lr"  # a setting that schedulers of the learning rate leave
 
 
-def tiny_texts():
-    """Return the indices of two texts in which every window of 8 occurs once, (360,) each.
+def splits():
+    """Return train_X, train_y, val_X, val_y of two texts in which every window of 8 occurs once.
 
-    That is the training text, and a validation text that shares no symbol with it.
+    They have 360 characters, and share none.
     """
     places = torch.arange(SEQ_LEN * BLOCKS)
     text = torch.where(places % SEQ_LEN == SEQ_LEN - 1, 6 + places // SEQ_LEN, places % 6)
-    return text, text + SYMBOLS
-
-
-def splits():
-    """Return train_X, train_y, val_X, val_y of the tiny texts."""
-    return [p for t in tiny_texts() for p in (t[:-1].unfold(0, SEQ_LEN, 1), t[SEQ_LEN:])]
+    X, y = text[:-1].unfold(0, SEQ_LEN, 1), text[SEQ_LEN:]
+    return X, y, X + SYMBOLS, y + SYMBOLS
 
 
 EPOCHS = (4, 2)  # so many, once each
@@ -54,18 +48,22 @@ class StandIn(nn.Module):
 
     def __init__(self, vocab_size, embedding_dim=128, hidden_dim=256, num_layers=2, dropout=0.3):
         super().__init__()
-        self.spec = (vocab_size, embedding_dim, hidden_dim, num_layers, dropout)
+        self.spec = {
+            "vocab_size": vocab_size,
+            "embedding_dim": embedding_dim,
+            "hidden_dim": hidden_dim,
+            "num_layers": num_layers,
+            "dropout": dropout,
+        }
         self.embedding = nn.Embedding(vocab_size, 8)
         self.rnn = getattr(nn, self.kind)(8, 12, batch_first=True)
         self.output = nn.Linear(12, vocab_size)
-        self.first, self.steps, self.validated = self.weights(), [], []
-        self.read = None, True  # the windows that it read last, and whether in training mode
+        self.first, self.steps = self.weights(), []
+        self.read = {"windows": None, "training": True}  # last, and whether in training mode
         self.log.append(self)
 
     def forward(self, x, hidden=None, return_sequences=False):
-        self.read = x.tolist(), self.training
-        if x.max() >= SYMBOLS:  # of the validation text
-            self.validated.append(self.training)
+        self.read = {"windows": x.tolist(), "training": self.training}
         outputs, hidden = self.rnn(self.embedding(x), hidden)  # (b, t, 12)
         logits = self.output(outputs if return_sequences else outputs[:, -1])
         if not self.training:
@@ -77,23 +75,11 @@ class StandIn(nn.Module):
         return (zeros, zeros.clone()) if self.kind == "LSTM" else zeros
 
     def facts(self):
-        kept = ("kind", "spec", "first", "steps", "validated")
-        return {name: getattr(self, name) for name in kept}
+        return {n: getattr(self, n) for n in ("kind", "spec", "first", "steps")}
 
     def weights(self):
         """Return all weights as one vector, a NumPy array."""
         return torch.cat([p.detach().flatten().cpu() for p in self.parameters()]).numpy().copy()
-
-
-class Step(NamedTuple):
-    """A step of an optimizer that moved a stand-in."""
-
-    windows: list  # that the stand-in read last
-    training: bool  # whether it read them in training mode
-    optimizer: str  # the name of its class
-    number: int  # of the optimizer, in the order of their first steps
-    settings: list  # of each group of parameters, a dict
-    weights: object  # after it
 
 
 def stand_ins(log):
@@ -107,44 +93,40 @@ def ask(function):
 
 
 def _trained(function, epochs):
-    made, kept, optimizers = [], [], []
+    made, kept, optimizers = [], [], {}
 
     def moved(optimizer, args, kwargs):
-        if optimizer not in optimizers:
-            optimizers.append(optimizer)
-        settings = [
-            {k: g.get(k) for k in ("lr", SCHEDULED, *SETTINGS)} for g in optimizer.param_groups
-        ]
-        owned = {id(p) for g in optimizer.param_groups for p in g["params"] if p.grad is not None}
+        groups = optimizer.param_groups
+        step = {
+            "optimizer": type(optimizer).__name__,
+            "number": optimizers.setdefault(optimizer, len(optimizers)),  # of the optimizer
+            "settings": [{k: g.get(k) for k in ("lr", SCHEDULED, *SETTINGS)} for g in groups],
+        }
+        owned = {id(p) for group in groups for p in group["params"] if p.grad is not None}
         for model in made:
             if any(id(p) in owned for p in model.parameters()):
-                number = optimizers.index(optimizer)
-                name = type(optimizer).__name__
-                model.steps.append(Step(*model.read, name, number, settings, model.weights()))
+                model.steps.append(step | model.read | {"weights": model.weights()})
 
-    hook = register_optimizer_step_post_hook(moved)
-    start = time.perf_counter()
+    def keep(name, model, measured):
+        kept.append((simple(name), _model(model, made), simple(measured, depth=1)))
+
     call = f"train_and_compare_models(classes, …, {VOCAB}, epochs={epochs}, keep=keep)"
-    classes = stand_ins(made)
-    try:
-        result = run(
-            call, function, classes, *splits(), VOCAB, epochs=epochs,
-            keep=lambda name, model, measured: kept.append(
-                (scalar(name), _model(model, made), mapping(measured))
-            ),
-        )  # fmt: skip
-    finally:
-        hook.remove()
-    found = {"seconds": time.perf_counter() - start, "raised": None, "kept": kept}
-    found["made"] = [m.facts() for m in made]
-    if isinstance(result, Raised):
-        return found | {"raised": result}
+    given = stand_ins(made), *splits(), VOCAB
+    start = time.perf_counter()
+    with register_optimizer_step_post_hook(moved):
+        result = run(call, function, *given, epochs=epochs, keep=keep)
+    seconds = time.perf_counter() - start
     pair = type(result) is tuple and len(result) == 2 and all(isinstance(r, dict) for r in result)
     models, metrics = result if pair else ({}, {})
-    found["returned"] = "the pair" if pair else describe(result)
-    found["models"] = {scalar(name): _model(model, made) for name, model in models.items()}
-    found["metrics"], found["lists"] = mapping(metrics, depth=2), _shared_lists(metrics)
-    return found
+    return {
+        "seconds": seconds,
+        "made": [model.facts() for model in made],
+        "kept": kept,
+        "raised": result if isinstance(result, Raised) else None,
+        "returned": "the pair" if pair else describe(result),
+        "models": {simple(name): _model(model, made) for name, model in models.items()},
+        "metrics": simple(metrics, depth=2),
+    }
 
 
 def _model(model, made):
@@ -153,18 +135,3 @@ def _model(model, made):
         return describe(model)
     place = next((n for n, other in enumerate(made) if other is model), None)
     return model.facts() | {"place": place, "weights": model.weights()}
-
-
-def _shared_lists(metrics):
-    # The keys of lists that are one and the same, whatever model they are of.
-    lists = [
-        (name, key, value)
-        for name, measured in metrics.items()
-        for key, value in (measured.items() if isinstance(measured, dict) else ())
-        if isinstance(value, list)
-    ]
-    return [
-        f"metrics[{one!r}][{a!r}] and metrics[{other!r}][{b!r}]"
-        for (one, a, x), (other, b, y) in itertools.combinations(lists, 2)
-        if x is y
-    ]

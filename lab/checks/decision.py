@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from helpers import Words, short
 from lab import goal, memory
 from lab.checks.outputs import rows_of, specified
-from lab.checks.rule import Broken, attempted, need, need_number, need_one_per_model, refuse
+from lab.checks.rule import Broken, attempted, need, need_number, need_one_per_model
 from lab.exercise import LONGEST_LAG, MODELS, SPAN_BATCHES, SPAN_RATES, SPAN_SIZES
 
 POSSIBLE = [0] + [2**i for i in range(LONGEST_LAG.bit_length())]  # what memory_span can return
@@ -28,10 +28,13 @@ def judge_spans(spans, classes, text, requirements, batches):
     """
     attempted(spans)
     need_one_per_model("spans-missing", spans, "spans", "a memory span")
+    task = memory.Recall(text, requirements.load, LONGEST_LAG)
     for name, span in spans.items():
-        one = f"expected the number that memory_span returns, one of {POSSIBLE}"
         need(
-            span["span"] in POSSIBLE, "spans-missing", f"spans[{name!r}] is {span['span']}: {one}."
+            span["span"] in POSSIBLE,
+            "spans-missing",
+            f"spans[{name!r}] is {span['span']}: expected the number that memory_span returns, one "
+            f"of {POSSIBLE}.",
         )
         need(
             span["measured"],
@@ -40,8 +43,6 @@ def judge_spans(spans, classes, text, requirements, batches):
             f"Char{name}: expected what it returns for that class.",
         )
         _setting(name, span, classes.get(name), requirements, batches)
-    task = memory.Recall(text, requirements.load, LONGEST_LAG)
-    for name, span in spans.items():
         _asked_again(name, span, task)
     return ", ".join(f"{name} {span['span']}" for name, span in spans.items()) + " characters."
 
@@ -57,22 +58,20 @@ def _setting(name, span, model_class, requirements, batches):
         "hidden_dim": SPAN_SIZES["hidden_dim"],
         "num_layers": SPAN_SIZES["num_layers"],
     }
-    why = "so that the three can be compared with each other and with the requirement"
-    refuse(
-        "spans-setting",
-        (
-            f"spans[{name!r}] was measured with {what}={span[what]}: expected {wanted}, {why}."
-            for what, wanted in asked.items()
-            if span[what] != wanted
-        ),
-    )
+    for what, wanted in asked.items():
+        need(
+            span[what] == wanted,
+            "spans-setting",
+            f"spans[{name!r}] was measured with {what}={span[what]}: expected {wanted}, so that "
+            "the three can be compared with each other and with the requirement.",
+        )
 
 
 @torch.no_grad()
 def _asked_again(name, span, task):
     # The taught weights answer as those of a passed lag do, or at least better than the first.
-    lags = [memory.lag_of(max(1, span["span"])) for _ in range(8)]
-    batches, answers = [task.batch(lag) for lag in lags], {}
+    lag = max(1, span["span"])
+    batches, answers = [task.batch(memory.lag_of(lag)) for _ in range(8)], {}
     right = torch.cat([y for _, y in batches])  # (n,)
     for which in ("first", "taught"):
         try:
@@ -109,12 +108,10 @@ def judge_recommendation(facts, requirements, quick):
     """
     name, evidence, paragraph = (facts[part] for part in ("name", "evidence", "paragraph"))
     attempted(name, evidence, paragraph)
-    near = [model for model in MODELS if model in str(name).upper()]
-    meant = f" Write {near[0]!r}." if len(near) == 1 else " Name one." * bool(near)
     need(
-        isinstance(name, str) and name in MODELS,
+        name in MODELS,
         "recommendation-unknown",
-        f"recommendation is {name!s}: expected one of {', '.join(MODELS)}.{meant}",
+        f"recommendation is {name}: expected one of {', '.join(map(repr, MODELS))}.",
     )
     need(
         isinstance(evidence, dict) and evidence,
@@ -129,7 +126,7 @@ def judge_recommendation(facts, requirements, quick):
         )
     table = _table(facts)
     measured = goal.with_spans(table, facts["spans"])
-    met = goal.requirements_met(table, facts["spans"], requirements).loc[list(MODELS)]
+    met = goal.requirements_met(table, facts["spans"], requirements)
     _supported(name, met, measured)
     _matches(name, evidence, measured, quick)
     note = _paragraph(name, paragraph)
@@ -141,14 +138,12 @@ def judge_recommendation(facts, requirements, quick):
 
 def _table(facts):
     # The performance table as a DataFrame, if it and the spans have all three models.
-    rule, columns = "models-incomplete", ("Parameters", "Test Perplexity", "Keystroke (ms)")
-    rows_of(facts["table"], rule, columns)
+    rule = "models-incomplete"
+    rows = rows_of(facts["table"], rule, ("Parameters", "Test Perplexity", "Keystroke (ms)"))
     need_one_per_model(rule, facts["spans"], "spans", "a memory span")
     for name, span in facts["spans"].items():
         need_number(rule, f"spans[{name!r}]", span)
-    return pd.DataFrame(facts["table"]["rows"], columns=facts["table"]["columns"]).set_index(
-        "Model"
-    )
+    return pd.DataFrame(rows.values())
 
 
 def _supported(name, met, measured):
@@ -163,7 +158,7 @@ def _supported(name, met, measured):
         f"the {name} misses these requirements: {'; '.join(missed)} (see the table above).",
     )
     need(
-        name == measured.loc[meets[meets].index, "Parameters"].astype(float).idxmin(),
+        name == measured.loc[meets, "Parameters"].astype(float).idxmin(),
         rule,
         f"the {name} meets the requirements, but the product manager wants the smallest model that "
         "does, and a smaller one does too.",
@@ -171,18 +166,21 @@ def _supported(name, met, measured):
 
 
 def _matches(name, evidence, measured, quick):
-    rule = "evidence-mismatch"
     for column, number in evidence.items():
         need(
             column in measured,
-            rule,
+            "evidence-mismatch",
             f"evidence names {column!r}: expected columns of performance_table, 'Memory Span'.",
         )
         value, exact = float(measured.loc[name, column]), column == "Parameters"
         right = number == value if exact else quick or _as_shown(float(number), value)
         whose = [f" That is the {o}'s." for o in MODELS if measured.loc[o, column] == number]
-        what = f"evidence[{column!r}] is {number:,.7g}, but the {name}'s is {value:,.7g}."
-        need(right, rule, what + "".join(whose[:1]))
+        need(
+            right,
+            "evidence-mismatch",
+            f"evidence[{column!r}] is {number:,.7g}, but the {name}'s is {value:,.7g}."
+            f"{''.join(whose[:1])}",
+        )
     need(
         "Memory Span" in evidence,
         "evidence-missing",
@@ -192,10 +190,10 @@ def _matches(name, evidence, measured, quick):
 
 def _as_shown(number, value):
     # Whether a number is a measured one, or what a table shows of it when rounded.
-    if math.isclose(number, value, rel_tol=0.01) or number == float(f"{value:.2g}"):
-        return True
     digits = len(f"{number:.10g}".partition(".")[2])
-    return bool(digits) and abs(number - value) <= 0.5001 * 10**-digits
+    if digits and abs(number - value) <= 0.5001 * 10**-digits:
+        return True
+    return math.isclose(number, value, rel_tol=0.01) or number == float(f"{value:.2g}")
 
 
 def _paragraph(name, paragraph):
@@ -206,15 +204,13 @@ def _paragraph(name, paragraph):
         f"paragraph is {short(paragraph)}: expected what you would write to the product manager, "
         "in a few sentences.",
     )
-    words = r"(?:recommend|choose|pick|ship|suggest|propose|go with|use)\w*\W+(?:\w+\W+){0,3}?"
-    chosen = re.findall(rf"{words}(?:char)?({'|'.join(MODELS)})s?\b", paragraph, re.IGNORECASE)
-    chosen = {found.upper() for found in chosen}
+    verbs = r"(?:recommend|choose|pick|ship|suggest|propose|go with|use)\w*\W+(?:\w+\W+){0,3}?"
+    named = re.findall(rf"{verbs}(?:char)?({'|'.join(MODELS)})s?\b", paragraph, re.IGNORECASE)
+    chosen = set(map(str.upper, named))
+    another = chosen and name not in chosen
     notes = {
-        f"seems to recommend the {' and '.join(chosen)}, but recommendation is {name!r}": bool(
-            chosen
-        )
-        and name not in chosen,
+        f"seems to recommend the {' and '.join(chosen)}, but recommendation is {name!r}": another,
         "holds {…} in place of a number: is the f before it missing": "{" in paragraph,
-        f"does not name the {name}": not re.search(rf"{name}", paragraph, re.IGNORECASE),
+        f"does not name the {name}": name not in paragraph.upper(),
     }
     return "".join([f" Note: the paragraph {note}." for note, is_so in notes.items() if is_so][:1])

@@ -1,8 +1,8 @@
 """TODO 1 to 4: a class's answers beside those of the specified model that has its weights."""
 
 import itertools
+from collections import Counter
 
-import numpy as np
 import torch
 
 import helpers
@@ -12,10 +12,10 @@ from lab.ask.models import DEFAULT, SPEC, Question
 from lab.checks.rule import Broken, NotAttempted, attempted, need, need_number, need_one_per_model
 from lab.checks.specified import (
     GATES,
+    KNOWN_MISTAKES,
     Specified,
     alike,
     count,
-    known_mistakes,
     most_explained,
     ordered,
     parameters,
@@ -55,26 +55,27 @@ def questions(kind, seed=0):
     x = torch.randint(SPEC["vocab_size"], (BATCH, STEPS), generator=generator)
     state = (1 + (kind == "LSTM"), SPEC["num_layers"], BATCH, SPEC["hidden_dim"])
     x, letters = x.tolist(), [[letter] for letter in range(SPEC["vocab_size"])]
-    small = x[:1], [row[:1] for row in x], [x[0][:1]]
+    small, paths = (x[:1], [row[:1] for row in x], [x[0][:1]]), (False, True)
+    rates = ((0.0, "mode-dependent"), (1.0, "dropout-missing"))
     asked = [
         ("differs", Question(x)),
         ("return-sequences", Question(x, every=True)),
         ("hidden-ignored", Question(x, state=state)),
         ("hidden-ignored", Question(x, state=state, every=True)),
-        *(("any-size", Question(few, every=every)) for few in small for every in (False, True)),
+        *(("any-size", Question(few, every=every)) for few in small for every in paths),
         ("any-size", Question(x, num_layers=1)),
         ("input-ignored", Question(letters)),
-        *(("detached", Question(x, "gradients", every=every)) for every in (False, True)),
+        *(("detached", Question(x, "gradients", every=every)) for every in paths),
         *(("init-hidden", Question(size, "start")) for size in (BATCH, 4, 1)),
-    ]
-    for dropout, rule in ((0.0, "mode-dependent"), (1.0, "dropout-missing")):
-        for every in (False, True):
-            for given in ((), state):
-                q = Question(x, state=given, every=every, train=True, dropout=dropout)
-                asked.append((rule, q))
-    asked += [
-        ("dropout-rate", Question(x, "scatter", every, train=True, dropout=0.25))
-        for every in (False, True)
+        *(
+            (rule, Question(x, state=given, every=every, train=True, dropout=rate))
+            for (rate, rule), every, given in itertools.product(rates, paths, ((), state))
+        ),
+        *(
+            ("dropout-rate", Question(x, "scatter", every, train=True, dropout=0.25))
+            for every in paths
+        ),
+        ("state-leaks", Question(x)),  # asked again
     ]
     return [(rule, q._replace(seed=seed)) for rule, q in asked]
 
@@ -87,9 +88,9 @@ def judge(kind, facts, asked, renamed=None):
     """
     _the_class(kind, facts, renamed)
     built = facts["built"]
-    _layers(built[asking.key(Question().spec())])
-    _sizes(kind, built[asking.key(Question().spec())]["shapes"], SPEC)
-    _sizes(kind, built[asking.key(DEFAULT)]["shapes"], DEFAULT)
+    _layers(built[Question().spec()])
+    _sizes(kind, built[Question().spec()]["shapes"], SPEC)
+    _sizes(kind, built[DEFAULT]["shapes"], dict(DEFAULT))
     try:
         _compare(kind, facts, asked)
         need(
@@ -116,11 +117,12 @@ def _the_class(kind, facts, renamed):
     attempted(facts["class"])
     need(facts["module"], "not-a-module", f"it is {facts['class']}: expected a class of nn.Module.")
     need(not facts["signature"], "signature", facts["signature"])
-    raised = next((b for b in facts["built"].values() if isinstance(b, Raised)), None)
-    if raised:
+    if raised := facts["raised"]:
         early = "before Module.__init__() call" in raised.text
-        more = "\n  Call super().__init__() first in __init__." * early
-        raise Broken("super-init" if early else "raised", f"{raised}{more}")
+        raise Broken(
+            "super-init" if early else "raised",
+            f"{raised}" + "\n  Call super().__init__() first in __init__." * early,
+        )
     if facts["empty"]:
         need(
             kind == "RNN" or renamed != sorted(shapes(kind, **SPEC)),
@@ -143,51 +145,50 @@ def _the_class(kind, facts, renamed):
 
 def _sizes(kind, seen, spec):
     # Parameters of other shapes than the specification gives them.
-    full = SIZES | spec
-    call = f"Char{kind}({', '.join(f'{argument}={value}' for argument, value in spec.items())})"
-    seen = sorted(seen)
-    if seen == sorted(shapes(kind, **full)):
+    full, seen = SIZES | spec, Counter(seen)
+    if seen == Counter(shapes(kind, **full)):
         return
+    call = f"Char{kind}({', '.join(f'{argument}={value}' for argument, value in spec.items())})"
     for other in MODELS:
         need(
-            seen != sorted(shapes(other, **full)),
+            seen != Counter(shapes(other, **full)),
             "layer-type",
             f"{call} has the parameters of nn.{other}, not nn.{kind}.",
         )
     sizes = {n // gates for shape in seen for n in shape for gates in (1, GATES[kind])}
     for argument, value in itertools.product(full, sorted({*sizes, *range(1, 9)})):
-        where = f"the {'argument' if argument in spec else 'default'}, here {full[argument]}"
         need(
-            seen != sorted(shapes(kind, **full | {argument: value})),
+            seen != Counter(shapes(kind, **full | {argument: value})),
             "layer-size",
-            f"{call} is built as with {argument}={value}: it should follow {where}.",
+            f"{call} is built as with {argument}={value}: expected {full[argument]}, the "
+            f"{'argument' if argument in spec else 'default'}.",
         )
     _other_parameters(call, kind, seen, full)
 
 
 def _other_parameters(call, kind, seen, full):
-    # One of several layers has another size, or there are more layers, or fewer.
-    extra, missing = list(seen), []
-    for layer, shape, arguments in parameters(kind, **full):
-        if shape in extra:
-            extra.remove(shape)
-        else:
-            missing.append((layer, shape, arguments))
-    for (layer, shape, arguments), other in itertools.product(missing, extra):
+    # One of several layers has another size, or there are more parameters, or fewer.
+    specified = parameters(kind, **full)
+    wanted = Counter(shape for _, shape, _ in specified)
+    more, fewer = seen - wanted, wanted - seen
+    for (layer, shape, arguments), other in itertools.product(specified, more):
         axes = [n for n, pair in enumerate(zip(shape, other, strict=False)) if len({*pair}) > 1]
-        if len(other) == len(shape) and len(axes) == 1:
+        if shape in fewer and len(other) == len(shape) and len(axes) == 1:
             argument, size = arguments[axes[0]], other[axes[0]]
-            seen = size * full[argument] / shape[axes[0]]
+            size = size * full[argument] / shape[axes[0]]
             raise Broken(
                 "layer-size",
-                f"in {call} {layer} has {seen:g} where {argument}={full[argument]} belongs.",
+                f"in {call} {layer} has {size:g} where {argument}={full[argument]} belongs.",
             )
-    more = f"more, of shapes {', '.join(map(str, extra))}" if extra else ""
-    less = f"fewer, none of {', '.join(str(shape) for _, shape, _ in missing)}" if missing else ""
+    told = [
+        f"{number} {word} of shape {shape}"
+        for word, others in (("more", more), ("fewer", fewer))
+        for shape, number in others.items()
+    ]
     raise Broken(
         "parameter-count",
         f"{call} has other parameters than an embedding, nn.{kind} and one Linear layer with their "
-        f"biases: {' and '.join(filter(None, (more, less)))}.",
+        f"biases: {', '.join(told)}.",
     )
 
 
@@ -195,12 +196,11 @@ def _other_parameters(call, kind, seen, full):
 
 
 @torch.no_grad()
-def reference(kind, built, q, steps=None):
-    """Return what the specified model with a class's weights answers to a question."""
-    weights = asking.weights(built[asking.key(q.spec())]["shapes"], q.seed)
-    weights = [w.requires_grad_() for w in weights]
-    sizes = {name: value for name, value in q.spec().items() if name != "dropout"}
-    model = Specified(kind, ordered(kind, weights, **sizes), q.dropout, **steps or {})
+def _reference(kind, built, q, steps=None):
+    # What the specified model with a class's weights answers to a question.
+    drawn = asking.weights(built[q.spec()]["shapes"], q.seed)
+    weights = [w.requires_grad_() for w in drawn]
+    model = Specified(kind, ordered(kind, weights, **dict(q.spec())), q.dropout, **steps or {})
     model.parameters = lambda: weights  # in the class's order, as its gradients come
     return asking.answer(model, q)
 
@@ -215,8 +215,6 @@ def _compare(kind, facts, asked):
     if place is None:
         return
     (rule, q), seen = asked[place], facts["answers"][place]
-    if isinstance(seen, Raised) or q.part == "start":
-        _start(kind, facts, asked)
     as_usual = describe(seen) == describe(wanted)
     returned = f"{q}" if as_usual else f"{q} returned {describe(seen)}"
     returned = str(seen) if isinstance(seen, Raised) else returned
@@ -225,105 +223,87 @@ def _compare(kind, facts, asked):
     if isinstance(seen, Raised):
         rule, why = next((v for said, v in SAID.items() if said in seen.text), ("raised", ""))
         raise Broken(rule, f"{returned}\n  {why}".rstrip())
-    one, other = facts["copies"]
-    need(alike(one, other), "dropout-always-on", f"{q}, asked twice in evaluation mode, differs.")
-    need(
-        alike(facts["answers"][0], facts["again"]),
-        "state-leaks",
-        f"{q} depends on what the model was asked before.",
-    )
+    if q.part != "start":
+        _by_chance(q, facts)
     need(
         as_usual,
         "logits-shape" if rule == "differs" else rule,
         f"{returned}: expected {describe(wanted)}.",
     )
-    names = facts["built"][asking.key(q.spec())]["names"]
-    raise Broken(rule, UNNAMED[q.part](q, names, seen, wanted))
+    raise Broken(rule, _other_numbers(q, facts["built"][q.spec()]["names"], seen, wanted))
 
 
 def _first_difference(kind, facts, asked):
     # The place of the first answer that is not the reference's, and the reference's; or None twice.
-    for place, ((_, q), seen) in enumerate(zip(asked, facts["answers"], strict=True)):
-        wanted = reference(kind, facts["built"], q)
-        if not _agree(q, seen, wanted):
+    # What init_hidden returns is looked at first: other answers may differ because of it.
+    for place in sorted(range(len(asked)), key=lambda place: asked[place][1].part != "start"):
+        wanted = _reference(kind, facts["built"], asked[place][1])
+        if not _agree(asked[place][1], facts["answers"][place], wanted):
             return place, wanted
     return None, None
+
+
+def _by_chance(q, facts):
+    # Answers that differ from one time to the next.
+    need(
+        alike(*facts["copies"]),
+        "dropout-always-on",
+        f"{q}, asked twice in evaluation mode, differs.",
+    )
+    need(
+        alike(facts["answers"][0], facts["answers"][-1]),
+        "state-leaks",
+        f"{q} depends on what the model was asked before.",
+    )
 
 
 def _named(kind, facts, asked, place):
     # The known mistake that explains most answers from the first difference on, or None.
     def same(mistake, n):
         (_, q), seen = asked[n], facts["answers"][n]
-        return _agree(q, seen, reference(kind, facts["built"], q, mistake.steps))
+        return _agree(q, seen, _reference(kind, facts["built"], q, mistake.steps))
 
     def explained(mistake):
         return sum(1 for _ in itertools.takewhile(lambda n: same(mistake, n), range(len(asked))))
 
-    likely = [mistake for mistake in known_mistakes() if same(mistake, place)]
+    likely = [mistake for mistake in KNOWN_MISTAKES if same(mistake, place)]
     return most_explained(likely, explained, place)
 
 
 def _other_numbers(q, names, seen, wanted):
-    # Shapes agree here, so the first tensor that differs does so in its numbers.
-    seen, wanted = (tuple(map(helpers.states, answer)) for answer in (seen, wanted))
-    logits, states = (list(zip(*both, strict=True)) for both in zip(seen, wanted, strict=True))
-    tensors = [("logits", *logits), *(("state", pair) for pair in states)]
-    name, pair = next((name, pair) for name, pair in tensors if not alike(*pair))
-    begins = [", ".join(f"{v:.3f}" for v in t.flatten()[:3]) + f" ({t.dtype})" for t in pair]
+    # The first tensor of an answer that differs; all have the shapes that they should have.
+    parts = {
+        "output": ("the beginning of the logits", *["the beginning of the state"] * 2),
+        "start": ["the beginning of the state"] * 2,
+        "gradients": [f"after backward() the norm of the gradient of {name}" for name in names],
+        "scatter": ("dropout's variance of the logits", "dropout's variance of the state"),
+    }[q.part]
+    triples = zip(parts, _tensors(seen), _tensors(wanted), strict=False)
+    part, got, expected = next(t for t in triples if not _agree(q, t[1], t[2]))
     return (
-        f"{q}: the {name} begin with {begins[0]}; those of the specified model with the same "
-        f"weights begin with {begins[1]}."
+        f"{q}: {part} is {_begins(got)}; in the specified model with the same weights it is "
+        f"{_begins(expected)}."
     )
 
 
-def _other_gradients(q, names, seen, wanted):
-    without = [name for name, norm in zip(names, seen, strict=True) if not norm.any()]
-    others = [n for n, a, b in zip(names, seen, wanted, strict=True) if not alike(a, b)]
-    what = f"no gradient: {', '.join(without)}" if without else f"another one: {', '.join(others)}"
-    return f"after the backward() of a loss on {q}, some parameters have {what}."
+def _tensors(answer):
+    return [tensor for part in helpers.states(answer) for tensor in helpers.states(part)]
 
 
-def _other_scatter(q, names, seen, wanted):
-    return (
-        f"{q}: dropout scatters the logits with a variance of {seen[0]:.3g}; in the specified "
-        f"model it is {wanted[0]:.3g}."
-    )
-
-
-UNNAMED = {
-    "output": _other_numbers,
-    "gradients": _other_gradients,
-    "scatter": _other_scatter,
-}
-
-
-def _start(kind, facts, asked):
-    # What init_hidden gives, if it is not a state of zeros.
-    shape = f"({SPEC['num_layers']}, batch_size, {SPEC['hidden_dim']})"
-    wanted = f"zeros of shape {shape} in float32, (num_layers, batch, hidden_dim)"
-    wanted = f"a pair (h, c), each {wanted}" if kind == "LSTM" else f"one tensor, {wanted}"
-    for (_, q), seen in zip(asked, facts["answers"], strict=True):
-        if q.part == "start" and not alike(seen, reference(kind, facts["built"], q)):
-            if isinstance(seen, Raised):
-                # an AttributeError says more where forward raised it
-                need(seen.error == "AttributeError", "raised", str(seen))
-                continue
-            parts = [v for v in helpers.states(seen) if isinstance(v, np.ndarray)]
-            more = [f", of {v.dtype}" for v in parts if v.dtype != np.float32]
-            more = "".join([*more, *(", not all zero" for v in parts if v.any())][:1])
-            raise Broken("init-hidden", f"{q} returned {describe(seen)}{more}: expected {wanted}.")
+def _begins(tensor):
+    return ", ".join(f"{number:.3f}" for number in tensor.flatten()[:3]) + f" ({tensor.dtype})"
 
 
 def _layers(layers):
     # Settings and kinds of layers, which say more than what they compute.
+    rules = {
+        "bidirectional": "bidirectional",
+        "nonlinearity": "layer-type",
+        "proj_size": "layer-type",
+    }
     for layer, setting, seen, usual in layers["settings"]:
-        what = f"{layer} has {setting}={seen!r}: expected {usual!r}, as it is by default."
-        rule = {"nn.Embedding": "embedding-changed"}.get(layer, "layer-type")
-        rule, more = {
-            "bidirectional": ("bidirectional", " A model must not read what it predicts."),
-            "bias": ("parameter-count", ""),
-        }.get(setting, (rule, ""))
-        raise Broken(rule, what + more)
+        rule = rules.get(setting, "embedding-changed")
+        raise Broken(rule, f"{layer} has {setting}={seen!r}: expected {usual!r}, its default.")
     for name in layers["dropouts"]:
         need(
             name == "Dropout",
@@ -348,5 +328,7 @@ def judge_counts(parameter_counts, vocab_size):
             f"trainable parameters of Char{name}({vocab_size}).",
         )
     counts = ", ".join(f"{name} {number:,}" for name, number in parameter_counts.items())
-    ratio = parameter_counts["GRU"] / parameter_counts["LSTM"]
-    return f"{counts}: the GRU has {ratio:.0%} of the LSTM's, 3 sets of recurrent weights, not 4."
+    return (
+        f"{counts}: the GRU has {parameter_counts['GRU'] / parameter_counts['LSTM']:.0%} of the "
+        "LSTM's, 3 sets of recurrent weights, not 4."
+    )

@@ -11,15 +11,24 @@ import torch
 from torch.nn import functional as F
 
 import helpers
-from helpers import Words, short
+from helpers import Words, describe
 from lab.ask import Raised
 from lab.ask.training import KEYS
 from lab.checks.rule import attempted, need, need_number, need_one_per_model
 from lab.checks.specified import Specified, alike, count, ordered, shapes
 from lab.exercise import MODELS, SIZES
 
-NUMBERS = ("Parameters", "Final Train Loss", "Final Val Loss", "Best Epoch", "Test Perplexity")
-NUMBERS += ("Bits per Character", "Avg Epoch Time (s)", "Keystroke (ms)", "Inference Speed (ms)")
+NUMBERS = (
+    "Parameters",
+    "Final Train Loss",
+    "Final Val Loss",
+    "Best Epoch",
+    "Test Perplexity",
+    "Bits per Character",
+    "Avg Epoch Time (s)",
+    "Keystroke (ms)",
+    "Inference Speed (ms)",
+)
 
 
 def specified(kind, weights, **spec):
@@ -31,11 +40,9 @@ def specified(kind, weights, **spec):
 
 
 @torch.no_grad()
-def trained_models(models, vocab_size=None):
-    """Return specified models with the weights of trained ones, by name; or raise Broken.
-
-    The size of the vocabulary, if it is not known, is that of the models' logits.
-    """
+def _trained_models(models, vocab_size=None):
+    # The specified models with the weights of trained ones, by name. The size of the vocabulary, if
+    # it is not known, is that of the models' logits.
     need_one_per_model("models-incomplete", models, "models", "a trained model")
     logits = [m["logits"] for m in models.values() if isinstance(m, dict)]
     sizes = [each.shape[-1] for each in logits if isinstance(each, np.ndarray)]
@@ -47,15 +54,13 @@ def _trained(name, model, vocab_size):
     # The specified model with a trained one's weights, if the two compute the same.
     rule = "models-incomplete"
     need(isinstance(model, dict), rule, f"models[{name!r}] is {model}: expected a trained model.")
-    sizes = {kind: sorted(shapes(kind, vocab_size=vocab_size, **SIZES)) for kind in MODELS}
-    seen = sorted(w.shape for w in model["weights"])
-    what = next((f", those of an {kind}" for kind in MODELS if seen == sizes[kind]), "")
+    wanted = sorted(shapes(name, vocab_size=vocab_size, **SIZES))
     need(
-        seen == sizes[name],
+        sorted(w.shape for w in model["weights"]) == wanted,
         rule,
         f"models[{name!r}] is a {model['class']} with {sum(w.size for w in model['weights']):,} "
-        f"parameters{what}: expected {count(name, vocab_size):,}, those of Char{name}(vocab_size). "
-        f"If it is the one that you trained, mend Char{name}.",
+        f"parameters: expected {count(name, vocab_size):,}, those of Char{name}(vocab_size). If it "
+        f"is the one that you trained, mend Char{name}.",
     )
     found, seen = specified(name, model["weights"], vocab_size=vocab_size, **SIZES), model["logits"]
     logits = found(torch.from_numpy(model["windows"]))[0].numpy()
@@ -76,10 +81,9 @@ def judge_samples(facts):
     """Return the message for texts that the trained models would write; or raise."""
     attempted(facts["samples"])
     texts = list(_texts(facts["samples"], facts["prompt"]))
-    models = trained_models(facts["models"], len(facts["char2idx"]))
+    models = _trained_models(facts["models"], len(facts["char2idx"]))
     owners = {}
-    for name, temperature, text in texts:
-        call = f"samples[{name!r}][{temperature!r}]"
+    for call, name, temperature, text in texts:
         unknown = set(text) - set(facts["char2idx"])
         need(
             not unknown,
@@ -93,27 +97,27 @@ def judge_samples(facts):
 
 
 def _texts(samples, prompt):
-    # Yield (name, temperature, text) of each text.
+    # Yield (what it is in the code, name, temperature, text) of each text.
     rule = "samples-missing"
     need_one_per_model(rule, samples, "samples", "a dict {temperature: text}")
     for name, of in samples.items():
-        texts = short(of) if isinstance(of, str) else f"a dict of {len(of)}"
         need(
             isinstance(of, dict) and len(of) > 1,
             rule,
-            f"samples[{name!r}] is {texts}: expected texts at two temperatures.",
+            f"samples[{name!r}] is {describe(of)}: expected a dict of texts at two temperatures.",
         )
         for temperature, text in of.items():
-            call, above_0 = f"samples[{name!r}][{temperature!r}]", "a temperature, a number above 0"
+            call = f"samples[{name!r}][{temperature!r}]"
             need(
                 not isinstance(temperature, str) and temperature > 0,
                 rule,
-                f"samples[{name!r}] has the key {temperature!r}: expected {above_0}.",
+                f"samples[{name!r}] has the key {temperature!r}: expected a temperature, a number "
+                "above 0.",
             )
             need(
-                isinstance(text, str) and not isinstance(text, Words) and text,
+                isinstance(text, str) and not isinstance(text, Words),
                 rule,
-                f"{call} is {text or 'empty'}: expected a text.",
+                f"{call} is {text}: expected a text.",
             )
             need(
                 text.startswith(prompt) and text != prompt,
@@ -121,7 +125,7 @@ def _texts(samples, prompt):
                 f"{call} begins {text[:30]!r}: expected the prompt {prompt!r} and what the model "
                 "makes of it.",
             )
-            yield name, temperature, text
+            yield call, name, temperature, text
 
 
 def _written(call, name, temperature, text, facts, models, same_as):
@@ -130,8 +134,7 @@ def _written(call, name, temperature, text, facts, models, same_as):
     drawn = [kind for kind in MODELS if _is_drawn(models[kind], kind, *given)]
     if name in drawn:
         return  # short or cold texts of two models may be the same
-    one_each = "expected a text from each model at each temperature."
-    need(not same_as, rule, f"{call} is the same text as {same_as}: {one_each}")
+    need(not same_as, rule, f"{call} is the same text as {same_as}: expected one of each model.")
     need(not drawn, rule, f"{call} is the text that the {', '.join(drawn)} writes, not the {name}.")
     need(
         abs(_surprise(models[name], *given)) <= 6,
@@ -178,16 +181,14 @@ def rows_of(table, rule, columns=NUMBERS):
 
     Raises Broken by this rule for all else.
     """
-    made = "expected the DataFrame that create_performance_table returns"
-    need(isinstance(table, dict), rule, f"performance_table is {table}: {made}.")
-    names = table["columns"]
     need(
-        not set(MODELS) <= set(names),
+        isinstance(table, dict),
         rule,
-        "performance_table has the models as columns: show_table turns it for reading only.",
+        f"performance_table is {table}: expected the DataFrame that create_performance_table "
+        "returns.",
     )
-    _each_once(rule, "column", names, ("Model", *columns))
-    found = [dict(zip(names, row, strict=True)) for row in table["rows"]]
+    _each_once(rule, "column", table["columns"], ("Model", *columns))
+    found = [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
     _each_once(rule, "row", [str(row["Model"]) for row in found], MODELS)
     rows = {row["Model"]: row for row in found if row["Model"] in MODELS}
     for name, column in itertools.product(rows, columns):
@@ -197,11 +198,10 @@ def rows_of(table, rule, columns=NUMBERS):
 
 def _each_once(rule, kind, held, wanted):
     for name in wanted:
-        problem = "twice" if name in held else "not"
         need(
             held.count(name) == 1,
             rule,
-            f"performance_table has the {kind} {name} {problem}: its {kind}s are "
+            f"performance_table should have the {kind} {name} once: its {kind}s are "
             f"{', '.join(held)}.",
         )
 
@@ -210,13 +210,12 @@ def judge_performance(facts, test_X, test_y):
     """Return the message for a table whose figures are those of the trained models; or raise."""
     attempted(facts["table"])
     rows = rows_of(facts["table"], "table-columns")
-    names = [str(row[facts["table"]["columns"].index("Model")]) for row in facts["table"]["rows"]]
     need(
-        len(names) == len(MODELS),
+        len(facts["table"]["rows"]) == len(MODELS),
         "table-columns",
-        f"performance_table has the rows {', '.join(names)}: expected one row for each model.",
+        f"performance_table has {len(facts['table']['rows'])} rows: expected one for each model.",
     )
-    models = trained_models(facts["models"])
+    models = _trained_models(facts["models"])
     _need_metrics(facts["metrics"])
     known = _known(facts, {name: _perplexity(models[name], test_X, test_y) for name in MODELS})
     for column, name in itertools.product(known, MODELS):
@@ -238,21 +237,21 @@ def _need_metrics(metrics):
         "models-incomplete", metrics, "metrics", "what train_and_compare_models returned"
     )
     for name, measured in metrics.items():
-        lacking = [key for key in KEYS if key not in measured]
         need(
-            isinstance(measured, dict) and not lacking,
+            isinstance(measured, dict) and set(KEYS) <= set(measured),
             "models-incomplete",
-            f"metrics[{name!r}] lacks or is {lacking or measured}: its own check says more.",
+            f"metrics[{name!r}] is {describe(measured)}: expected the entries {KEYS}. Its own "
+            "check says more.",
         )
 
 
 def _known(facts, perplexities):
     # What the columns should hold: {column: {model: number}}.
     metrics = facts["metrics"]
-    last = {"Final Train Loss": "train_losses", "Final Val Loss": "val_losses"}
     return {
         "Parameters": {n: sum(w.size for w in facts["models"][n]["weights"]) for n in MODELS},
-        **{c: {n: [math.nan, *metrics[n][k]][-1] for n in MODELS} for c, k in last.items()},
+        "Final Train Loss": {n: [math.nan, *metrics[n]["train_losses"]][-1] for n in MODELS},
+        "Final Val Loss": {n: [math.nan, *metrics[n]["val_losses"]][-1] for n in MODELS},
         "Best Epoch": {n: metrics[n]["best_epoch"] for n in MODELS},
         "Avg Epoch Time (s)": {
             n: float(np.mean(metrics[n]["epoch_times"] or [math.nan])) for n in MODELS

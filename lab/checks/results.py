@@ -25,7 +25,7 @@ from lab.exercise import CHECKS, PARAGRAPH_POINTS, POINTS, VERDICT_COLORS, VERSI
 
 latest = {}  # the last result of each check in this session, for summary() and hint()
 _hinted = {}  # the number of hints given for a check and rule
-_ended = {}  # of a TODO's cell that once ran to its end, by its first line: the last run's error
+_ended = {}  # of each cell that once ran to its end, by its first line: the last run's error
 
 
 @dataclass(eq=False)
@@ -45,14 +45,6 @@ class CheckResult:
         more = f'\n  For a hint: checks.hint("{self.check}")' if self.status != "passed" else ""
         return f"{sign} {CHECKS[self.check].title}: {self.status}{rule}. {self.message}{more}"
 
-    def _repr_html_(self):
-        # The sign and the word carry the meaning; colour only repeats it, on any theme.
-        colour = VERDICT_COLORS[self.status]
-        return (
-            f'<div style="border-left: 6px solid {colour}; padding: 4px 12px; '
-            f'white-space: pre-wrap">{escape(str(self))}</div>'
-        )
-
     def _ipython_display_(self):
         """Show nothing more as a cell's value: the check has shown it."""
 
@@ -61,7 +53,10 @@ class CheckResult:
         if _shell():
             from IPython.display import display
 
-            display({"text/plain": str(self), "text/html": self._repr_html_()}, raw=True)
+            # The sign and the word carry the meaning; colour only repeats it, on any theme.
+            style = f"border-left: 6px solid {VERDICT_COLORS[self.status]}; padding: 4px 12px"
+            html = f'<div style="{style}; white-space: pre-wrap">{escape(str(self))}</div>'
+            display({"text/plain": str(self), "text/html": html}, raw=True)
         else:  # on a console, which may lack the signs
             encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
             print(str(self).encode(encoding, "replace").decode(encoding))
@@ -80,14 +75,19 @@ def summary():
     rows = []
     for name, todo in CHECKS.items():
         result = latest.get(name) or CheckResult(name, "not attempted", None, "", 0, todo.points)
-        begin = f"fill in TODO {todo.number} and run its check"
-        steps = {"passed": "", "failed": f'mend it; checks.hint("{name}")', "not attempted": begin}
-        state = [result.status, result.points, todo.points, result.rule or "", steps[result.status]]
-        rows.append([todo.number, name, *state])
+        step = {
+            "passed": "",
+            "failed": f'mend it; checks.hint("{name}")',
+            "not attempted": f"fill in TODO {todo.number} and run its check",
+        }[result.status]
+        rows.append(
+            [todo.number, name, result.status, result.points, todo.points, result.rule or "", step]
+        )
     why = "say why, at what cost, and what was not measured"
     rows.append([todo.number, "paragraph", "read by a person", 0, PARAGRAPH_POINTS, "", why])
-    columns = ["TODO", "check", "status", "points", "of", "rule", "next"]
-    table = pd.DataFrame(rows, columns=columns).set_index("TODO")
+    table = pd.DataFrame(
+        rows, columns=["TODO", "check", "status", "points", "of", "rule", "next"]
+    ).set_index("TODO")
     print(
         f"{table['points'].sum()} of {POINTS} points; your instructor gives up to "
         f"{PARAGRAPH_POINTS} more for the paragraph"
@@ -95,21 +95,18 @@ def summary():
     return table
 
 
-def hint(check=None, step=None):
-    """Print the next hint for a check, or the one with this number, counted from 1.
+def hint(check=None):
+    """Print the next hint for a check.
 
     Hints belong to the rule that the check found broken last, or to a TODO not yet attempted: from
     a question to nearly the line. After the last hint it is shown again. Raises ValueError for an
-    unknown check or step.
+    unknown check.
     """
     if check not in CHECKS:
         raise ValueError(f"checks.hint({check!r}): put the name of a check, {', '.join(CHECKS)}")
     rule = latest[check].rule if check in latest else None
     texts = hints(check, rule)
-    if step is None:
-        step = _hinted[check, rule] = min(_hinted.get((check, rule), 0) + 1, len(texts))
-    if step not in range(1, len(texts) + 1):
-        raise ValueError(f"step={step!r}: there are hints 1 to {len(texts)} for {check!r}")
+    step = _hinted[check, rule] = min(_hinted.get((check, rule), 0) + 1, len(texts))
     print(f"{CHECKS[check].title}: {RULES.get(rule, 'where to begin')}")
     print(textwrap.fill(f"Hint {step} of {len(texts)}: {texts[step - 1]}", 80))
 
@@ -120,8 +117,8 @@ def hints(check, rule=None):
     kind = check.removeprefix("char_").upper()
     state = "torch.zeros(self.num_layers, batch_size, self.hidden_dim, device=device)"
     state = f"h, torch.zeros_like(h), with h = {state}" if kind == "LSTM" else state
-    texts = filed[rule or check]
-    return [text.replace("{layer}", f"nn.{kind}").replace("{state}", state) for text in texts]
+    texts = (text.replace("{layer}", f"nn.{kind}") for text in filed[rule or check])
+    return [text.replace("{state}", state) for text in texts]
 
 
 def check(function):
@@ -137,7 +134,7 @@ def check(function):
         status, rule, points = "failed", None, 0
         try:
             _need_this_version()
-            _raise_for_a_cell_that_failed(todo.number)
+            _need_a_cell_that_ended(todo.number)
             with _nothing_changes():
                 message = function(*args, **kwargs)
             status, points = "passed", todo.points
@@ -147,8 +144,10 @@ def check(function):
         except Broken as broken:
             rule, message = broken.rule, str(broken)
         except TooSlow as slow:
-            said = f"{todo.what} cannot be judged in time: something in it waits."
-            rule, message = "too-slow", str(slow) or said
+            rule, message = (
+                "too-slow",
+                str(slow) or f"{todo.what}: something in it does not end.",
+            )
         except Exception:  # an answer of a kind that nobody foresaw
             given = map("{} is {}".format, names, map(describe, args))
             rule, message = "raised", f"{'; '.join(given)}: expected {todo.wanted}."
@@ -176,34 +175,25 @@ def _need_this_version():
     )
 
 
-def _raise_for_a_cell_that_failed(number):
+def _need_a_cell_that_ended(number):
     for line, error in _ended.items():
         need(
-            error is None or todo_of(line) != number,
+            not error or not re.match(rf"# TODO {number}\b", line),
             "cell-failed",
-            f"the cell of TODO {number} ended in {type(error).__name__}: {str(error)[:200]}. "
-            "Mend that first; a check would judge what an earlier run has left.",
+            f"the cell of TODO {number} ended in {error}. Mend that first; a check would judge "
+            "what an earlier run has left.",
         )
-
-
-def todo_of(source):
-    """Return the number of the TODO that a cell's first line names, or None."""
-    match = re.match(r"\s*# TODO (\d+)\b", source or "")
-    return int(match[1]) if match else None
 
 
 def note_cell(result):
-    """Remember how a TODO's cell ended: IPython calls this after each cell.
+    """Remember how a cell ended: IPython calls this after each cell.
 
     Where none has run to its end before, nothing is left that a check could mistake for this run's.
     """
-    if todo_of(source := result.info.raw_cell):
-        line, error = (
-            source.strip().split("\n")[0],
-            result.error_before_exec or result.error_in_exec,
-        )
-        if error is None or line in _ended:
-            _ended[line] = error
+    line = (result.info.raw_cell or "").strip().partition("\n")[0]
+    error = result.error_before_exec or result.error_in_exec
+    if error is None or line in _ended:
+        _ended[line] = error and f"{type(error).__name__}: {str(error)[:200]}"
 
 
 if _shell():
@@ -214,18 +204,15 @@ if _shell():
 def _nothing_changes():
     # Keep global state, and what student code prints or warns, inside the check.
     python_state, numpy_state = random.getstate(), np.random.get_state()
-    threads = torch.get_num_threads()
     try:
         with (
             torch.random.fork_rng(),
-            warnings.catch_warnings(),
+            warnings.catch_warnings(action="ignore"),
             contextlib.redirect_stdout(io.StringIO()),
             contextlib.redirect_stderr(io.StringIO()),  # nbgrader gives 0 for a word on it
         ):
-            warnings.simplefilter("ignore")
             torch.manual_seed(0)
             yield
     finally:
         random.setstate(python_state)
         np.random.set_state(numpy_state)
-        torch.set_num_threads(threads)

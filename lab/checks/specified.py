@@ -4,7 +4,6 @@ It is computed in steps. A known mistake is the same model with one step done ot
 compares answers, and a mistake only names a difference that the comparison has found.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import MethodType
 
@@ -26,11 +25,16 @@ def parameters(kind, vocab_size, embedding_dim, hidden_dim, num_layers, dropout=
     found = [("nn.Embedding", (vocab_size, embedding_dim), ("vocab_size", "embedding_dim"))]
     for n in range(num_layers):
         inputs = (hidden_dim, "hidden_dim") if n else (embedding_dim, "embedding_dim")
-        found += [(layer, (rows, inputs[0]), ("hidden_dim", inputs[1]))]
-        found += [(layer, (rows, hidden_dim), ("hidden_dim", "hidden_dim"))]
-        found += [(layer, (rows,), ("hidden_dim",))] * 2
-    found += [("nn.Linear", (vocab_size, hidden_dim), ("vocab_size", "hidden_dim"))]
-    return found + [("nn.Linear", (vocab_size,), ("vocab_size",))]
+        found += [
+            (layer, (rows, inputs[0]), ("hidden_dim", inputs[1])),
+            (layer, (rows, hidden_dim), ("hidden_dim", "hidden_dim")),
+            *[(layer, (rows,), ("hidden_dim",))] * 2,
+        ]
+    return [
+        *found,
+        ("nn.Linear", (vocab_size, hidden_dim), ("vocab_size", "hidden_dim")),
+        ("nn.Linear", (vocab_size,), ("vocab_size",)),
+    ]
 
 
 def shapes(kind, **spec):
@@ -48,11 +52,11 @@ def ordered(kind, weights, **spec):
 
     Raises ValueError for weights that do not fit.
     """
-    left, wanted = list(weights), shapes(kind, **spec)
-    if sorted(tuple(w.shape) for w in left) != sorted(wanted):
+    wanted = shapes(kind, **spec)
+    if sorted(tuple(w.shape) for w in weights) != sorted(wanted):
         raise ValueError(f"not the parameters of an {kind}")
-    first = (next(n for n, w in enumerate(left) if w.shape == shape) for shape in wanted)
-    return [left.pop(n) for n in first]
+    of_shape = {shape: [w for w in weights if tuple(w.shape) == shape] for shape in wanted}
+    return [of_shape[shape].pop(0) for shape in wanted]
 
 
 class Specified:
@@ -131,24 +135,17 @@ def after(step, function):
     return lambda self, *given: function(getattr(Specified, step)(self, *given))
 
 
-def when(holds, step, does):
-    # A step that is done otherwise only where something holds of the model.
+def when(name, value, step, does):
+    # A step that is done otherwise only where an attribute of the model has this value.
     usual = getattr(Specified, step)
-    return lambda self, *given: (does if holds(self) else usual)(self, *given)
-
-
-def in_training(step, does):
-    return when(lambda model: model.training, step, does)
+    return lambda self, *given: (does if getattr(self, name) == value else usual)(self, *given)
 
 
 def each(function):
     # A function of a state that does the same to each of its tensors.
-
-    def change(hidden):
-        changed = tuple(map(function, states(hidden)))
-        return changed if len(changed) == 2 else changed[0]
-
-    return change
+    return lambda hidden: (
+        tuple(map(function, hidden)) if isinstance(hidden, tuple) else function(hidden)
+    )
 
 
 def chosen(function):
@@ -172,8 +169,8 @@ def of_new(function):
 
 
 def time_first(self, inputs, hidden):
-    if self.given is None:  # the layer begins by itself, for as many rows as it takes it to have
-        hidden = self.init_hidden(inputs.shape[1])
+    # Without a state the layer begins by itself, for as many rows as it takes x to have.
+    hidden = self.init_hidden(inputs.shape[1]) if self.given is None else hidden
     return Specified.recur(self, inputs, hidden, batch_first=False)
 
 
@@ -198,11 +195,11 @@ def always(values):
 
 @dataclass(frozen=True, eq=False)
 class Mistake:
-    """The rule it breaks, what a model or a training does, and its steps done otherwise."""
+    """A known mistake of a model or a training."""
 
-    rule: str
-    says: str
-    steps: dict[str, Callable]
+    rule: str  # that it breaks
+    says: str  # what is done
+    steps: dict  # by name, the functions in place of the steps
 
 
 ACTIVATIONS = {
@@ -426,16 +423,12 @@ MISTAKES = [
     Mistake(
         "random-start",
         "in training mode the model begins with random numbers, where zeros belong",
-        {"begin": in_training("begin", begins_with(torch.randn_like))},
+        {"begin": when("training", True, "begin", begins_with(torch.randn_like))},
     ),
     Mistake(
         "mode-dependent",
         "in training mode the logits pass a softmax",
-        {
-            "write": in_training(
-                "write", after("write", ACTIVATIONS["a softmax over the characters"])
-            )
-        },
+        {"write": when("training", True, "write", after("write", lambda z: z.softmax(-1)))},
     ),
     Mistake("dropout-missing", "no dropout stands after the embedding", {"read": Specified.embed}),
     Mistake(
@@ -502,20 +495,24 @@ MISTAKES = [
 ]
 
 
-def known_mistakes():
-    # Yield all known mistakes, in the order in which they are compared.
-    yield from MISTAKES
-    for mistake in ON_A_PATH:
-        yield mistake
-        yield _on_one_path(mistake, False, "without return_sequences")
-        yield _on_one_path(mistake, True, "with return_sequences=True")
-
-
 def _on_one_path(mistake, every, where):
     # Return a mistake that is made only with, or only without, return_sequences.
-    steps = mistake.steps.items()
-    steps = {step: when(lambda model: model.every == every, step, does) for step, does in steps}
+    steps = {step: when("every", every, step, does) for step, does in mistake.steps.items()}
     return replace(mistake, says=f"{where}, {mistake.says}", steps=steps)
+
+
+KNOWN_MISTAKES = [  # in the order in which they are compared
+    *MISTAKES,
+    *(
+        variant
+        for mistake in ON_A_PATH
+        for variant in (
+            mistake,
+            _on_one_path(mistake, False, "without return_sequences"),
+            _on_one_path(mistake, True, "with return_sequences=True"),
+        )
+    ),
+]
 
 
 def most_explained(mistakes, explained, more_than):
@@ -523,21 +520,17 @@ def most_explained(mistakes, explained, more_than):
 
     ``explained`` says how many answers a mistake explains; they have to be ``more_than`` so many.
     """
-    most, best = more_than, None
-    for mistake in mistakes:
-        if (count := explained(mistake)) > most:
-            most, best = count, mistake
-    return best
+    best = max(mistakes, key=explained, default=None)
+    return best if best and explained(best) > more_than else None
 
 
 def alike(a, b, rtol=1e-3, atol=1e-4):
     """Return whether two answers agree, but for rounding."""
-    if type(a) is not type(b):
-        return False
+    if type(a) is not type(b) or isinstance(a, Raised):
+        return type(a) is type(b)
     if isinstance(a, np.ndarray):
-        same_kind = a.shape == b.shape and a.dtype == b.dtype
-        return same_kind and np.allclose(a, b, rtol, atol)
-    if type(a) is tuple:
+        return a.shape == b.shape and a.dtype == b.dtype and np.allclose(a, b, rtol, atol)
+    if isinstance(a, tuple):
         pairs = zip(a, b, strict=False)
         return len(a) == len(b) and all(alike(*pair, rtol, atol) for pair in pairs)
-    return isinstance(a, Raised) or a == b
+    return a == b

@@ -23,15 +23,18 @@ class Training:
     """The training of a stand-in on the tiny texts; ``otherwise`` replaces some of its steps."""
 
     def __init__(self, name, epochs, **otherwise):
-        self.name, self.epochs = name, epochs
+        self.epochs = epochs
         train_X, train_y, val_X, val_y = splits()
         self.train, self.val = (train_X, train_y), (val_X, val_y)
         for step, function in otherwise.items():
             setattr(self, step, MethodType(function, self))
+        self.seed()
+        self.model = stand_ins([])[name](VOCAB)
+        self.optimizer = torch.optim.Adam(self.learned(), lr=exercise.LEARNING_RATES[name])
+        self.best = helpers.BestWeights(self.model)
 
     def __iter__(self):
         # Yield what happens, in its order: (quantity, epoch from 1 or 0, value).
-        self.begin()
         yield "first weights", 0, self.model.first
         for epoch in range(self.epochs):
             self.epoch = epoch
@@ -43,20 +46,13 @@ class Training:
             total = sum(rows for _, rows in losses)
             self.train_loss = sum(loss * rows for loss, rows in losses) / total
             self.val_loss = self.measured(*self.validated())
-            self.note()
+            self.update(self.val_loss)
             for name, loss in zip(("train_losses", "val_losses"), self.listed(), strict=True):
                 yield name, self.epoch + 1, loss
         best_epoch = self.put_back()
         yield "last weights", 0, self.model.weights()
         yield "best_epoch", 0, float(best_epoch)
-
-    def begin(self):
-        self.seed()
-        self.model = stand_ins([])[self.name](VOCAB)
-        rate = exercise.LEARNING_RATES[self.name]
-        self.optimizer = torch.optim.Adam(self.learned(), lr=rate)
-        self.lowest, self.best_epoch, self.best = math.inf, 0, self.model.weights()
-        self.updates = 0
+        yield "kept weights", 0, self.model.weights()
 
     def seed(self):
         torch.manual_seed(exercise.SEED)
@@ -72,6 +68,7 @@ class Training:
 
     def learn(self, X, y):
         # Make one step of learning from a batch; return its loss.
+        self.model.train()
         self.forget()
         loss = self.loss(*self.predicted(X, y))
         loss.backward()
@@ -96,32 +93,18 @@ class Training:
     def validated(self):
         return [part[49::50] for part in self.val]
 
-    @torch.no_grad()
     def measured(self, X, y):
-        self.model.eval()
-        loss = self.loss(*self.scored(X, y)).item()
-        self.model.train()
-        return loss
-
-    def scored(self, X, y):
-        return self.predicted(X, y)
-
-    def note(self):
-        # Note an epoch that has ended by its validation loss.
-        self.update(self.val_loss)
+        return helpers.evaluate_model(self.model, X, y, self.loss, every_step=True)
 
     def update(self, loss):
-        self.updates += 1
-        if loss < self.lowest:
-            self.lowest, self.best_epoch, self.best = loss, self.updates, self.model.weights()
+        self.best.update(loss)
 
     def listed(self):
         return self.train_loss, self.val_loss
 
     def put_back(self):
         # Give the model the weights of its best epoch, and return the epoch's number.
-        nn.utils.vector_to_parameters(torch.tensor(self.best), self.model.parameters())
-        return self.best_epoch
+        return self.best.restore()
 
 
 @functools.cache
@@ -138,30 +121,7 @@ def trace(name, epochs, mistake=None):
 # ----- Known mistakes -----------------------------------------------------------------------------
 
 
-def paired(self, targets):
-    X, _ = Training.shown(self)
-    return X, targets(X)
-
-
-def with_state(self, X, y):
-    # Predict with the state that the batch before has left, where it has as many rows.
-    left = getattr(self, "left", None)
-    fits = left is not None and helpers.states(left)[0].shape[1] == len(X)
-    logits, state = self.model(X, left if fits else None, return_sequences=True)
-    self.left = tuple(s.detach() for s in helpers.states(state))
-    self.left = self.left if len(self.left) == 2 else self.left[0]
-    return logits.flatten(0, 1), Training.predicted(self, X, y)[1]
-
-
-def new_best(self):
-    self.lowest, self.updates = math.inf, 0
-    return Training.shown(self)
-
-
-def put_back_now(self):
-    self.update(self.val_loss)
-    self.put_back()
-
+FINAL_STEP = {"measured": lambda self, X, y: helpers.evaluate_model(self.model, X, y, self.loss)}
 
 MISTAKES = [
     Mistake("seed", "no seed is set", {"seed": lambda self: None}),
@@ -214,7 +174,7 @@ MISTAKES = [
     Mistake(
         "wrong-targets",
         "the targets are the first of train_y, and not y, which one_pass returned with X",
-        {"shown": lambda self: paired(self, lambda X: self.train[1][: len(X)])},
+        {"batches": lambda self, X, y: Training.batches(self, X, self.train[1][: len(X)])},
     ),
     Mistake(
         "wrong-targets",
@@ -224,7 +184,7 @@ MISTAKES = [
     Mistake(
         "wrong-targets",
         "the targets are the last characters of the windows, not those that follow them",
-        {"shown": lambda self: paired(self, lambda X: X[:, -1])},
+        {"batches": lambda self, X, y: Training.batches(self, X, X[:, -1])},
     ),
     Mistake(
         "train-mode",
@@ -232,11 +192,6 @@ MISTAKES = [
         {"predicted": lambda self, X, y: (self.model(X)[0], y)},
     ),
     Mistake("update-steps", "the gradients of batches add up", {"forget": lambda self: None}),
-    Mistake(
-        "update-steps",
-        "a batch begins with the hidden state that the batch before has left",
-        {"predicted": with_state},
-    ),
     Mistake("update-steps", "the gradients are not clipped", {"clip": lambda self: None}),
     Mistake(
         "other-loss",
@@ -257,7 +212,7 @@ MISTAKES = [
     Mistake(
         "validation",
         "the model is validated on its final timestep only: every_step=True is missing",
-        {"scored": lambda self, X, y: (self.model(X)[0], y)},
+        FINAL_STEP,
     ),
     Mistake(
         "validation",
@@ -268,7 +223,7 @@ MISTAKES = [
     Mistake(
         "validation",
         "the model is validated on all windows of val_X, which overlap, at their final timesteps",
-        {"validated": lambda self: self.val, "scored": lambda self, X, y: (self.model(X)[0], y)},
+        {"validated": lambda self: self.val} | FINAL_STEP,
     ),
     Mistake(
         "validation",
@@ -284,6 +239,11 @@ MISTAKES = [
         "validation",
         "the model is validated on all windows of train_X",
         {"validated": lambda self: self.train},
+    ),
+    Mistake(
+        "validation",
+        "the model is validated in training mode: evaluate_model switches dropout off",
+        {"measured": lambda self, X, y: self.loss(*self.predicted(X, y)).item()},
     ),
     Mistake(
         "validation",
@@ -318,49 +278,49 @@ MISTAKES = [
     Mistake(
         "losses-changed",
         "the list val_losses holds the lowest loss so far, not each epoch's own",
-        {"listed": lambda self: (self.train_loss, self.lowest)},
+        {"listed": lambda self: (self.train_loss, self.best.best_loss)},
     ),
     Mistake(
         "best-weights",
         "no epoch's weights are kept, as best.update does after each epoch: the model ends with "
         "those from before its training",
-        {"note": lambda self: None},
+        {"update": lambda self, loss: None},
     ),
     Mistake(
         "best-weights",
         "best.update is given the training loss",
-        {"note": lambda self: self.update(self.train_loss)},
+        {"update": lambda self, loss: Training.update(self, self.train_loss)},
     ),
     Mistake(
         "best-weights",
         "best.update is given the validation loss with its sign changed",
-        {"note": lambda self: self.update(-self.val_loss)},
+        {"update": lambda self, loss: Training.update(self, -loss)},
     ),
     Mistake(
         "best-weights",
         "best.update is given the epoch's number",
-        {"note": lambda self: self.update(self.epoch)},
+        {"update": lambda self, loss: Training.update(self, self.epoch)},
     ),
     Mistake(
         "best-weights",
         "best.update is called after the first epoch only",
-        {"note": lambda self: self.epoch or self.update(self.val_loss)},
+        {"update": lambda self, loss: self.epoch or Training.update(self, loss)},
     ),
     Mistake(
         "best-weights",
         "best.restore() is called in every epoch, so training goes on from the best weights so far",
-        {"note": put_back_now},
+        {"update": lambda self, loss: (Training.update(self, loss), self.put_back())},
     ),
     Mistake(
         "best-weights",
         "BestWeights is made anew in each epoch, so that it knows of one epoch only",
-        {"shown": new_best},
+        {"put_back": lambda self: 1},
     ),
     Mistake(
         "best-weights",
         "the weights of the best epoch are not put back: the model keeps those of its last epoch "
         "(state_dict() alone, for example, is not a copy)",
-        {"put_back": lambda self: self.best_epoch},
+        {"put_back": lambda self: self.best.best_epoch},
     ),
     Mistake(
         "best-weights",
@@ -380,11 +340,11 @@ MISTAKES = [
     Mistake(
         "best-weights",
         "best_epoch holds the lowest loss, not the epoch's number",
-        {"put_back": lambda self: Training.put_back(self) and self.lowest},
+        {"put_back": lambda self: Training.put_back(self) and self.best.best_loss},
     ),
     Mistake(
         "best-weights",
         "best.update is called twice in an epoch, so the epochs are counted twice",
-        {"note": lambda self: (self.update(self.val_loss), self.update(self.val_loss))},
+        {"update": lambda self, loss: [Training.update(self, loss) for _ in range(2)]},
     ),
 ]

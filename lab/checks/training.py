@@ -4,15 +4,8 @@ import numpy as np
 import torch
 
 import helpers
-from helpers import describe, short
-from lab.ask.training import (
-    EPOCHS,
-    KEYS,
-    SCHEDULED,
-    SETTINGS,
-    SYMBOLS,
-    VOCAB,
-)
+from helpers import describe
+from lab.ask.training import EPOCHS, KEYS, SCHEDULED, SYMBOLS, VOCAB
 from lab.checks.rule import Broken, NotAttempted, need, need_one_per_model
 from lab.checks.specified import alike, most_explained
 from lab.checks.trained import MISTAKES, trace
@@ -32,6 +25,8 @@ UNNAMED = {  # of a difference without a name: its rule, and what the quantity s
     "best_epoch": ("best-weights", "it is what best.restore() returned, counted from 1"),
     "last weights": ("best-weights", "the model ends with the weights of the epoch that has the "
                      "lowest validation loss"),
+    "kept weights": ("keep-missing", "the given lines call keep(name, models[name], metrics[name]) "
+                     "once the best weights are put back"),
 }  # fmt: skip
 
 
@@ -40,17 +35,14 @@ def judge(found):
 
     ``found`` is what lab.ask.training saw, for each number of EPOCHS.
     """
-    for seen in found:
+    for epochs, seen in zip(EPOCHS, found, strict=True):
         _returned(seen)
         for name in MODELS:
-            trained = _trained(name, seen)
-            _optimizer(name, trained["steps"])
-            _modes(name, trained)
-    for epochs, seen in zip(EPOCHS, found, strict=True):
-        for name in MODELS:
+            _learned(name, _trained(name, seen))
             _lists(name, epochs, seen["metrics"][name])
-            _compare(name, epochs, seen, found)
-            _kept(name, seen)
+    for name in MODELS:
+        _compare(name, found)
+    for seen in found:
         _times(seen)
     return "Three models trained as asked, twice, on tiny texts; best weights kept."
 
@@ -60,12 +52,11 @@ def judge(found):
 
 def _returned(seen):
     # A function that did not get to its end, or that returned something else.
-    steps = any(made["steps"] for made in seen["made"])
-    if not steps and seen.get("returned") in ("None", "a tuple of 2: None, None"):
+    learned = any(made["steps"] for made in seen["made"])
+    if not learned and seen["returned"] in ("None", "a tuple of 2: None, None"):
         raise NotAttempted("Fill in the TODO above, and delete its line: return None, None.")
     for made in seen["made"]:
-        spec = dict(zip(SPEC, made["spec"], strict=True))
-        other = ", ".join(f"{k}={v!r}" for k, v in spec.items() if v != SPEC[k])
+        other = ", ".join(f"{k}={v!r}" for k, v in made["spec"].items() if v != SPEC[k])
         need(
             not other,
             "model-sizes",
@@ -96,27 +87,18 @@ def _models_and_metrics(seen):
             f"models[{name!r}] is a Char{model['kind']}: expected a Char{name}.",
         )
     for name, measured in seen["metrics"].items():
-        lacking = measured if isinstance(measured, str) else [k for k in KEYS if k not in measured]
         need(
-            not lacking,
+            isinstance(measured, dict) and set(KEYS) <= set(measured),
             "metrics-lists",
-            f"metrics[{name!r}] lacks or is {lacking}: expected the entries {KEYS}.",
+            f"metrics[{name!r}] is {describe(measured)}: expected the entries {KEYS}.",
         )
-    need(
-        not seen["lists"],
-        "metrics-lists",
-        f"{''.join(seen['lists'][:1])} are one and the same list: each model and each entry "
-        "needs a "
-        "list of its own.",
-    )
 
 
 def _trained(name, seen):
     # The one model of a name that was trained, which is also the one returned.
     trained = [made for made in seen["made"] if made["kind"] == name and made["steps"]]
-    losses = seen["metrics"][name]["train_losses"]
     need(
-        trained or np.inf not in helpers.states(losses),
+        trained or np.inf not in helpers.states(seen["metrics"][name]["train_losses"]),
         "other-loss",
         f"the first loss of the {name} is so large that it counts as diverged: the given "
         "line makes nn.CrossEntropyLoss(), which takes the mean.",
@@ -141,32 +123,36 @@ def _trained(name, seen):
     return trained[0]
 
 
-def _optimizer(name, steps):
-    # A model is trained by one Adam, as it is by default, at its own learning rate.
-    usual = torch.optim.Adam([torch.zeros(1)]).param_groups[0]
-    usual = {key: usual[key] for key in SETTINGS}
+def _learned(name, trained):
+    # A model is trained in training mode, by one Adam as it is by default, at its own rate.
+    usual = torch.optim.Adam([torch.zeros(1)]).defaults
     usual |= {"lr": LEARNING_RATES[name], SCHEDULED: None}
-    for step in steps:
+    for step in trained["steps"]:
         need(
-            step.optimizer == "Adam",
+            step["optimizer"] == "Adam",
             "optimizer",
-            f"the {name} was trained by {step.optimizer}: expected optim.Adam.",
+            f"the {name} was trained by {step['optimizer']}: expected optim.Adam.",
         )
-        for group in step.settings:
+        for group in step["settings"]:
             other = {key: value for key, value in group.items() if value != usual[key]}
-            rate = f"LEARNING_RATES[{name!r}], {usual['lr']:g}, in all epochs"
             need(
                 not {"lr", SCHEDULED} & set(other),
                 "learning-rate",
                 f"the {name} was trained with lr={group['lr']:g}"
-                f"{', which a scheduler changes' * (SCHEDULED in other)}: expected {rate}.",
+                f"{', which a scheduler changes' * (SCHEDULED in other)}: expected "
+                f"LEARNING_RATES[{name!r}], {usual['lr']:g}, in all epochs.",
             )
             need(not other, "optimizer", f"the {name}'s Adam has {other}: expected its defaults.")
     need(
-        len({step.number for step in steps}) == 1,
+        len({step["number"] for step in trained["steps"]}) == 1,
         "optimizer",
         f"the {name} was trained by more than one Adam: it is made once, before the epochs, "
         "since it keeps running means of the gradients.",
+    )
+    need(
+        all(step["training"] for step in trained["steps"]),
+        "train-mode",
+        f"the {name} was trained after model.eval(): dropout would be off.",
     )
 
 
@@ -179,8 +165,8 @@ def _lists(name, epochs, measured):
         need(
             numbers and (len(values) == epochs or any(map(helpers.diverged, losses))),
             "metrics-lists",
-            f"metrics[{name!r}][{key!r}] is {short(values)} when epochs={epochs} was asked for: "
-            "expected a list with one number for each epoch.",
+            f"metrics[{name!r}][{key!r}] is {describe(values)} when epochs={epochs} was asked for: "
+            "expected a list of its own with one number for each epoch.",
         )
 
 
@@ -198,40 +184,43 @@ def _times(seen):
 # ----- What happened ------------------------------------------------------------------------------
 
 
-def _modes(name, trained):
-    # Training in training mode, validation in evaluation mode.
-    need(
-        all(step.training for step in trained["steps"]),
-        "train-mode",
-        f"the {name} was trained after model.eval(): dropout would be off.",
-    )
-    need(
-        not trained["validated"] or not all(trained["validated"]),
-        "validation",
-        f"the {name} was validated in training mode: evaluate_model switches dropout off.",
-    )
+def _agreement(name, found, mistake=None):
+    # Return how many events a model shares with the training asked for, or with one that has a
+    # mistake, and the first other one: (quantity, epoch, what was seen, what was expected).
+    count = 0
+    for epochs, seen in zip(EPOCHS, found, strict=True):
+        happened = {quantity: iter(values) for quantity, values in _happened(name, seen).items()}
+        for quantity, epoch, wanted in trace(name, epochs, mistake):
+            got = next(happened[quantity], None)
+            if not _same(got, wanted):
+                return count, (quantity, epoch, got, wanted)
+            count += 1
+        if more := next(happened["windows"], None):
+            return count, ("windows", epochs, more, None)
+    return count + 1, None
 
 
-def _agreement(name, epochs, events, seen):
-    # Return how many events of a training the model of its name agrees with, and the other
-    # one. That is the first that differs, as (quantity, epoch, what was seen, what was
-    # expected), or None.
+def _happened(name, seen):
+    # Return the values of each quantity in a model's training, in their order.
     trained, measured = _trained(name, seen), seen["metrics"][name]
-    happened = {
+    kept = [
+        model["weights"]
+        for of, model, noted in seen["kept"]
+        if of == name
+        and isinstance(model, dict)
+        and isinstance(noted, dict)
+        and set(KEYS) <= set(noted)
+    ]
+    return {
         "first weights": [trained["first"]],
-        "windows": [step.windows for step in trained["steps"]],
-        "weights": [step.weights for step in trained["steps"]],
+        "windows": [step["windows"] for step in trained["steps"]],
+        "weights": [step["weights"] for step in trained["steps"]],
+        "train_losses": measured["train_losses"],
+        "val_losses": measured["val_losses"],
         "last weights": [seen["models"][name]["weights"]],
         "best_epoch": [measured["best_epoch"]],
+        "kept weights": kept[-1:],
     }
-    happened |= {key: measured[key] if isinstance(measured[key], list) else [] for key in KEYS[:2]}
-    happened = {quantity: iter(values) for quantity, values in happened.items()}
-    for count, (quantity, epoch, wanted) in enumerate(events):
-        got = next(happened[quantity], None)
-        if not _same(got, wanted):
-            return count, (quantity, epoch, got, wanted)
-    more = next(happened["windows"], None)
-    return count + 1, None if more is None else ("windows", epochs, more, None)
 
 
 def _same(got, wanted):
@@ -241,31 +230,17 @@ def _same(got, wanted):
     return np.isclose(got, wanted, rtol=2e-5) or any(rounded)
 
 
-def _compare(name, epochs, seen, found):
+def _compare(name, found):
     # Where a model's training departs from the one asked for, by its mistake's name.
-    _, other = _agreement(name, epochs, trace(name, epochs), seen)
+    shared, other = _agreement(name, found)
     if other is None:
         return
-    best = most_explained(
-        MISTAKES, lambda mistake: _explained(name, found, mistake), _explained(name, found)
-    )
     quantity, epoch, got, wanted = other
     when = f"{quantity} of the {name}" + f" in epoch {epoch}" * bool(epoch)
-    if best:
+    if best := most_explained(MISTAKES, lambda made: _agreement(name, found, made)[0], shared):
         raise Broken(best.rule, f"{when}: {best.says}.")
     rule, means = UNNAMED[quantity]
     raise Broken(rule, f"{when}: {_told(quantity, got, wanted)}. Expected: {means}.")
-
-
-def _explained(name, found, mistake=None):
-    # How many events, until one differs, a training with other steps shares with a model's.
-    total = 0
-    for epochs, seen in zip(EPOCHS, found, strict=True):
-        count, other = _agreement(name, epochs, trace(name, epochs, mistake), seen)
-        total += count
-        if other:
-            return total
-    return total + 1
 
 
 def _told(quantity, got, wanted):
@@ -274,10 +249,12 @@ def _told(quantity, got, wanted):
         same = _windows(got) == _windows(wanted)
         more = "other ones, or in another order" if same else _windows(got)
         return f"a step read {more}, where {_windows(wanted)} were expected"
+    if got is None:
+        return "missing"
     if isinstance(got, np.ndarray):
         place = np.abs(got - wanted).argmax()
         got, wanted = float(got[place]), float(wanted[place])
-    shown = f"{got:.4g}" if isinstance(got, float) else "missing" if got is None else str(got)
+    shown = f"{got:.4g}" if isinstance(got, float) else str(got)
     return f"{shown}, in the training asked for {wanted:.4g}"
 
 
@@ -286,27 +263,3 @@ def _windows(windows):
     of_val = sum(max(window) >= SYMBOLS for window in windows or [])
     counts = {"train_X": len(windows or []) - of_val, "val_X": of_val}
     return " and ".join(f"{n} windows of {X}" for X, n in counts.items() if n) or "no windows"
-
-
-def _kept(name, seen):
-    # keep is given each trained model, with what was measured of it.
-    given = [(model, measured) for kept, model, measured in seen["kept"] if kept == name]
-    need(
-        given,
-        "keep-missing",
-        f"keep was not called for the {name}: the given lines at the end of the loop save each "
-        "model once it is trained.",
-    )
-    model, measured = given[-1]
-    weights = model["weights"] if isinstance(model, dict) else None
-    need(
-        _same(weights, seen["models"][name]["weights"]),
-        "keep-missing",
-        f"keep was given other weights of the {name} than those that are returned: it is "
-        "called once the best weights are put back.",
-    )
-    need(
-        set(KEYS) <= set(measured),
-        "keep-missing",
-        f"keep was given {describe(measured)} of the {name}: expected metrics[{name!r}].",
-    )

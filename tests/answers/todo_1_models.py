@@ -278,6 +278,7 @@ WRONG = [
     wrong("init-hidden-device", "GRU", {", device=device": ""}),
     wrong("init-hidden-device", "RNN", {STEP: f"{NO_STATE}torch.zeros({STATE})\n{STEP}"}),
     wrong("init-hidden-device", "LSTM", {", device=device": "", **FROM_ZEROS}),
+    wrong("init-hidden-device", "GRU", {EMBED: f"{EMBED} + torch.zeros(1, 1, 1)"}),
 ]
 
 SHARED_BASE = """
@@ -383,6 +384,7 @@ RIGHT = [
     right("GRU", FROM_ZEROS),
     right("GRU", {ZEROS: ZEROS.replace(", device=device", "") + ".to(device)", **FROM_ZEROS}),
     right("RNN", {LAST: "rnn_out = rnn_out[torch.arange(len(x)), -1]"}),
+    right("RNN", {LOOKUP: "self.embedding(x if x.min().item() >= 0 else -x)"}),
     right("LSTM", {LAST: "rnn_out = rnn_out[:, torch.tensor(x.size(1) - 1)]"}),
     right("RNN", {RUN: "self.rnn(input=embedded, hx=hidden)"}),
     right("GRU", {LOGITS: f"self.output(input={DROPPED})"}),

@@ -23,23 +23,6 @@ def test_who_asks_does_not_know_who_judges():
     assert in_a_new_process(code) == "[]"
 
 
-@pytest.mark.slow
-def test_a_look_at_another_device_brings_no_compiler_in():
-    code = (
-        "import sys, torch\n"
-        "from torch import nn\n"
-        "from lab.ask import models\n"
-        "class Model(nn.Module):\n"
-        "    def __init__(self, *sizes, **more):\n"
-        "        super().__init__()\n"
-        "        self.layer = nn.Linear(2, 2)\n"
-        "    def init_hidden(self, rows):\n"
-        "        return torch.zeros(3, rows, 20)\n"
-        "print(models._elsewhere(Model()), [n for n in sys.modules if 'sympy' in n][:1])"
-    )
-    assert in_a_new_process(code) == "init_hidden []"
-
-
 def is_plain(value):
     """Return whether a value is numbers, texts, arrays, None, or containers of these."""
     if isinstance(value, dict):

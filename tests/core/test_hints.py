@@ -36,19 +36,9 @@ def test_hints_are_counted_for_each_rule_by_itself(capsys):
         assert f"Hint {step} of 3" in out and checks.RULES["batch-first"] in out
     assert "nn.GRU(" in out
     assert "Hint 1 of 3" in next_hint("raw-logits") and "Hint 3 of 3" in next_hint("batch-first")
-    checks.hint("char_gru", 2)
-    assert "Hint 2 of 3" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("arguments", "complaint"),
-    [
-        ((), "name of a check, char_rnn"),
-        (("rnn",), "name of a check, char_rnn"),
-        (("samples", 4), "hints 1 to 3"),
-        (("samples", 0), "hints 1 to 3"),
-    ],
-)
-def test_a_hint_that_does_not_exist_is_named(arguments, complaint):
-    with pytest.raises(ValueError, match=complaint):
+@pytest.mark.parametrize("arguments", [(), ("rnn",)])
+def test_a_hint_that_does_not_exist_is_named(arguments):
+    with pytest.raises(ValueError, match="name of a check, char_rnn"):
         checks.hint(*arguments)
