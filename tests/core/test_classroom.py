@@ -203,7 +203,7 @@ def test_after_a_restart_each_cell_runs_or_names_what_is_missing(ran):
             exec(compile(sources[cell_id], cell_id, "exec"), dict(before))
         except NameError as error:  # anything else is a message that misleads
             missing[cell_id] = error.name
-    assert missing["train"] == "text" if len(ran) < 2 else "train_and_compare_models"
+    assert missing["train"] == ("text" if len(ran) < 2 else "train_and_compare_models")
     assert missing["samples"] == "models"
 
 

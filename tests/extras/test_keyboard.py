@@ -418,8 +418,10 @@ def test_the_address_is_a_picture_in_a_notebook_and_text_in_a_terminal(monkeypat
     assert len(displayed) == 1 and len(capsys.readouterr().out.splitlines()) > 15
 
 
-def test_a_terminal_without_block_characters_gets_the_address_alone(monkeypatch):
+def test_a_terminal_without_block_characters_gets_no_code_and_no_error(monkeypatch):
     terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     terminal.isatty = lambda: True
     monkeypatch.setattr(sys, "stdout", terminal)
     serve.show_code("http://127.0.0.1:1/")
+    terminal.flush()
+    assert not terminal.buffer.getvalue().strip()
