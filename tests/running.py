@@ -1,8 +1,10 @@
-"""What tests run outside of themselves: code in a process of its own, a notebook in its kernel."""
+"""What tests run outside of themselves: code in a process of its own, a notebook, git."""
 
+import shutil
 import subprocess
 import sys
 
+import pytest
 from nbclient import NotebookClient
 
 from course.make_exercise import ROOT
@@ -18,6 +20,14 @@ def run_notebook(notebook, folder=ROOT):
     where = {"metadata": {"path": str(folder)}}
     NotebookClient(notebook, timeout=300, kernel_name="python3", resources=where).execute()
     return notebook
+
+
+def files_in_git(*options):
+    """Return the names of the files of this checkout; where it is none, skip the test that asks."""
+    if not (shutil.which("git") and (ROOT / ".git").exists()):
+        pytest.skip("no checkout")
+    listed = subprocess.check_output(["git", "ls-files", *options], cwd=ROOT, text=True)
+    return listed.splitlines()
 
 
 def cell_of(notebook, cell_id):
