@@ -130,7 +130,7 @@ def test_what_ends_in_time_is_not_stopped_afterwards():
     time.sleep(0.3)
 
 
-def test_student_code_runs_on_one_thread(namespace):
+def test_student_code_runs_on_one_thread():
     seen = []
 
     def function(*args, **kwargs):

@@ -33,9 +33,8 @@ def train(namespace, sample):
     def run(**names):
         own = read_solution.run_todos(1, 2, 3, 5)
         own.update(names)  # in a namespace that nobody else has
-        return *own["train_and_compare_models"](small, *splits[:4], len(chars), epochs=3), splits[
-            4:
-        ]
+        trained = own["train_and_compare_models"](small, *splits[:4], len(chars), epochs=3)
+        return *trained, splits[4:]
 
     return run
 

@@ -15,7 +15,7 @@ from tests.running import files_in_git
 NAMED = re.compile(r"(?<![\w/.-])(?:tests|lab|course|benchmarks|data|docs)/[\w./-]*\w")
 
 
-def test_a_number_that_students_see_is_compared(monkeypatch, capsys):
+def test_a_number_that_students_see_is_compared(monkeypatch):
     assert not list(generate.other_numbers())
     monkeypatch.setitem(generate.VISIBLE, "hidden_dim", 320)
     lines = list(generate.other_numbers())

@@ -121,7 +121,7 @@ class Shell:
         self.raw_cell = source
 
 
-def test_a_cell_that_ended_in_an_error_is_not_judged_by_what_an_earlier_run_left(namespace):
+def test_a_cell_that_ended_in_an_error_is_not_judged_by_what_an_earlier_run_left():
     source = "# TODO 4: count the trainable parameters of each model\nparameter_counts = ?"
     failed = Shell(source, SyntaxError("invalid syntax"))
     try:

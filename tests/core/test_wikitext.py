@@ -210,7 +210,7 @@ def test_a_text_without_a_printable_character_is_named(tmp_path):
 # --- the cache -------------------------------------------------------------------------------
 
 
-def test_what_another_download_left_incomplete_does_no_harm(fetched, tmp_path):
+def test_what_another_download_left_incomplete_does_no_harm(tmp_path):
     left = f"{wikitext.CONFIGURATION}/0.0.0/{wikitext.REVISION}.incomplete"
     (tmp_path / "datasets" / "Salesforce___wikitext" / left).mkdir(parents=True)
     with running_hub() as hub:

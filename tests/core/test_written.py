@@ -63,7 +63,7 @@ def run(source, scope):
 
 
 @pytest.fixture(scope="module")
-def notebook(sample):
+def notebook():
     """What the notebook has before its answers, with models that have learned a little."""
     scope = {"__name__": "notebook", "display": lambda *values: None}
     before = ("setup", "data", "requirements", *list(CHECKS)[:5])

@@ -173,7 +173,7 @@ def test_the_solution_is_hidden_among_programs_too(tmp_path):
     ("allowed", "reach"),
     [("pivot_root", []), ("unshare", [sandbox.FILES]), ("", [sandbox.FILES, "the network"])],
 )
-def test_what_stays_within_reach_is_said(allowed, reach, tmp_path, monkeypatch):
+def test_what_stays_within_reach_is_said(allowed, reach, monkeypatch):
     def lets(command, **how):
         refused = (sandbox.HIDE in command and allowed != "pivot_root") or not allowed
         return subprocess.CompletedProcess(command, int(refused))
@@ -283,7 +283,7 @@ def test_a_notebook_in_which_nothing_is_filled_in_is_said(statuses, detail):
     assert (judged.verdict, judged.detail) == ("graded", detail)
 
 
-def test_points_are_those_of_our_own_table(tmp_path):
+def test_points_are_those_of_our_own_table():
     facts = [
         {"check": check, "status": "passed", "rule": None, "message": "", "points": 1_000}
         for check in [*exercise.CHECKS, *exercise.CHECKS, "mine"]

@@ -98,7 +98,7 @@ def test_nothing_in_the_bundle_answers_a_todo(tmp_path):
     assert not leaked
 
 
-def test_the_bundles_instructions_set_up_both_kinds_of_system(tmp_path):
+def test_the_bundles_instructions_set_up_both_kinds_of_system():
     text = bundle.instructions()
     assert "python3 -m venv" in text and "py -m venv" in text and "EPOCHS = 5" in text
     assert "name 'models' is not defined" in text and "requirements-dev" not in text

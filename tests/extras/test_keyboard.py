@@ -396,7 +396,7 @@ def test_serving_says_where_and_ends_when_it_is_interrupted(
     assert printed.out.endswith("Ended. Tables that came: 0.\n") and not printed.err
 
 
-def test_what_is_missing_to_serve_is_said(keyboard, tmp_path, monkeypatch, capsys):
+def test_what_is_missing_to_serve_is_said(tmp_path, monkeypatch, capsys):
     (tmp_path / "other.html").write_text("<html>")
     for path in (None, tmp_path / "keyboard.html", tmp_path / "other.html", tmp_path):
         phone.serve_keyboard(path)

@@ -69,7 +69,8 @@ def expected(to_type, text):
     """Return what suggested() should, from PyTorch and lab/ngram.py."""
     models, counting, *_, chars = to_type
     inside, found = savings.in_words(chars), {}
-    word = text[len(text.rstrip("".join(c for c, yes in zip(chars, inside, strict=True) if yes))) :]
+    letters = "".join(np.array(chars)[inside.numpy()])
+    word = text[len(text.rstrip(letters)) :]
     stored = {name: int8.int8_copy(model) for name, model in models.items()}
     for name, model in keystrokes.with_counting(stored, counting).items():
         step, last = keystrokes.Step(model), len(text) - 1
