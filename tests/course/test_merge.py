@@ -88,11 +88,11 @@ def test_answers_are_found_by_what_they_define(name):
 
 
 def test_an_own_cell_beside_a_stub_counts_wherever_it_stands():
-    for where in (-1, 1, 2):  # before the stub, after it, after its check
+    for where in (0, 1, 2):  # before the stub, after it, after its check
         changed = submissions.fill(submissions.BASE, (1, 2, 3))
         place = [cell.id for cell in changed.cells].index("parameter-counts")
         answer = nbformat.v4.new_code_cell("parameter_counts = {'RNN': 1}")
-        changed.cells.insert(place + max(where, 0), answer)
+        changed.cells.insert(place + where, answer)
         defined, checked = order_of(cells := merge.merge(changed).cells)
         assert cells[defined["parameter_counts"]][1] == answer.source
         assert defined["parameter_counts"] < checked["parameters"]
@@ -125,7 +125,7 @@ def test_a_notebook_without_an_answer_has_a_verdict_of_its_own(changed, verdict)
         ("print(samples)", set()),
     ],
 )
-def test_what_a_cell_defines(source, names):
+def test_the_answers_that_a_cell_defines_are_known(source, names):
     assert merge.defined(source) == names
 
 

@@ -86,7 +86,7 @@ def handed_in(trick):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TRICKS)
-def test_what_gets_points_is_flagged(name, tmp_path):
+def test_a_trick_gets_no_more_points_than_we_know_of_and_is_flagged(name, tmp_path):
     trick, points = TRICKS[name]
     if "solution.ipynb" in trick and sandbox.isolation()[1]:
         pytest.skip("this system does not let us hide files, which the page says")

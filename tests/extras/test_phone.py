@@ -218,7 +218,7 @@ def test_accuracy_counts_the_right_character_among_the_first():
     assert table.loc["3-gram", "Top-3 (%)"] >= table.loc["3-gram", "Top-1 (%)"]
 
 
-def test_int8_is_compared_with_fp32(models, splits):
+def test_int8_changes_the_perplexity_by_less_than_a_per_cent(models, splits):
     table = phone.compare_int8(models, splits[2][:200], splits[3][:200])
     assert list(table.index) == ["RNN", "LSTM", "GRU"]
     changes = table["change"].str.rstrip("%").astype(float).abs()
