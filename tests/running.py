@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 from nbclient import NotebookClient
@@ -13,6 +14,15 @@ from course.make_exercise import ROOT
 def in_a_new_process(code):
     """Return what a new Python prints when it runs this code."""
     return subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).strip()
+
+
+def wait_for(found, process, seconds=120):
+    """Return what ``found()`` returns as soon as that is true; its process runs until then."""
+    end = time.monotonic() + seconds
+    while not (seen := found()):
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.1)
+    return seen
 
 
 def run_notebook(notebook, folder=ROOT):

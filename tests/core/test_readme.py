@@ -5,12 +5,11 @@ import re
 import shlex
 import subprocess
 import sys
-import time
 
 import pytest
 
 from course import generate
-from tests.running import files_in_git
+from tests.running import files_in_git, wait_for
 
 README = generate.README.read_text(encoding="utf-8")
 
@@ -67,13 +66,12 @@ def test_the_first_command_opens_the_exercise_or_says_where(browser, tmp_path):
     ):
         try:
             address = r"http://localhost:\d+/lab/tree/exercise\.ipynb\?token=\w+"
-            while not (said := re.search(address, log.read_text(encoding="utf-8"))):
-                assert server.poll() is None, log.read_text(encoding="utf-8")
-                time.sleep(0.1)
-            while browser and not (opened.exists() and opened.read_text()):
-                time.sleep(0.1)
+            said = wait_for(lambda: re.search(address, log.read_text(encoding="utf-8")), server)
+            if browser:
+                wait_for(lambda: opened.exists() and opened.read_text(), server)
         finally:
             server.kill()
+            print(log.read_text(encoding="utf-8"))
     if browser:
         (page,) = runtime.glob("jpserver-*-open.html")
         assert opened.read_text() == page.as_uri()

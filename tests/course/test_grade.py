@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import zipfile
 from html import escape
 from pathlib import Path
@@ -23,7 +22,7 @@ from lab import exercise
 from tests import submissions
 from tests.course.test_commands import ODD
 from tests.course.test_merge import OTHER_CELLS
-from tests.running import cell_of
+from tests.running import cell_of, wait_for
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -363,9 +362,7 @@ def cluster(tmp_path):
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment}
     processes = [subprocess.Popen(scheduler, **quiet)]
     try:
-        while not file.exists():
-            assert processes[0].poll() is None
-            time.sleep(0.1)
+        wait_for(file.exists, processes[0])
         processes += [subprocess.Popen(worker, **quiet) for _ in range(2)]
         yield json.loads(file.read_text(encoding="utf-8"))["address"], processes[1:]
     finally:
