@@ -1,8 +1,11 @@
-"""What tests run outside of themselves: code in a process of its own, a notebook in its kernel."""
+"""What tests run outside of themselves: code in a process of its own, a notebook, git."""
 
+import shutil
 import subprocess
 import sys
+import time
 
+import pytest
 from nbclient import NotebookClient
 
 from course.make_exercise import ROOT
@@ -13,11 +16,28 @@ def in_a_new_process(code):
     return subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).strip()
 
 
+def wait_for(found, process, seconds=120):
+    """Return what ``found()`` returns as soon as that is true; its process runs until then."""
+    end = time.monotonic() + seconds
+    while not (seen := found()):
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.1)
+    return seen
+
+
 def run_notebook(notebook, folder=ROOT):
     """Run a notebook in a folder, and return it with its outputs."""
     where = {"metadata": {"path": str(folder)}}
     NotebookClient(notebook, timeout=300, kernel_name="python3", resources=where).execute()
     return notebook
+
+
+def files_in_git(*options):
+    """Return the names of the files of this checkout; where it is none, skip the test that asks."""
+    if not (shutil.which("git") and (ROOT / ".git").exists()):
+        pytest.skip("no checkout")
+    listed = subprocess.check_output(["git", "ls-files", *options], cwd=ROOT, text=True)
+    return listed.splitlines()
 
 
 def cell_of(notebook, cell_id):

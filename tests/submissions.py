@@ -2,7 +2,6 @@
 
 import copy
 import functools
-import json
 
 import joblib
 import nbformat
@@ -81,28 +80,39 @@ WRONG = {
 
 # The same for code that does more than answer: how grading it ends, and the points it keeps.
 LATER = [name for name, check in exercise.CHECKS.items() if check.number >= 6]
-AFTER = 90 - sum(exercise.CHECKS[name].points for name in LATER)
+AFTER = exercise.POINTS - sum(exercise.CHECKS[name].points for name in LATER)
+WITHOUT_SAMPLES = exercise.POINTS - exercise.CHECKS["samples"].points
 HOSTILE = {
     "endless-loop": ("samples", "while True:\n    pass", "stopped", AFTER),
     "memory-hog": ("samples", "hog = [torch.ones(10**8) for _ in range(99)]", "stopped", AFTER),
     "os-exit": ("samples", "import os\nos._exit(3)", "stopped", AFTER),
-    "sys-exit": ("samples", "import sys\nsys.exit()", "graded", 83),
+    "sys-exit": ("samples", "import sys\nsys.exit()", "graded", WITHOUT_SAMPLES),
     "children": (
         "guess",
         "import subprocess\n"
         "subprocess.Popen(['sleep', '1000'], start_new_session=True)\n"
         "subprocess.Popen('sleep 1000 & sleep 1000 &', shell=True)",
         "graded",
-        90,
+        exercise.POINTS,
     ),
-    "deletes-files": ("guess", "import shutil\nshutil.rmtree('.', True)", "graded", 90),
-    "noise-on-stderr": ("guess", "import sys\nprint('here', file=sys.stderr)", "graded", 90),
+    "deletes-files": (
+        "guess",
+        "import shutil\nshutil.rmtree('.', True)",
+        "graded",
+        exercise.POINTS,
+    ),
+    "noise-on-stderr": (
+        "guess",
+        "import sys\nprint('here', file=sys.stderr)",
+        "graded",
+        exercise.POINTS,
+    ),
 }
 BROKEN = {
     "not-json": "this is no notebook",
     "empty": "",
     "a-list": "[]",
-    "cut-off": None,  # the first half of a notebook
+    "cut-off": '{"cells": [',
 }
 
 
@@ -163,31 +173,28 @@ def grade_all(folder, grades, *more, **limits):
         return grade.grade_all(folder, grades, *more, **limits)
 
 
-def write_all(folder, base):
-    """Write 30 submissions below a folder; return (verdict, points) by their names."""
-    folder.mkdir()
-    expected, notebooks = {}, {}
-    for name, (notebook, broken) in a_class(base).items():
-        notebooks[name], expected[name] = notebook, ("graded", points(own_faults(broken)))
-    for name, (cell_id, source, verdict, kept) in HOSTILE.items():
-        notebooks[name] = change(fill(base, range(11)), cell_id, None, source)
-        expected[name] = (verdict, kept)
-    notebooks["without-ids"] = fill(base, range(11))
-    notebooks["without-ids"].nbformat_minor = 4
-    for cell in notebooks["without-ids"].cells:
+def notebooks(base):
+    """Return 25 notebooks by their names, each with its outcome: (notebook, verdict, points)."""
+    made = {
+        name: (notebook, "graded", points(own_faults(broken)))
+        for name, (notebook, broken) in a_class(base).items()
+    }
+    for name, (cell_id, source, *outcome) in HOSTILE.items():
+        made[name] = (change(fill(base, range(11)), cell_id, None, source), *outcome)
+    without_ids = fill(base, range(11))
+    without_ids.nbformat_minor = 4
+    for cell in without_ids.cells:
         del cell["id"]
-    expected["without-ids"] = ("graded", 90)
-    for name, notebook in notebooks.items():
-        (folder / name).mkdir()
-        nbformat.write(notebook, folder / name / "exercise.ipynb")
-    (folder / "no-check" / "checks.py").write_text("raise SystemExit('my own checks')")
-    half = json.dumps(notebooks["full"])
-    for name, text in BROKEN.items():
-        (folder / name).mkdir()
-        text = half[: len(half) // 2] if text is None else text
+    return made | {"without-ids": (without_ids, "graded", exercise.POINTS)}
+
+
+def write_all(folder, base):
+    """Write 30 submissions below a folder: for benchmarks/grading.py."""
+    made = notebooks(base)
+    texts = {name: nbformat.writes(notebook) for name, (notebook, *_) in made.items()}
+    for name, text in (texts | BROKEN).items():
+        (folder / name).mkdir(parents=True)
         (folder / name / "exercise.ipynb").write_text(text, encoding="utf-8")
-        expected[name] = ("not graded", 0)
+    (folder / "no-check" / "checks.py").write_text("raise SystemExit('my own checks')")
     (folder / "deleted").mkdir()
     (folder / "deleted" / "exercise.ipynb").symlink_to(folder / "gone.ipynb")
-    expected["deleted"] = ("not graded", 0)
-    return {f"{name}/exercise": outcome for name, outcome in expected.items()}

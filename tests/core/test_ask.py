@@ -1,6 +1,7 @@
 """The asking half: it hands over plain data, knows no judge, and stops what does not end."""
 
 import signal
+import threading
 import time
 
 import numpy as np
@@ -61,27 +62,28 @@ def test_code_that_does_not_end_is_stopped_and_named(function):
 
 
 def test_code_on_a_busy_machine_has_its_processor_time():
-    def starved():  # a third of the processor, for longer than the limit
+    def starved():  # a quarter of the processor, for longer than the limit
         start = time.thread_time()
-        while (used := time.thread_time() - start) < 0.15:
+        while (used := time.thread_time() - start) < 0.1:
             while time.thread_time() - start < used + 0.02:
                 pass
-            time.sleep(0.04)
+            time.sleep(0.06)
         return "done"
 
     with ask.within(0.25):
         assert ask.run("answer()", starved) == "done"
 
 
+@pytest.mark.skipif(not hasattr(time, "pthread_getcpuclockid"), reason="no clock of a thread")
 def test_threads_of_others_do_not_count():
-    others = (
-        "import threading\nfor _ in range(2): threading.Thread(target=burn, daemon=True).start()"
-    )
-    scope = {"burn": lambda: [None for _ in iter(lambda: time.monotonic() < until, False)]}
-    until = time.monotonic() + 1.5
-    exec(others, scope)
-    with ask.within(0.6):
-        time.sleep(0.5)
+    def burn():
+        while time.monotonic() < until:
+            pass
+
+    until = time.monotonic() + 1
+    threading.Thread(target=burn, daemon=True).start()
+    with ask.within(0.5):
+        time.sleep(1)  # within which the process, but not this thread, takes more than 0.5 s
 
 
 @pytest.mark.slow
@@ -111,7 +113,7 @@ def test_what_ends_in_time_is_not_stopped_afterwards():
     time.sleep(0.3)
 
 
-def test_student_code_runs_on_one_thread(namespace):
+def test_student_code_runs_on_one_thread():
     seen = []
 
     def function(*args, **kwargs):

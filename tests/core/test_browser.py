@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 
 import matplotlib.pyplot as plt
 import pytest
@@ -17,6 +16,7 @@ from course import bundle, pictures
 from course.make_exercise import ROOT
 from lab import exercise
 from tests import browsers, submissions
+from tests.running import wait_for
 
 TOKEN = "of-a-test"
 NOTEBOOK = "window.jupyterapp.shell.currentWidget"
@@ -44,17 +44,14 @@ def serve(tmp_path):
                 stderr=log,
             )
         servers.append(server)
-        for _ in range(600):
-            for file in (tmp_path / "runtime").glob("jpserver-*.json"):
-                return json.loads(file.read_text(encoding="utf-8"))["url"]
-            assert server.poll() is None, (tmp_path / "server.log").read_text()
-            time.sleep(0.1)
-        raise TimeoutError((tmp_path / "server.log").read_text())
+        (file,) = wait_for(lambda: [*(tmp_path / "runtime").glob("jpserver-*.json")], server)
+        return json.loads(file.read_text(encoding="utf-8"))["url"]
 
     yield start
     for server in servers:
         server.terminate()
         server.wait()
+    print((tmp_path / "server.log").read_text(encoding="utf-8"))
 
 
 @pytest.fixture

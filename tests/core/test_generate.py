@@ -10,11 +10,12 @@ import pytest
 from course import generate
 from course.make_exercise import ROOT
 from lab import exercise
+from tests.running import files_in_git
 
 NAMED = re.compile(r"(?<![\w/.-])(?:tests|lab|course|benchmarks|data|docs)/[\w./-]*\w")
 
 
-def test_a_number_that_students_see_is_compared(monkeypatch, capsys):
+def test_a_number_that_students_see_is_compared(monkeypatch):
     assert not list(generate.other_numbers())
     monkeypatch.setitem(generate.VISIBLE, "hidden_dim", 320)
     lines = list(generate.other_numbers())
@@ -42,9 +43,7 @@ def test_every_path_that_ci_names_exists(path):
 
 def copied(folder):
     """Write the project's files into a folder, and return it."""
-    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    for name in names.splitlines():
+    for name in files_in_git("--cached", "--others", "--exclude-standard"):
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
@@ -85,32 +84,33 @@ def test_a_number_of_the_exercise_stands_once(tmp_path):
     assert {name for name, _ in found} == {"lab/exercise.py"}, found
 
 
+AFTER = """
+from course.generate import BLOCKS, main
+from lab import checks, exercise
+from tests.core.test_generate import of_numbers
+main([])
+checks.summary()
+print(*(path.read_text() for path in BLOCKS), exercise.TOTAL, of_numbers().pattern, sep="\\n")
+"""
+
+
 @pytest.mark.slow
 def test_numbers_that_change_leave_no_old_one_behind(tmp_path):
     source = copied(tmp_path) / "lab" / "exercise.py"
-    text, changes = source.read_text(encoding="utf-8"), 0
+    text, samples = source.read_text(encoding="utf-8"), exercise.CHECKS["samples"].points
+    paragraph, seconds = exercise.PARAGRAPH_POINTS, exercise.GRADING_SECONDS
     for old, new in [
-        ('Todo(6, 7, "samples"', 'Todo(6, 9, "samples"'),
-        ("PARAGRAPH_POINTS = 10", "PARAGRAPH_POINTS = 12"),
-        ("GRADING_SECONDS = 60", "GRADING_SECONDS = 45"),
-        (exercise.STYLES["LSTM"]["color"], "#1188CC"),
+        (f'Todo(6, {samples}, "samples"', f'Todo(6, {samples + 2}, "samples"'),
+        (f"PARAGRAPH_POINTS = {paragraph}", f"PARAGRAPH_POINTS = {paragraph + 2}"),
+        (f"GRADING_SECONDS = {seconds}", f"GRADING_SECONDS = {seconds - 15}"),
     ]:
-        changes += text.count(old) == 1
+        assert text.count(old) == 1, old
         text = text.replace(old, new)
-    assert changes == 4
     source.write_text(text, encoding="utf-8")
-    (tmp_path / "after.py").write_text(
-        "from course.generate import BLOCKS, main\n"
-        "from lab import checks, exercise\n"
-        "main([])\n"
-        "print(*(path.read_text() for path in BLOCKS))\n"
-        "checks.summary()\n"
-        "assert exercise.TOTAL == 104\n",
-        encoding="utf-8",
-    )
-    python = [sys.executable, "after.py"]
+    python = [sys.executable, "-c", AFTER]
     after = subprocess.run(python, cwd=tmp_path, check=True, capture_output=True, text=True)
-    assert "of 92 points; your instructor gives up to 12 more" in after.stdout
-    assert "| 104 |" in after.stdout
-    old = of_numbers().findall(after.stdout)
-    assert not [n for n in old if re.search("points|of 9|up to|s of", n)], old
+    *said, total, pattern = after.stdout.splitlines()
+    said, now = "\n".join(said), re.compile(pattern, re.I)
+    assert f"of {exercise.POINTS + 2} points; your instructor gives up to {paragraph + 2}" in said
+    assert int(total) == exercise.TOTAL + 4 and f"| {total} |" in said
+    assert not [number for number in of_numbers().findall(said) if not now.fullmatch(number)]

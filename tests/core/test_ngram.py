@@ -60,6 +60,13 @@ def test_a_text_that_repeats_is_known():
     assert model.perplexity(X, y + 1) > 20
 
 
+def test_typing_looks_at_the_last_characters_only():
+    model = NGram([0, 1, 2, 3, 4] * 20, vocab_size=5, order=3)
+    stream = ngram.Typing(model)
+    logits = [stream.feed(index) for index in (4, 4, 4, 0, 1)][-1]
+    assert np.exp(logits) == pytest.approx(model.probabilities([0, 1]))
+
+
 def test_validation_chooses_the_order_and_only_the_training_text_is_counted(sample):
     text, chars, char2idx, _ = sample
     splits = helpers.prepare_sequences(text, char2idx)

@@ -83,7 +83,7 @@ def usual(namespace, sample, short):
     spans = {
         name: todo_9_spans.again(
             memory.memory_span(cls, sample[0][:5_000], exercise.SPAN_RATES[name], batches=20),
-            batches=2_000,
+            batches=exercise.SPAN_BATCHES,
         )
         for name, cls in made
     }
@@ -111,7 +111,7 @@ def usual(namespace, sample, short):
         "samples": (samples, PROMPT, models, char2idx),
         "performance": (table, models, metrics, X[:4], y[:4]),
         "figures": (todo_8_figures.curves(), todo_8_figures.plotted(), MEASURED),
-        "long_context": (spans, classes, sample[0][:5_000], ASKED, 2_000),
+        "long_context": (spans, classes, sample[0][:5_000], ASKED, exercise.SPAN_BATCHES),
         "recommendation": ("GRU", evidence, paragraph, MEASURED, SPANS, ASKED, False),
     }
 

@@ -104,10 +104,8 @@ def test_summary_tells_the_state_of_every_check_and_what_to_do_next(namespace, c
     spans_of(None)
     table = checks.summary()
     assert list(table["check"]) == [*exercise.CHECKS, "paragraph"]
-    assert table["of"].sum() == 100
-    assert (
-        f"{table['points'].sum()} of {100 - exercise.PARAGRAPH_POINTS}" in capsys.readouterr().out
-    )
+    assert table["of"].sum() == exercise.TOTAL
+    assert f"{table['points'].sum()} of {exercise.POINTS}" in capsys.readouterr().out
     table = table.set_index("check")
     assert table.loc["char_rnn", "status"] == "passed" and table.loc["char_rnn", "next"] == ""
     assert 'checks.hint("char_lstm")' in table.loc["char_lstm", "next"]
@@ -123,7 +121,7 @@ class Shell:
         self.raw_cell = source
 
 
-def test_a_cell_that_ended_in_an_error_is_not_judged_by_what_an_earlier_run_left(namespace):
+def test_a_cell_that_ended_in_an_error_is_not_judged_by_what_an_earlier_run_left():
     source = "# TODO 4: count the trainable parameters of each model\nparameter_counts = ?"
     failed = Shell(source, SyntaxError("invalid syntax"))
     try:

@@ -1,14 +1,11 @@
-"""The house: functions that fit a screen, imports that run one way, few entries to look at."""
+"""The house: imports that run one way, few entries to look at, names for any file system."""
 
 import ast
 import graphlib
 import re
-import shutil
-import subprocess
-
-import pytest
 
 from course.make_exercise import ROOT
+from tests.running import files_in_git
 
 FOLDERS = ("lab", "data", "course", "benchmarks")
 MODULES = {"helpers": ROOT / "helpers.py"} | {
@@ -19,15 +16,20 @@ MODULES = {"helpers": ROOT / "helpers.py"} | {
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
 
 
-def imported(name):
-    """Return which of our modules a module imports while it is imported itself."""
+def imports(name):
+    """Return what a module imports while it is imported itself."""
     found = set()
     for node in TREES[name].body:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
-    return {module for module in found if module in MODULES} - {name, "lab.exercise"}
+    return found
+
+
+def imported(name):
+    """Return which of our modules a module imports, but for lab/exercise.py: all may use it."""
+    return imports(name) & MODULES.keys() - {name, "lab.exercise"}
 
 
 def test_imports_run_one_way_between_files():
@@ -36,7 +38,6 @@ def test_imports_run_one_way_between_files():
 
 
 def test_imports_run_one_way_between_folders():
-    # lab/exercise.py, which imports nothing of ours, may be used by all: imported() leaves it out.
     def folder(name):
         return "lab.extras" if name.startswith("lab.extras") else name.partition(".")[0]
 
@@ -46,13 +47,15 @@ def test_imports_run_one_way_between_folders():
         graph[folder(name)] |= {folder(other) for other in imported(name)} - {folder(name), "lab"}
     list(graphlib.TopologicalSorter(graph).static_order())
     assert not graph["helpers"] and graph["lab"] == {"helpers"}
-    assert all("tests" not in others for name, others in graph.items())
 
 
-@pytest.mark.skipif(not (shutil.which("git") and (ROOT / ".git").exists()), reason="no checkout")
+def test_only_benchmarks_use_the_tests():
+    users = {name for name in MODULES for used in imports(name) if used.startswith("tests")}
+    assert {name.partition(".")[0] for name in users} <= {"benchmarks"}
+
+
 def test_students_see_one_module():
-    tracked = subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).split("\n")
-    entries = {name.partition("/")[0] for name in tracked if name and not name.startswith(".")}
+    entries = {name.partition("/")[0] for name in files_in_git() if not name.startswith(".")}
     assert [name for name in entries if name.endswith(".py")] == ["helpers.py"]
 
 

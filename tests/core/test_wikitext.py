@@ -112,7 +112,7 @@ def test_a_copy_that_is_damaged_is_named(damage, fetched, tmp_path):
     assert f"{copy} cannot be read" in outcome["error"] and "Delete it" in outcome["error"]
 
 
-def test_refused(tmp_path):
+def test_a_connection_that_is_refused_is_named(tmp_path):
     outcome = load(NOWHERE, tmp_path)
     assert is_one_sentence_with_the_remedy(outcome)
     assert outcome["error"].startswith("WikiText-2 cannot be fetched (ConnectError")
@@ -127,7 +127,7 @@ def test_refused(tmp_path):
         (login_page, "something else answers at 127.0.0.1", 2),
     ],
 )
-def test_no_answer_of_the_hubs_at_first_contact(fault, cause, requests, tmp_path):
+def test_a_hub_that_gives_no_answer_is_named_and_not_asked_again(fault, cause, requests, tmp_path):
     with running_hub(fault) as hub:
         outcome = load(hub.endpoint, tmp_path)
     assert is_one_sentence_with_the_remedy(outcome)
@@ -210,7 +210,7 @@ def test_a_text_without_a_printable_character_is_named(tmp_path):
 # --- the cache -------------------------------------------------------------------------------
 
 
-def test_what_another_download_left_incomplete_does_no_harm(fetched, tmp_path):
+def test_what_another_download_left_incomplete_does_no_harm(tmp_path):
     left = f"{wikitext.CONFIGURATION}/0.0.0/{wikitext.REVISION}.incomplete"
     (tmp_path / "datasets" / "Salesforce___wikitext" / left).mkdir(parents=True)
     with running_hub() as hub:
@@ -238,7 +238,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("flag", ["HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"])
-def test_offline_without_a_copy(flag, tmp_path):
+def test_offline_nothing_is_asked_for(flag, tmp_path):
     with running_hub() as hub:
         outcome = load(hub.endpoint, tmp_path, **{flag: "1"})
     assert is_one_sentence_with_the_remedy(outcome) and "cannot be fetched" in outcome["error"]

@@ -63,7 +63,7 @@ def run(source, scope):
 
 
 @pytest.fixture(scope="module")
-def notebook(sample):
+def notebook():
     """What the notebook has before its answers, with models that have learned a little."""
     scope = {"__name__": "notebook", "display": lambda *values: None}
     before = ("setup", "data", "requirements", *list(CHECKS)[:5])
@@ -111,7 +111,8 @@ def measured_otherwise(spans):
 
 def given(notebook, spans, cell):
     """Return the names that a cell finds, with measurements like those of the solution's run."""
-    scope = dict(notebook) | {"memory_span": measured_otherwise(spans), "BATCHES": 2_000}
+    measured = {"memory_span": measured_otherwise(spans), "BATCHES": exercise.SPAN_BATCHES}
+    scope = dict(notebook) | measured
     scope["models"] = copy.deepcopy(notebook["models"])
     if cell in ("learning-curves", "tradeoff", "recommendation"):
         perplexities = {"Test Perplexity": [7.137, 6.616, 6.620]}  # of the key's run

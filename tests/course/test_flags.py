@@ -71,7 +71,7 @@ def test_what_reaches_for_more_is_flagged(source):
         "x = = 1",
     ],
 )
-def test_what_the_exercise_needs_is_not(source):
+def test_what_the_exercise_needs_is_not_flagged(source):
     assert flags.worth_a_look(source) == []
 
 
@@ -81,7 +81,7 @@ def test_the_line_that_is_shown_is_the_one_that_reaches():
 
 
 @pytest.mark.parametrize("cell_id", sorted(submissions.ANSWERS))
-def test_the_solutions_answers_are_not(cell_id):
+def test_the_solutions_answers_and_our_stubs_are_not_flagged(cell_id):
     assert flags.worth_a_look(submissions.SOURCES[cell_id]) == []
     (stub,) = (one for one in our_cells() if one.id == cell_id)
     assert flags.worth_a_look(stub.source) == []

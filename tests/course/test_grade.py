@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
+import zipfile
 from html import escape
 from pathlib import Path
 
@@ -21,8 +21,8 @@ from course.make_exercise import ROOT
 from lab import exercise
 from tests import submissions
 from tests.course.test_commands import ODD
-from tests.course.test_merge import LAYOUTS
-from tests.running import cell_of
+from tests.course.test_merge import OTHER_CELLS
+from tests.running import cell_of, wait_for
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -172,7 +172,7 @@ def test_the_solution_is_hidden_among_programs_too(tmp_path):
     ("allowed", "reach"),
     [("pivot_root", []), ("unshare", [sandbox.FILES]), ("", [sandbox.FILES, "the network"])],
 )
-def test_what_stays_within_reach_is_said(allowed, reach, tmp_path, monkeypatch):
+def test_what_stays_within_reach_is_said(allowed, reach, monkeypatch):
     def lets(command, **how):
         refused = (sandbox.HIDE in command and allowed != "pivot_root") or not allowed
         return subprocess.CompletedProcess(command, int(refused))
@@ -212,12 +212,13 @@ def test_what_is_not_a_notebook_is_said_and_the_next_run_grades_only_what_change
     unreadable = tmp_path / "submissions"  # which need no time: none of them is a notebook
     for name, text in submissions.BROKEN.items():
         (unreadable / name).mkdir(parents=True)
-        (unreadable / name / "exercise.ipynb").write_text(text or '{"cells": [', encoding="utf-8")
+        (unreadable / name / "exercise.ipynb").write_text(text, encoding="utf-8")
     rows = submissions.grade_all(unreadable, tmp_path / "grades")
     assert {row["verdict"] for row in rows} == {"not graded"}
-    assert all("not a notebook" in row["detail"] for row in rows)
+    said = [row["detail"].partition(":")[0] for row in rows]
+    assert said == ["not a notebook", "not a notebook", "empty", "not a notebook"]
     assert (tmp_path / "grades" / "a-list" / "exercise.html").exists()
-    assert capsys.readouterr().out.count("\n") == 4
+    assert capsys.readouterr().out.count("\n") == len(rows)
     (unreadable / "empty" / "exercise.ipynb").write_text("{", encoding="utf-8")
     again = submissions.grade_all(unreadable, tmp_path / "grades")
     assert capsys.readouterr().out == "empty/exercise: not graded, 0 points\n"
@@ -281,7 +282,7 @@ def test_a_notebook_in_which_nothing_is_filled_in_is_said(statuses, detail):
     assert (judged.verdict, judged.detail) == ("graded", detail)
 
 
-def test_points_are_those_of_our_own_table(tmp_path):
+def test_points_are_those_of_our_own_table():
     facts = [
         {"check": check, "status": "passed", "rule": None, "message": "", "points": 1_000}
         for check in [*exercise.CHECKS, *exercise.CHECKS, "mine"]
@@ -361,9 +362,7 @@ def cluster(tmp_path):
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment}
     processes = [subprocess.Popen(scheduler, **quiet)]
     try:
-        while not file.exists():
-            assert processes[0].poll() is None
-            time.sleep(0.1)
+        wait_for(file.exists, processes[0])
         processes += [subprocess.Popen(worker, **quiet) for _ in range(2)]
         yield json.loads(file.read_text(encoding="utf-8"))["address"], processes[1:]
     finally:
@@ -372,37 +371,67 @@ def cluster(tmp_path):
             process.wait()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", LAYOUTS)
-def test_right_answers_in_any_layout_have_all_points(name, tmp_path):
-    nbformat.write(LAYOUTS[name], tmp_path / "one.ipynb")
-    row, _ = submission.grade("one", *submission.prepare(tmp_path / "one.ipynb"), 60, 1_000)
-    assert (row["verdict"], row["points"]) == ("graded", exercise.POINTS), row
+KINDS = (
+    "half-5",  # five TODOs of ten
+    "unfilled",  # none
+    "first-timestep",  # a wrong class: ours stands in for it
+    "no-labels",  # a wrong answer that nothing rests on
+    "syntax-error",  # a cell that does not run
+    "sys-exit",  # one that raises
+    "endless-loop",  # stopped by its time
+    "memory-hog",  # by its memory
+    "os-exit",  # by itself
+)
+
+
+def hand_in(folder):
+    """Write a class below a folder, one of each kind; return (verdict, points) by their names."""
+    every = submissions.notebooks(submissions.BASE)
+    made = {name: every[name] for name in KINDS}
+    untidy = [submissions.HOSTILE[name][1] for name in ("children", "deletes-files")]
+    untidy.append(submissions.HOSTILE["noise-on-stderr"][1])
+    answered = submissions.fill(submissions.BASE, range(11))
+    all_points = ("graded", exercise.POINTS)
+    made["untidy"] = (submissions.change(answered, "guess", None, "\n".join(untidy)), *all_points)
+    made |= {name: (notebook, *all_points) for name, notebook in OTHER_CELLS.items()}
+    expected = {}
+    for name, (notebook, *outcome) in made.items():
+        (folder / name).mkdir(parents=True)
+        nbformat.write(notebook, folder / name / "exercise.ipynb")
+        expected[f"{name}/exercise"] = tuple(outcome)
+    text = nbformat.writes(every["full"][0]).encode("utf-16")  # all is right, and nothing usual
+    with zipfile.ZipFile(folder / "packed.zip", "w") as archive:
+        archive.writestr("homework/Übung (1).ipynb", text)
+    (folder / "cut-off.ipynb").write_text(submissions.BROKEN["cut-off"], encoding="utf-8")
+    (folder / "link.ipynb").symlink_to(ROOT / "solution.ipynb")
+    unread = ("not graded", 0)
+    return expected | {"packed.zip": all_points, "cut-off": unread, "link": unread}
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="some submissions start programs of Unix")
-def test_thirty_submissions_are_graded_once_although_a_worker_is_killed(cluster, tmp_path):
+def test_each_kind_of_submission_is_graded_once_although_a_worker_is_killed(cluster, tmp_path):
     address, (_, killed) = cluster
-    expected = submissions.write_all(tmp_path / ODD, submissions.BASE)
-    assert len(expected) == 30
+    expected = hand_in(tmp_path / ODD)
     grades = tmp_path / "grades"
     command = [sys.executable, "-m", "course.grade", str(tmp_path / ODD), str(grades)]
     command += ["--dask", address]
-    lines = []
+    lines, told = [], []
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout:
             lines.append(line)
-            if len(lines) == 15:
-                killed.send_signal(signal.SIGKILL)
-    assert process.returncode == 0, lines
+            told += [name for name in [line.rpartition(":")[0]] if name in expected]
+            if len(told) == len(expected) // 2 and killed.returncode is None:
+                assert killed.poll() is None
+                killed.kill()
+                killed.wait()
+    assert process.returncode == 0 and killed.returncode == -signal.SIGKILL, lines
     print(*lines)
     rows = pd.read_csv(grades / "grades.csv").to_dict("records")
     assert {r["submission"]: (r["verdict"], r["total"]) for r in rows} == expected
-    assert len(rows) == 30 and len([line for line in lines if "/exercise:" in line]) == 30
-    assert len(list(grades.rglob("*.html"))) == 30
-    for name, (*_, broken) in submissions.WRONG.items():
-        broken = submissions.own_faults(broken)
-        page = (grades / name / "exercise.html").read_text(encoding="utf-8")
-        assert all(f"<td>{rule}: " in page for rule in broken.values() if rule), name
+    assert sorted(told) == sorted(expected) and len(rows) == len(expected)
+    pages = {path.relative_to(grades).with_suffix("") for path in grades.rglob("*.html")}
+    assert pages == set(map(Path, expected))
+    for name, rule in [("first-timestep", "final-timestep"), ("no-labels", "axes-labels")]:
+        assert f"<td>{rule}: " in (grades / name / "exercise.html").read_text(encoding="utf-8")
     assert not leftovers()

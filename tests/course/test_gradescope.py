@@ -47,7 +47,8 @@ def test_a_submission_is_graded_as_by_the_folder_grader(autograder):
     nbformat.write(notebook, autograder / "submission" / "mine (1).ipynb")
     (autograder / "submission" / "notes.txt").write_text("mine", encoding="utf-8")
     told = run(autograder)
-    assert told["score"] == 90 - exercise.CHECKS["parameters"].points and told["output"] == "graded"
+    lost = exercise.CHECKS["parameters"].points
+    assert told["score"] == exercise.POINTS - lost and told["output"] == "graded"
     *tests, look = told["tests"]
     assert [test["max_score"] for test in tests] == [
         todo.points for todo in exercise.CHECKS.values()

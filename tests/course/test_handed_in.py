@@ -112,6 +112,7 @@ def test_a_notebook_of_another_version_is_known_by_its_metadata_or_its_setup(ver
     if version:
         notebook.metadata["rnn-lstm-gru"] = {"version": version}
     found = handed_in.other_version(notebook)
-    assert found == said or (
-        said and found.startswith(said) and f"this one is of {VERSION}" in found
-    )
+    if said is None:
+        assert found is None
+    else:
+        assert found.startswith(said) and found.endswith(f"this one is of {VERSION}")

@@ -33,15 +33,6 @@ def test_only_answers_and_added_cells_are_the_students():
     assert {check for *_, check in cells} - {None} == set(exercise.CHECKS)
 
 
-def test_a_notebook_whose_cells_lost_their_ids_is_understood():
-    notebook = submissions.fill(submissions.BASE, range(11))
-    expected = merge.merge(notebook).cells
-    for cell in notebook.cells:
-        del cell["id"]
-    merged = [cell for cell in merge.merge(notebook).cells if cell[0] != "a cell of your own"]
-    assert [c for c in merged if c[0] != "guess"] == [c for c in expected if c[0] != "guess"]
-
-
 def notebook(*sources, ids=()):
     """Return a notebook of these sources; of the cells with these ids first, as we have them."""
     cells = [cell for cell in FULL.cells if cell.id in ids]
@@ -49,18 +40,20 @@ def notebook(*sources, ids=()):
     return nbformat.v4.new_notebook(cells=cells, metadata=FULL.metadata)  # with our version
 
 
-def without_todo_lines(cells):
-    return [
-        "\n".join(line for line in s.split("\n") if not line.startswith("# TODO")) for s in cells
-    ]
+def without_todo_lines(sources):
+    lines = [source.split("\n") for source in sources]
+    return ["\n".join(line for line in of if not line.startswith("# TODO")) for of in lines]
 
 
 ANSWERS = [CODE[i] for i in CODE if i in submissions.ANSWERS]
 GIVEN = [CODE[i] for i in CODE if i not in submissions.ANSWERS]
-LAYOUTS = {
+OUR_CELLS = {  # answers in cells like ours
+    "no ids": notebook(*CODE.values()),
     "no ids, no TODO lines": notebook(*without_todo_lines(CODE.values())),
     "answers only": notebook(*without_todo_lines(ANSWERS)),
     "answers only, with their lines": notebook(*ANSWERS),
+}
+OTHER_CELLS = {
     "the models in one cell": notebook(
         *GIVEN[:3], "\n\n".join(without_todo_lines(ANSWERS[:3])), *without_todo_lines(ANSWERS[3:])
     ),
@@ -76,9 +69,17 @@ def order_of(cells):
     return places, {check: place for place, (*_, check) in enumerate(cells) if check}
 
 
-@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("name", OUR_CELLS)
+def test_answers_without_their_ids_run_like_those_that_have_them(name):
+    theirs, usual = (merge.merge(one).cells for one in (OUR_CELLS[name], FULL))
+    assert [check for *_, check in theirs] == [check for *_, check in usual]
+    theirs, usual = (without_todo_lines(s for _, s, _ in cells) for cells in (theirs, usual))
+    assert theirs == usual
+
+
+@pytest.mark.parametrize("name", OTHER_CELLS)
 def test_answers_are_found_by_what_they_define(name):
-    cells = merge.merge(LAYOUTS[name]).cells
+    cells = merge.merge(OTHER_CELLS[name]).cells
     defined, checked = order_of(cells)
     assert set(defined) == merge.ANSWERS and set(checked) == set(exercise.CHECKS)
     for check, names in merge.JUDGED.items():
@@ -87,11 +88,11 @@ def test_answers_are_found_by_what_they_define(name):
 
 
 def test_an_own_cell_beside_a_stub_counts_wherever_it_stands():
-    for where in (-1, 1, 2):  # before the stub, after it, after its check
+    for where in (0, 1, 2):  # before the stub, after it, after its check
         changed = submissions.fill(submissions.BASE, (1, 2, 3))
         place = [cell.id for cell in changed.cells].index("parameter-counts")
         answer = nbformat.v4.new_code_cell("parameter_counts = {'RNN': 1}")
-        changed.cells.insert(place + max(where, 0), answer)
+        changed.cells.insert(place + where, answer)
         defined, checked = order_of(cells := merge.merge(changed).cells)
         assert cells[defined["parameter_counts"]][1] == answer.source
         assert defined["parameter_counts"] < checked["parameters"]
@@ -124,7 +125,7 @@ def test_a_notebook_without_an_answer_has_a_verdict_of_its_own(changed, verdict)
         ("print(samples)", set()),
     ],
 )
-def test_what_a_cell_defines(source, names):
+def test_the_answers_that_a_cell_defines_are_known(source, names):
     assert merge.defined(source) == names
 
 

@@ -8,10 +8,13 @@ import os
 import nbformat
 import pytest
 
-from course.grade import sandbox, submission
+from course.grade import merge, sandbox, submission
 from course.make_exercise import ROOT
+from lab import exercise
 from tests import submissions
 
+POINTS = {check: todo.points for check, todo in exercise.CHECKS.items()}
+CLASSES = sum(POINTS[check] for check in merge.CLASSES)
 PASSED = "type('Result', (), dict(status='passed', rule=None, message='', points=90))"
 MEMORY = (
     "import gc\n"
@@ -30,7 +33,7 @@ PATCH = (
     "class CharRNN: pass\nclass CharLSTM: pass\nclass CharGRU: pass\n"
 )
 TRICKS = {  # what stands in place of CharRNN, and the points that it gets
-    "has the solution": (submissions.SOURCES["char-rnn"], 12),
+    "has the solution": (submissions.SOURCES["char-rnn"], POINTS["char_rnn"]),
     "reads the solution": (EXECUTE.format(str(ROOT / "solution.ipynb")), 0),
     "looks for it everywhere": (
         "import pathlib\n"
@@ -69,9 +72,9 @@ TRICKS = {  # what stands in place of CharRNN, and the points that it gets
     "results that pass": (
         "import lab.checks, lab.exercise\nlab.checks.latest = "
         f"dict.fromkeys(lab.exercise.CHECKS, {PASSED})",
-        58,  # of what comes after the classes
+        exercise.POINTS - CLASSES,
     ),
-    "patches the checks": (PATCH, 32),
+    "patches the checks": (PATCH, CLASSES),
     "searches the memory": (MEMORY, 0),
 }
 
@@ -83,7 +86,7 @@ def handed_in(trick):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TRICKS)
-def test_what_gets_points_is_flagged(name, tmp_path):
+def test_a_trick_gets_no_more_points_than_we_know_of_and_is_flagged(name, tmp_path):
     trick, points = TRICKS[name]
     if "solution.ipynb" in trick and sandbox.isolation()[1]:
         pytest.skip("this system does not let us hide files, which the page says")

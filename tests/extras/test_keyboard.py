@@ -396,7 +396,7 @@ def test_serving_says_where_and_ends_when_it_is_interrupted(
     assert printed.out.endswith("Ended. Tables that came: 0.\n") and not printed.err
 
 
-def test_what_is_missing_to_serve_is_said(keyboard, tmp_path, monkeypatch, capsys):
+def test_what_is_missing_to_serve_is_said(tmp_path, monkeypatch, capsys):
     (tmp_path / "other.html").write_text("<html>")
     for path in (None, tmp_path / "keyboard.html", tmp_path / "other.html", tmp_path):
         phone.serve_keyboard(path)
@@ -418,8 +418,10 @@ def test_the_address_is_a_picture_in_a_notebook_and_text_in_a_terminal(monkeypat
     assert len(displayed) == 1 and len(capsys.readouterr().out.splitlines()) > 15
 
 
-def test_a_terminal_without_block_characters_gets_the_address_alone(monkeypatch):
+def test_a_terminal_without_block_characters_gets_no_code_and_no_error(monkeypatch):
     terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     terminal.isatty = lambda: True
     monkeypatch.setattr(sys, "stdout", terminal)
     serve.show_code("http://127.0.0.1:1/")
+    terminal.flush()
+    assert not terminal.buffer.getvalue().strip()
