@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections import deque
 from functools import partial
 from typing import NamedTuple
 
@@ -142,11 +143,11 @@ class Typing:
     """An NGram that is fed as helpers.Typing is, without PyTorch, which would take longer."""
 
     def __init__(self, ngram):
-        self.ngram, self.context = ngram, []
+        self.ngram, self.context = ngram, deque(maxlen=ngram.order - 1)
 
     def feed(self, index):
-        self.context = [*self.context, index][1 - self.ngram.order :]
-        return np.log(self.ngram.probabilities(self.context))
+        self.context.append(index)
+        return np.log(self.ngram.probabilities(list(self.context)))
 
 
 def closed_form(counts):

@@ -89,10 +89,10 @@ def key_takeaways(table, spans, requirements, text, folder=study.STUDY):
     """
     if waits_for("performance long_context", table, spans):
         return None
-    if missing := [name for name in MODELS if name not in spans]:
+    table = goal.with_spans(table, spans)
+    if missing := [name for name in MODELS if name not in spans or name not in table.index]:
         print(f"The claims compare all three models: train {' and '.join(missing)} too.")
         return None
-    table = goal.with_spans(table, spans)
     rows = [
         *_claims_of_the_gru(table, folder),
         *_claims_of_the_rnn(table, requirements, folder),

@@ -57,6 +57,14 @@ def test_a_load_that_the_study_did_not_try_leaves_its_cell_empty(claims):
     assert shown.loc["2. but it struggles with long sequences", "the study"] == ""
 
 
+def test_the_claims_wait_for_all_three_models(table, capsys):
+    asked = goal.Requirements(**exercise.REQUIREMENTS)
+    two = table[table["Model"] != "GRU"]
+    assert takeaways.key_takeaways(two, SPANS, asked, "a text") is None
+    assert takeaways.key_takeaways(table, {"RNN": 2, "LSTM": 128}, asked, "a text") is None
+    assert capsys.readouterr().out.count("train GRU too") == 2
+
+
 def test_on_another_text_the_study_is_left_out(claims, capsys):
     assert "the study" in claims() and "the study" not in claims(text="another text")
     assert "bundled sample" in capsys.readouterr().out
