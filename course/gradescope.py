@@ -6,8 +6,8 @@
 The archive has what grading needs, and the two files that Gradescope asks for: setup.sh, which it
 runs once, and run_autograder, which runs the second command above for each submission. The format
 of results.json is that of gradescope-autograders.readthedocs.io, "Autograder Specifications": a
-test for each check, which the student sees, and one without points, hidden from the student, with
-what is worth a look. The paragraph is marked on Gradescope itself.
+test for each check, which the student sees, and one without points, hidden from the student, that
+says what the submission could reach. The paragraph is marked on Gradescope itself.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from course import command, named_path, workers
 from course.bundle import pack, supplies
-from course.grade import flags, handed_in, page, sandbox, submission
+from course.grade import handed_in, page, sandbox, submission
 from course.make_exercise import EXERCISE, ROOT, SOLUTION
 from lab import exercise
 
@@ -67,8 +67,8 @@ def results(folder, seconds=exercise.GRADING_SECONDS, megabytes=exercise.GRADING
         names = ", ".join(found) or "nothing"
         return {"score": 0, "output": f"Hand in one notebook, {EXERCISE.name}. There is: {names}."}
     (path,) = notebooks
-    cells, answers, unreadable = submission.prepare(path)
-    judged = submission.judge(cells, unreadable, seconds, megabytes)
+    cells, _, refused = submission.prepare(path)
+    judged = submission.judge(cells, refused, seconds, megabytes)
     points = judged.points()
     return {
         "score": sum(points.values()),
@@ -76,7 +76,7 @@ def results(folder, seconds=exercise.GRADING_SECONDS, megabytes=exercise.GRADING
         "execution_time": round(time.monotonic() - start),
         "tests": [
             *(_test(check, points[check], judged.found.get(check)) for check in points),
-            _for_the_marker(answers or [], judged.facts),
+            _for_the_marker(judged.facts),
         ],
     }
 
@@ -93,13 +93,12 @@ def _test(check, points, fact):
     }
 
 
-def _for_the_marker(answers, facts):
+def _for_the_marker(facts):
     """Return what only who marks is to see, as a test without points."""
-    reach = [f"Within its reach while it ran: {what}." for what in sandbox.isolation()[1] if facts]
-    looks = [f"{title}, line {line} ({what})" for title, line, what in flags.in_answers(answers)]
+    reach = " and ".join(sandbox.isolation()[1] if facts else [])
     return {
-        "name": "Worth a look",
-        "output": "\n".join([*reach, *looks]) or "nothing",
+        "name": "Within reach of the submission while it ran",
+        "output": reach or "nothing but its own folder and the programs",
         "visibility": "hidden",
     }
 

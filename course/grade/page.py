@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 
 from course import workers
-from course.grade import flags, sandbox, table
+from course.grade import sandbox, table
 from lab import checks, exercise
 
 PAGE = jinja2.Environment(autoescape=True, trim_blocks=True).from_string(
@@ -34,7 +34,6 @@ def html_of(row, facts, found, answers):
         replaced=[exercise.CHECKS[f["reference"]].what for f in facts if "reference" in f],
         reach=sandbox.isolation()[1] if facts else [],
         errors=errors,
-        flagged=flags.in_answers(answers),
         answers=answers,
         paragraph_points=exercise.PARAGRAPH_POINTS,
     )

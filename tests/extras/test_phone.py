@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import helpers
 from lab.extras import phone
 from lab.extras.phone import costs, int8, keystrokes, runtimes
-from lab.ngram import NGram
+from lab.ngram import NGram, Typing
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_a_stream_carries_the_state_and_leaves_the_models_mode_alone(models, spl
 
 def test_counting_looks_at_the_last_characters_only():
     model = NGram([0, 1, 2, 3, 4] * 20, vocab_size=5, order=3)
-    stream = keystrokes.InNumPy(model)
+    stream = Typing(model)
     logits = [stream.feed(index) for index in (4, 4, 4, 0, 1)][-1]
     assert np.exp(logits) == pytest.approx(model.probabilities([0, 1]))
 
