@@ -4,8 +4,6 @@ import itertools
 import json
 import re
 
-import torch
-
 from course.make_exercise import FOLDED, SOLUTION, todo_number
 from lab import exercise
 
@@ -47,20 +45,3 @@ def run_todos(*numbers):
             source = "".join(cell["source"])
             exec(compile(source, cell["id"], "exec"), namespace)
     return namespace
-
-
-def seeded(classes, seed):
-    """Return classes whose models begin with the weights of a seed other than SEED, by name.
-
-    train_and_compare_models takes them in place of the classes: the seed is set again just before
-    each model is made.
-    """
-
-    def of_seed(model_class):
-        def made(vocab_size):
-            torch.manual_seed(seed)
-            return model_class(vocab_size)
-
-        return made
-
-    return {name: of_seed(model_class) for name, model_class in classes.items()}

@@ -1,8 +1,9 @@
-"""What tests run outside of themselves: code in a process of its own, a notebook in its kernel."""
+"""What tests run: code in a process of its own, a notebook in its kernel, a training by a seed."""
 
 import subprocess
 import sys
 
+import torch
 from nbclient import NotebookClient
 
 from course.make_exercise import ROOT
@@ -27,3 +28,20 @@ def cell_of(notebook, cell_id):
 
 def printed_by(notebook, cell_id):
     return "".join(output.get("text", "") for output in cell_of(notebook, cell_id).outputs)
+
+
+def seeded(classes, seed):
+    """Return classes whose models begin with the weights of a seed other than SEED, by name.
+
+    train_and_compare_models takes them in place of the classes: the seed is set again just before
+    each model is made.
+    """
+
+    def of_seed(model_class):
+        def made(vocab_size):
+            torch.manual_seed(seed)
+            return model_class(vocab_size)
+
+        return made
+
+    return {name: of_seed(model_class) for name, model_class in classes.items()}

@@ -45,7 +45,9 @@ PATIENCE, MANY, PATIENCE_OF_MANY, MOST_EPOCHS = 6, 50_000, 3, 200
 # validates, and what follows that tests, at all sizes.
 LONG_TEXT, ANOTHER_TEXT = "wikitext-2, 900,000 characters", "shakespeare"
 TEXT_SIZES, HELD_OUT = (50_000, 200_000, 800_000), 50_000
-WIKITEXT = "validation split of wikitext-2-v1, the tokenised form, from its start (Merity and others 2016)"
+WIKITEXT = (
+    "validation split of wikitext-2-v1, the tokenised form, from its start (Merity and others 2016)"
+)
 SOURCES = {
     "sample": "data/sample.txt",
     "wikitext-2": WIKITEXT,

@@ -344,9 +344,9 @@ def test_a_table_is_taken_and_read_by_the_notebook(server, keyboard, on_phone, c
         ("/table", b"\xff\xfe", {}, 400),
         ("/table", None, {"Content-Length": "99999999999"}, 413),
         ("/table", None, {"Content-Length": "9" * 5_000}, 413),
-        ("/table", None, {"Content-Length": "-1"}, 411),
-        ("/table", None, {"Content-Length": "many"}, 411),
-        ("/table", None, {"Transfer-Encoding": "chunked"}, 411),
+        ("/table", None, {"Content-Length": "-1"}, 413),
+        ("/table", None, {"Content-Length": "many"}, 413),
+        ("/table", None, {"Transfer-Encoding": "chunked"}, 413),
     ],
 )
 def test_anything_but_a_table_is_refused(server, keyboard, path, body, headers, status):

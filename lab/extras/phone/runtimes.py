@@ -14,11 +14,7 @@ from IPython.display import display
 
 import helpers
 from lab.extras.phone.int8 import int8_copy, int8_rows
-from lab.extras.phone.keystrokes import (
-    DIFFER,
-    FORMATS,
-    Step,
-)
+from lab.extras.phone.keystrokes import DIFFER, FORMATS, Step
 
 OPTIONAL = ("onnx", "onnxscript", "onnxruntime")
 INSTALL = "-r lab/extras/phone/requirements.txt"
@@ -181,8 +177,7 @@ def show_runtimes(runtimes):
     for runtime in ("Eager PyTorch", "ONNX Runtime, fp32"):
         times = runtimes[f"{runtime} (ms)"].sort_values()
         fastest, *others = times.index
-        best = times[fastest]
-        slower = ", ".join(f"{name} {times[name] / best:.1f} times" for name in others)
-        print(f"{runtime}: fastest {fastest} ({best:.3f} ms); {slower} as long.")
-        orders.append([fastest, *others])
+        slower = ", ".join(f"{name} {times[name] / times[fastest]:.1f} times" for name in others)
+        print(f"{runtime}: fastest {fastest} ({times[fastest]:.3f} ms); {slower} as long.")
+        orders.append(list(times.index))
     print(f"The two rank the models {'alike' if orders[0] == orders[1] else 'differently'}.")

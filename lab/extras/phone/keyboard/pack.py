@@ -25,17 +25,15 @@ def layers_of(model):
     """
     found = [m for m in model.modules() if m is not model and list(m.parameters(recurse=False))]
     kinds = (nn.Embedding, nn.RNNBase, nn.Linear)
-    embedding, recurrent, output = (_first_of(kind, found) for kind in kinds)
+    embedding, recurrent, output = (
+        next((module for module in found if isinstance(module, kind)), None) for kind in kinds
+    )
     if len(found) != 3 or None in (embedding, recurrent, output):
         names = ", ".join(type(m).__name__ for m in found) or "no layers"
         raise NotForThePage(f"it has {names}")
     if recurrent.mode not in KINDS or recurrent.bidirectional or recurrent.proj_size:
         raise NotForThePage(f"its {type(recurrent).__name__} is not a plain one, left to right")
     return embedding, recurrent, output
-
-
-def _first_of(kind, modules):
-    return next((module for module in modules if isinstance(module, kind)), None)
 
 
 def weights_of(model):

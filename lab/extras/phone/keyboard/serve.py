@@ -125,9 +125,7 @@ class Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         if self.path != "/table":
             self._answer(404, "Only a table is taken, at /table.")
-        elif not re.fullmatch("[0-9]+", length):
-            self._answer(411, "The length of the table is missing.")
-        elif len(length) > 9 or int(length) > LONGEST_TABLE:
+        elif not re.fullmatch("[0-9]{1,9}", length) or int(length) > LONGEST_TABLE:
             self._answer(413, f"A table has at most {LONGEST_TABLE} bytes.")
         elif self.server.received >= MOST:
             self._answer(429, f"{MOST} tables have come, which is enough.")

@@ -4,14 +4,15 @@ import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
 import torch
 
 import helpers
 from lab.exercise import STYLES, SUGGESTIONS
 from lab.extras.phone.keyboard.pack import NotForThePage, base64_of, logits_of, packed
-from lab.extras.phone.keystrokes import DIFFER, Counting, perplexity_of
+from lab.extras.phone.keystrokes import DIFFER, perplexity_of
 from lab.extras.phone.savings import BEAM, LONGEST
-from lab.ngram import NGram
+from lab.ngram import NGram, Typing
 
 HERE = Path(__file__).parent
 COUNTED = 200_000  # the last characters of the training text, which the page carries and counts
@@ -61,8 +62,8 @@ def contents(models, counting, train_X, train_y, test_X, chars, measured=1_000):
                 "The page computes only these."
             ) from None
     compared = {name: base64_of(found[::EVERY]) for name, found in logits.items()}
-    counts = Counting(counting)
-    (logits[counting.name],), _ = counts(torch.tensor([text]), counts.init_hidden(1), True)
+    typing = Typing(counting)
+    logits[counting.name] = torch.tensor(np.array([typing.feed(index) for index in text]))
     given = {
         "chars": chars,
         "text": text,
