@@ -72,10 +72,8 @@ def _preview(cells):
             attachments[name] = {"image/png": "".join(data["image/png"]).replace("\n", "")}
             alt = metadata.get("alt", "the figure that the solution draws here")
             parts.append(f"![{alt}](attachment:{name})")
-        else:
-            text = "".join(output.get("text", data.get("text/plain", ""))).rstrip()
-            parts.append(f"```text\n{text}\n```" if text else "")
-    parts = [part for part in parts if part]
+        elif text := "".join(output.get("text", data.get("text/plain", ""))).rstrip():
+            parts.append(f"```text\n{text}\n```")
     if not parts:
         return None
     fold = ["<details><summary>What you should see (one run of the solution)</summary>"]

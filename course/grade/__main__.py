@@ -89,8 +89,9 @@ def grade_all(
             print(f"{name}: {row[table.VERDICT]}, {points}", flush=True)
     rows = {name: rows[name] for name in found}
     if people is not None:
-        print(*roster.join(rows, people), sep="\n")
-        table.write(grades / "gradebook.csv", roster.gradebook(rows, people), roster.HEADER)
+        gradebook, said = roster.join(rows, people)
+        print(*said, sep="\n")
+        table.write(grades / "gradebook.csv", gradebook, roster.HEADER)
     table.write(path, rows.values(), columns)
     for name, row in rows.items():
         page.renew(_page_of(grades, name), row)

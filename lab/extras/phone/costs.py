@@ -59,10 +59,12 @@ def phone_table(models, counting, test_X, test_y, chars):
         "State (bytes)": counting.order - 1,
         "Size, fp32 (MB)": counting.counts * (counting.order + 4) / 1e6,
     }
-    predicted = {n: predict_while_typing(model, test_X, test_y) for n, model in models.items()}
+    quality = {
+        name: _quality(predict_while_typing(model, test_X, test_y), test_y)
+        for name, model in models.items()
+    }
     counted = np.log([counting.probabilities(window) for window in test_X.tolist()])
-    predicted[counting.name] = torch.from_numpy(counted)
-    quality = {name: _quality(logs, test_y) for name, logs in predicted.items()}
+    quality[counting.name] = _quality(torch.from_numpy(counted), test_y)
     steps = {name: Step(model) for name, model in models.items()}
     steps[counting.name] = CountingStep(counting)
     tables = [
