@@ -39,15 +39,11 @@ class Cell(NamedTuple):
     outputs: list  # of the student's
 
 
-def python_of(source):
-    """Return a cell's source with its magics as Python; SyntaxError if that cannot be done."""
-    return TransformerManager().transform_cell(source)
-
-
 def defined(source):
     """Return which of the answers' names a cell defines, as far as it can be read."""
     try:
-        names = symtable.symtable(python_of(source), "cell", "exec").get_symbols()
+        python = TransformerManager().transform_cell(source)  # what magics become
+        names = symtable.symtable(python, "cell", "exec").get_symbols()
     except (SyntaxError, ValueError, RecursionError):
         found = re.findall(r"^(?:class |def )?(\w+)\b(?=[^\n=]*[:=(])", source, re.MULTILINE)
         return ANSWERS & set(found)

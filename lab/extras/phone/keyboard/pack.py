@@ -41,9 +41,7 @@ def weights_of(model):
     embedding, recurrent, output = layers_of(model)
     named = {"embedding": embedding.weight, "output": output.weight, "bias": output.bias}
     named |= dict(recurrent.named_parameters())
-    if output.bias is None:
-        del named["bias"]
-    return {name: tensor.detach().cpu() for name, tensor in named.items()}
+    return {name: tensor.detach().cpu() for name, tensor in named.items() if tensor is not None}
 
 
 def packed(model):

@@ -64,22 +64,25 @@ def contents(models, counting, train_X, train_y, test_X, chars, measured=1_000):
     compared = {name: base64_of(found[::EVERY]) for name, found in logits.items()}
     typing = Typing(counting)
     logits[counting.name] = torch.tensor(np.array([typing.feed(index) for index in text]))
-    given = {
-        "chars": chars,
-        "text": text,
-        "counting": {"name": counting.name, "order": counting.order},
-        "models": weights,
-        "logits": compared,
-    }
-    given["counting"]["text"] = "".join(chars[index] for index in learned)
-    following = torch.tensor(text[1:])
-    given["perplexities"] = {
-        name: perplexity_of(found[:-1].double().log_softmax(1), following)
-        for name, found in logits.items()
-    }
-    made_of = json.dumps([weights, given["counting"], text])
-    given["page"] = hashlib.sha256(made_of.encode()).hexdigest()[:12]  # whose tables are its own
-    return given | ALWAYS | {"product": base64_of((HERE / "product.wasm").read_bytes())}
+    counted = {"name": counting.name, "order": counting.order}
+    counted["text"] = "".join(chars[index] for index in learned)
+    made_of = json.dumps([weights, counted, text])
+    return (
+        ALWAYS
+        | {
+            "page": hashlib.sha256(made_of.encode()).hexdigest()[:12],  # whose tables are its own
+            "chars": chars,
+            "text": text,
+            "counting": counted,
+            "models": weights,
+            "logits": compared,
+            "perplexities": {
+                name: perplexity_of(found[:-1].double().log_softmax(1), torch.tensor(text[1:]))
+                for name, found in logits.items()
+            },
+            "product": base64_of((HERE / "product.wasm").read_bytes()),
+        }
+    )
 
 
 def filled(given):
