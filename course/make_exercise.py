@@ -81,16 +81,12 @@ def _preview(cells):
     preview = {"cell_type": "markdown", "id": f"{cells[0]['id']}-preview", "metadata": {}}
     if attachments:
         preview["attachments"] = attachments
-    return preview | {"source": _lines(source)}
+    return preview | {"source": source.splitlines(keepends=True)}
 
 
 def has_tag(cell, tag):
     """Return whether a cell has a tag."""
     return tag in cell["metadata"].get("tags", [])
-
-
-def _lines(source):
-    return source.splitlines(keepends=True)
 
 
 def make_exercise(solution):
@@ -120,7 +116,7 @@ def make_exercise(solution):
         made = {"cell_type": cell["cell_type"], "id": cell["id"], "metadata": metadata}
         if cell["cell_type"] == "code":
             made |= {"execution_count": None, "outputs": []}
-        cells.append(made | {"source": _lines(source)})
+        cells.append(made | {"source": source.splitlines(keepends=True)})
     close_todo()
     return {"cells": cells, "metadata": METADATA, "nbformat": 4, "nbformat_minor": 5}
 

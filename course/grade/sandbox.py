@@ -38,10 +38,10 @@ SYSTEM += ("/sys", "/dev", "/proc")
 
 @functools.cache
 def isolation():
-    """Return (the command that shuts a process off, what stays within its reach, for people).
+    """Return (the command that shuts a process off, what stays within its reach, in words).
 
-    The first is empty where the system does not let us. With a process namespace that ends with it,
-    and it ends with its parent.
+    The command is empty where the system does not allow one. What is started with it ends when this
+    process does, and takes along all that it has started.
     """
     unshare = ["setpriv", "--pdeathsig", "KILL", "unshare", "--user", "--map-root-user", "--net"]
     unshare += ["--pid", "--fork", "--kill-child=KILL", "--mount-proc"]
@@ -59,7 +59,7 @@ def isolation():
 def _seen():
     """Return what a submission may read beside its folder: the system's programs, and Python's.
 
-    The solution is hidden, behind a minus, also where this checkout lies among programs.
+    A minus hides a path: this checkout, with the solution, may lie in a folder of programs.
     """
     python = [sys.prefix, sys.base_prefix, Path(sys.executable).resolve().parents[1]]
     python += [os.path.realpath(path) for path in python]

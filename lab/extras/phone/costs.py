@@ -40,12 +40,12 @@ def phone_table(models, counting, test_X, test_y, chars):
     """Return a DataFrame with a row per model, by its name, and one for counting; all are numbers.
 
     "Keystroke (ms)" is the median, beside p95 and p99, of 1,000 steps of one character with the
-    state carried, batch 1, one CPU thread, eager PyTorch (NumPy for counting); "50
-    Characters (ms)" what one window from a zero state takes on that thread. Sizes are those of the
-    weights in MB (10^6 bytes); that of counting is of a table of its counts: the context and the
-    character, a byte each, and 4 for the number. Top-1 and top-3 are in per cent of the test text's
-    characters, which are predicted, as is "Perplexity Typing", with the state carried through it.
-    Keystroke savings, with their 95 %, are those of keystroke_savings.
+    state carried, batch 1, one CPU thread, eager PyTorch (NumPy for counting). "50 Characters (ms)"
+    is what one window from a zero state takes on that thread. Sizes are those of the weights in MB
+    (10^6 bytes). The size of counting is that of a table of its counts: a byte for each character
+    of the context and the one that follows, and 4 for the number. Top-1 and top-3 are in per cent
+    of the test text's characters; these and "Perplexity Typing" are taken with the state carried
+    through the text. Keystroke savings, with their 95 %, are those of keystroke_savings.
     """
     if helpers.waits_for("training", models):
         return None
