@@ -75,8 +75,9 @@ def last_step_protocol(
                 model, *train, optimizers[name], LAST_STEP_BATCH, every_step=False
             )
             val_loss = helpers.evaluate_model(model, *validation, criterion)
-            row = {"model": name, "epoch": epoch, "train_loss": train_loss, "val_loss": val_loss}
-            rows.append(row)
+            rows.append(
+                {"model": name, "epoch": epoch, "train_loss": train_loss, "val_loss": val_loss}
+            )
     table = pd.DataFrame(rows)
     for name, model in models.items():
         loss = helpers.evaluate_model(model, *test, criterion)

@@ -107,7 +107,8 @@ def _new(found, rows, limits, grade):
     for name, path in found.items():
         read = submission.prepare(path)
         said = json.dumps([read, _ours()])
-        fingerprint = f"f{hashlib.sha256(said.encode()).hexdigest()[:16]}"  # f: no spreadsheet takes it for a number
+        # The f keeps a spreadsheet from taking it for a number.
+        fingerprint = f"f{hashlib.sha256(said.encode()).hexdigest()[:16]}"
         stopped = "{} {} s {} MB".format(fingerprint, *limits)  # by these limits
         if rows.get(name, {}).get(table.FINGERPRINT) not in (fingerprint, stopped):
             yield joblib.delayed(_graded)(grade, (name, *read, *limits), fingerprint, stopped)

@@ -1,7 +1,7 @@
 """What of a submission is run: our exercise, with the student's answers and own cells in it.
 
-A student's cell is one of ours by its id or, where a tool dropped the ids, by its lines. What is not
-an answer is run as we have it, above all the checks. An answer may also stand in cells of the
+A student's cell is one of ours by its id or, where a tool dropped the ids, by its lines. What is
+not an answer is run as we have it, above all the checks. An answer may also stand in cells of the
 student's own, in one or in several: the names that they define say which.
 """
 

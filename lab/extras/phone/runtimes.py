@@ -36,8 +36,7 @@ def export_step(model, chars):
     numbers = range(len(state))
     logging.disable(logging.WARNING)  # torchvision, which it looks for in vain
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about what the exporter itself does
+        with warnings.catch_warnings(action="ignore"):  # about what the exporter itself does
             program = torch.onnx.export(
                 step,
                 (torch.zeros(1, 1, dtype=torch.long), *state),
