@@ -84,23 +84,21 @@ def nbgrader_notebook():
     for cell in notebook["cells"]:
         if cell["cell_type"] != "code":
             continue
-        check, solution = read_solution.check_of(cell), cell["id"] in answers
-        points = exercise.CHECKS[check].points if check else None
-        if check:
+        points, solution = {}, cell["id"] in answers
+        if check := read_solution.check_of(cell):
+            points = {"points": exercise.CHECKS[check].points}
             cell["source"][-1] += ".points"
-        if cell["id"] == "recommendation":
-            points = exercise.PARAGRAPH_POINTS
-        cell["metadata"]["nbgrader"] = {
+        elif cell["id"] == "recommendation":
+            points = {"points": exercise.PARAGRAPH_POINTS}
+        cell["metadata"]["nbgrader"] = points | {
             "cell_type": "code",
-            "grade": points is not None,
+            "grade": bool(points),
             "grade_id": cell["id"],
             "locked": not solution,
             "schema_version": 3,
             "solution": solution,
             "task": False,
         }
-        if points is not None:
-            cell["metadata"]["nbgrader"]["points"] = points
     return notebook
 
 

@@ -78,7 +78,7 @@ def predict_while_typing(model, X, y):
     window on, with the state carried, as a keyboard would.
     """
     text = torch.cat([X[0], y[:-1]])  # (t,), and y follows from place seq_len - 1 on
-    model = Step(model).model
+    model = copy.deepcopy(model).cpu().eval()
     logits, _ = model(text[None], model.init_hidden(1), return_sequences=True)  # (1, t, vocab_size)
     return logits[0, X.shape[1] - 1 :].log_softmax(dim=1)
 

@@ -67,8 +67,7 @@ def _with_int8(proto, parameters):
             graph.initializer.remove(stored)
             rounded, scale = int8_rows(parameters[name].detach())
             for kind, tensor in (("int8", rounded), ("scale", scale)):
-                array = numpy_helper.from_array(tensor.numpy(), f"{name}.{kind}")
-                graph.initializer.append(array)
+                graph.initializer.append(numpy_helper.from_array(tensor.numpy(), f"{name}.{kind}"))
             fp32 = f"{name}.fp32"
             cast = helper.make_node("Cast", [f"{name}.int8"], [fp32], to=TensorProto.FLOAT)
             graph.node.insert(0, helper.make_node("Mul", [fp32, f"{name}.scale"], [name]))
