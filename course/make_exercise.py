@@ -33,10 +33,6 @@ METADATA = {
 }
 
 
-class MarkerError(ValueError):
-    """Solution markers that do not pair up; the message names the cell and the marker."""
-
-
 def todo_number(cell):
     """Return the number of the TODO that a code cell opens, or None."""
     match = TODO.match("".join(cell["source"])) if cell["cell_type"] == "code" else None
@@ -46,18 +42,18 @@ def todo_number(cell):
 def strip_solutions(source, cell_id):
     """Return the source with each solution region replaced by its STUB lines.
 
-    Raises MarkerError for nested or unbalanced markers, and for a region without a stub.
+    Raises ValueError for nested or unbalanced markers, and for a region without a stub.
     """
     kept = REGION.sub(lambda region: _stubs(region[1], cell_id), source)
     if marker := re.search("(BEGIN|END) SOLUTION|STUB:", kept):
-        raise MarkerError(f"cell {cell_id!r}: {marker[0]} stands alone or inside of a line")
+        raise ValueError(f"cell {cell_id!r}: {marker[0]} stands alone or inside of a line")
     return kept
 
 
 def _stubs(region, cell_id):
     if not (stubs := STUB.findall(region)) or "BEGIN SOLUTION" in region:
         line = region.partition("\n")[0]
-        raise MarkerError(f"cell {cell_id!r}: the region from {line!r} has no STUB, or one in it")
+        raise ValueError(f"cell {cell_id!r}: the region from {line!r} has no STUB, or one in it")
     return "\n".join((indent + text).rstrip() for indent, text in stubs)
 
 
@@ -92,7 +88,7 @@ def has_tag(cell, tag):
 def make_exercise(solution):
     """Return the exercise notebook, a dict, for the solution notebook.
 
-    Raises MarkerError for markers that do not pair up.
+    Raises ValueError, with the cell and the marker, for markers that do not pair up.
     """
     cells, todo = [], []
 

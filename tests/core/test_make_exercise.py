@@ -7,7 +7,7 @@ import re
 import pytest
 
 from course import make_exercise
-from course.make_exercise import EXERCISE, SOLUTION, MarkerError, strip_solutions
+from course.make_exercise import EXERCISE, SOLUTION, strip_solutions
 
 SOLUTION_CELLS = json.loads(SOLUTION.read_text(encoding="utf-8"))["cells"]
 EXERCISE_CELLS = json.loads(EXERCISE.read_text(encoding="utf-8"))["cells"]
@@ -91,7 +91,7 @@ def test_markers_work_in_markdown():
     ],
 )
 def test_wrong_markers_are_errors_that_name_the_place(source, complaint):
-    with pytest.raises(MarkerError, match=f"'cell-7'.*{complaint}"):
+    with pytest.raises(ValueError, match=f"'cell-7'.*{complaint}"):
         strip_solutions(source, "cell-7")
 
 
