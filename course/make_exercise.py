@@ -8,6 +8,7 @@ cells tagged ``no-preview``. A cell that draws has its figure in words in the me
 Plain JSON on purpose: no library's version can change the result.
 """
 
+import itertools
 import json
 import re
 from pathlib import Path
@@ -21,9 +22,8 @@ SOLUTION, EXERCISE = ROOT / "solution.ipynb", ROOT / "exercise.ipynb"
 MARKED = r"^ *(?:#|<!--) *{} SOLUTION *(?:-->)?$"  # on a line of its own
 REGION = re.compile(f"(?ms){MARKED.format('BEGIN')}\n(.*?){MARKED.format('END')}")
 STUB = re.compile(r"(?m)^( *)(?:#|<!--) *STUB: ?(.*?) *(?:-->)?$")
-MARKER = re.compile(
-    r"^ *(?:#|<!--) *(?:(?:BEGIN|END) SOLUTION|STUB:.*?) *(?:-->)?$"
-)  # any line of them
+# Any line of them.
+MARKER = re.compile(r"^ *(?:#|<!--) *(?:(?:BEGIN|END) SOLUTION|STUB:.*?) *(?:-->)?$")
 TODO = re.compile(r"# TODO (\d+)\b")
 FOLDED = "jp-MarkdownHeadingCollapsed"  # a section that JupyterLab and Notebook 7 open folded
 METADATA = {
@@ -90,31 +90,26 @@ def make_exercise(solution):
 
     Raises ValueError, with the cell and the marker, for markers that do not pair up.
     """
-    cells, todo = [], []
-
-    def close_todo():
+    cells = []
+    for _, group in itertools.groupby(solution["cells"], lambda cell: cell["cell_type"]):
+        group = list(group)
+        cells += [_without_answers(cell) for cell in group if not has_tag(cell, "solution-only")]
+        todo = list(itertools.dropwhile(lambda cell: todo_number(cell) is None, group))
         if todo and (preview := _preview(todo)):
             cells.append(preview)
-        todo.clear()
-
-    for cell in solution["cells"]:
-        if cell["cell_type"] == "markdown":
-            close_todo()
-        elif todo or todo_number(cell) is not None:
-            todo.append(cell)
-        if has_tag(cell, "solution-only"):
-            continue
-        tags = sorted(cell["metadata"].get("tags", []))
-        metadata = {"tags": tags} if tags else {}
-        if FOLDED in cell["metadata"]:
-            metadata[FOLDED] = cell["metadata"][FOLDED]
-        source = strip_solutions("".join(cell["source"]), cell["id"])
-        made = {"cell_type": cell["cell_type"], "id": cell["id"], "metadata": metadata}
-        if cell["cell_type"] == "code":
-            made |= {"execution_count": None, "outputs": []}
-        cells.append(made | {"source": source.splitlines(keepends=True)})
-    close_todo()
     return {"cells": cells, "metadata": METADATA, "nbformat": 4, "nbformat_minor": 5}
+
+
+def _without_answers(cell):
+    """Return what the exercise has in place of a cell: no answers, no outputs, little metadata."""
+    metadata = {FOLDED: cell["metadata"][FOLDED]} if FOLDED in cell["metadata"] else {}
+    if tags := sorted(cell["metadata"].get("tags", [])):
+        metadata["tags"] = tags
+    source = strip_solutions("".join(cell["source"]), cell["id"])
+    kept = {"cell_type": cell["cell_type"], "id": cell["id"], "metadata": metadata}
+    if cell["cell_type"] == "code":
+        kept |= {"execution_count": None, "outputs": []}
+    return kept | {"source": source.splitlines(keepends=True)}
 
 
 def render(notebook):
