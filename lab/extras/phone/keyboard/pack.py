@@ -47,18 +47,23 @@ def weights_of(model):
 def packed(model):
     """Return a model for the page, a dict: its sizes, and its weights as int8_rows stores them."""
     embedding, recurrent, _ = layers_of(model)
-    stored = {}
-    for name, tensor in weights_of(model).items():
-        stored[name] = {"rows": len(tensor)}
-        if tensor.dim() == 1:
-            stored[name]["fp32"] = base64_of(tensor)
-        else:
-            rounded, scale = int8_rows(tensor)
-            stored[name] |= {"cols": tensor.shape[1], "int8": base64_of(rounded)}
-            stored[name]["scales"] = base64_of(scale)
-    sizes = {"hidden": recurrent.hidden_size, "layers": recurrent.num_layers}
-    sizes |= {"vocab": embedding.num_embeddings, "embedding": embedding.embedding_dim}
-    return {"kind": KINDS[recurrent.mode], **sizes, "tensors": stored}
+    return {
+        "kind": KINDS[recurrent.mode],
+        "hidden": recurrent.hidden_size,
+        "layers": recurrent.num_layers,
+        "vocab": embedding.num_embeddings,
+        "embedding": embedding.embedding_dim,
+        "tensors": {name: _stored(tensor) for name, tensor in weights_of(model).items()},
+    }
+
+
+def _stored(tensor):
+    """Return a tensor as the page unpacks it: a bias in fp32, a matrix in int8 with its scales."""
+    if tensor.dim() == 1:
+        return {"rows": len(tensor), "fp32": base64_of(tensor)}
+    rows, cols = tensor.shape
+    rounded, scale = int8_rows(tensor)
+    return {"rows": rows, "cols": cols, "int8": base64_of(rounded), "scales": base64_of(scale)}
 
 
 def base64_of(content):
