@@ -14,7 +14,6 @@ import argparse
 import json
 import sys
 import time
-from pathlib import Path
 
 from course import command, named_path, workers
 from course.bundle import pack, supplies
@@ -49,11 +48,11 @@ cd source
 
 def archive(path=ARCHIVE):
     """Write the archive and return its path."""
-    ours = [
+    graders = [
         path for path in (ROOT / "course").rglob("*.*") if path.suffix in (".py", ".sh", ".html")
     ]
-    names = [path.relative_to(ROOT) for path in (SOLUTION, *sorted(ours))]
-    names += [*supplies(), Path("tests", "requirements.txt")]
+    paths = [SOLUTION, *sorted(graders), ROOT / "tests" / "requirements.txt"]
+    names = [*(path.relative_to(ROOT) for path in paths), *supplies()]
     contents = {name.as_posix(): (ROOT / name).read_bytes() for name in names}
     return pack(path, contents | {"setup.sh": SETUP.encode(), "run_autograder": RUN.encode()})
 

@@ -18,7 +18,7 @@ import argparse
 from course import command, named_path, read_solution
 from course.bundle import NAME, copy_supplies, instructions
 from course.grade import handed_in
-from course.make_exercise import make_exercise, render
+from course.make_exercise import EXERCISE, make_exercise, render
 from lab import exercise
 
 ASSIGNMENT = NAME
@@ -106,11 +106,14 @@ def write(folder):
     """Write the course into a folder and return the assignment's source folder."""
     source = folder / "source" / ASSIGNMENT
     source.mkdir(parents=True, exist_ok=True)
-    notebook = nbgrader_notebook()
-    (source / "exercise.ipynb").write_text(render(notebook), encoding="utf-8", newline="\n")
     copy_supplies(source)
-    # The second is for nbgrader validate, whose limit is 30 s and which would train at full length.
-    for name, text in (("README.md", instructions()), (handed_in.CONFIG, EXECUTION)):
+    made = {
+        EXERCISE.name: render(nbgrader_notebook()),
+        "README.md": instructions(),
+        # For nbgrader validate, whose limit is 30 s and which would train at full length.
+        handed_in.CONFIG: EXECUTION,
+    }
+    for name, text in made.items():
         (source / name).write_text(text, encoding="utf-8", newline="\n")
     config = folder / handed_in.CONFIG
     if not config.exists():

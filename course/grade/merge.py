@@ -102,19 +102,17 @@ def _recognised(notebook):
     """
     missing = {one.id: one.place[0] for one in our_cells()}
     slots = {name: one.place[0] for one in our_cells() for name in one.answers}
-    found, number = [], -1
+    found, place = [], (-1, 0)
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
         answers = defined(cell.source)
         known = cell.get("id") if cell.get("id") in missing else _by_its_lines(cell.source)
         if known in missing:
-            number = missing.pop(known)
-            place = (number, 0)
+            place = (missing.pop(known), 0)
         else:
-            known = OWN
-            number = max(number, min((slots[name] for name in answers), default=-1))
-            place = (number, 1)
+            known, first = OWN, min((slots[name] for name in answers), default=-1)
+            place = (max(place[0], first), 1)
         found.append(Cell(place, known, cell.source, None, answers, cell.get("outputs", [])))
     return found
 

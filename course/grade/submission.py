@@ -10,8 +10,14 @@ from course.grade import handed_in, merge, page, run_cells, sandbox, table
 from lab import exercise
 
 # On these a person marks the paragraph: they come first.
-MARKED = ("recommendation", "check-recommendation", "requirements-met", "performance-table")
-MARKED += ("memory-spans", "keyboard")
+MARKED = (
+    "recommendation",
+    "check-recommendation",
+    "requirements-met",
+    "performance-table",
+    "memory-spans",
+    "keyboard",
+)
 OPTIONAL = {"keyboard"}  # shown if it was run: may the paragraph say that a phone was measured?
 OTHER_VERSION = "other version"
 
@@ -136,7 +142,13 @@ def _result(name, judged, answers):
     total = sum(points.values())
     if judged.verdict == OTHER_VERSION:  # which is no grade, and not 0
         points, total = dict.fromkeys(points, ""), ""
-    row = {table.SUBMISSION: name, table.VERDICT: judged.verdict, table.POINTS: total} | points
-    row |= {table.DETAIL: judged.detail, table.CORE_SECONDS: round(judged.core_seconds, 1)}
-    row |= {table.PEAK_MB: round(judged.peak_mb)}
+    row = {
+        table.SUBMISSION: name,
+        table.VERDICT: judged.verdict,
+        table.POINTS: total,
+        **points,
+        table.DETAIL: judged.detail,
+        table.CORE_SECONDS: round(judged.core_seconds, 1),
+        table.PEAK_MB: round(judged.peak_mb),
+    }
     return row, page.html_of(row, judged.facts, judged.found, answers)

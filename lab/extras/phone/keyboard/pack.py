@@ -39,8 +39,12 @@ def layers_of(model):
 def weights_of(model):
     """Return what a model computes with: tensors by their names in engine.js, biases if any."""
     embedding, recurrent, output = layers_of(model)
-    named = {"embedding": embedding.weight, "output": output.weight, "bias": output.bias}
-    named |= dict(recurrent.named_parameters())
+    named = {
+        "embedding": embedding.weight,
+        "output": output.weight,
+        "bias": output.bias,
+        **dict(recurrent.named_parameters()),
+    }
     return {name: tensor.detach().cpu() for name, tensor in named.items() if tensor is not None}
 
 

@@ -38,9 +38,11 @@ def device_table(text, given):
         )
     names, columns = [*given["models"], given["counting"]["name"]], [*COLUMNS.values()]
     *networks, counting = map(re.escape, names)
-    lines = [map(re.escape, ["Model", *columns])]
-    lines += [[name, *[NUMBER] * len(columns)] for name in networks]
-    lines += [[counting, *[NUMBER] * len(columns[1:]), "()# page"]]  # it has no logits to compare
+    lines = [
+        map(re.escape, ["Model", *columns]),
+        *([name, *[NUMBER] * len(columns)] for name in networks),
+        [counting, *[NUMBER] * len(columns[1:]), "()# page"],  # it has no logits to compare
+    ]
     found = re.search(" ".join(map(",".join, lines)), flat.replace(", ", ","))
     if not found:
         raise NotATable(f"A column, a model or a number is missing in this table. {AGAIN}")
