@@ -171,10 +171,9 @@ def grading():
 
 def limits():
     """Return a sentence on what a submission may take."""
-    seconds, megabytes = exercise.GRADING_SECONDS, exercise.GRADING_MEGABYTES
     return (
-        f"A submission may take {seconds} s of processor time, four times as long by the clock, "
-        f"and {megabytes:,} MB."
+        f"A submission may take {exercise.GRADING_SECONDS} s of processor time, four times as long "
+        f"by the clock, and {exercise.GRADING_MEGABYTES:,} MB."
     )
 
 

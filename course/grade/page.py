@@ -21,17 +21,16 @@ def html_of(row, facts, found, answers):
     It has each check, ``found`` by its name, each error, and the ``answers``: (title, source, saved
     output), on which a person marks the paragraph.
     """
-    errors = [
-        (before["cell"], fact["error"])
-        for before, fact in itertools.pairwise(facts)
-        if "error" in fact
-    ]
     return PAGE.render(
         row=row,
         checks=[_judged(row, check, found.get(check)) for check in exercise.CHECKS],
         replaced=[exercise.CHECKS[f["reference"]].what for f in facts if "reference" in f],
         reach=sandbox.isolation()[1] if facts else [],
-        errors=errors,
+        errors=[
+            (before["cell"], fact["error"])
+            for before, fact in itertools.pairwise(facts)
+            if "error" in fact
+        ],
         answers=answers,
     )
 

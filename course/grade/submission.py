@@ -70,8 +70,12 @@ def questions():
 
 def _showed(cell):
     """Return what a cell's last run of the student's showed, as text."""
-    texts = [o.get("text") or o.get("data", {}).get("text/plain", "") for o in cell.outputs]
-    texts += [f"{o.ename}: {o.evalue}" for o in cell.outputs if o.output_type == "error"]
+    texts = [
+        f"{output.ename}: {output.evalue}"
+        if output.output_type == "error"
+        else output.get("text") or output.get("data", {}).get("text/plain", "")
+        for output in cell.outputs
+    ]
     return "".join(map(str, texts))[: run_cells.LONGEST_TEXT]
 
 
