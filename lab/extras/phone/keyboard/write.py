@@ -67,22 +67,20 @@ def contents(models, counting, train_X, train_y, test_X, chars, measured=1_000):
     counted = {"name": counting.name, "order": counting.order}
     counted["text"] = "".join(chars[index] for index in learned)
     made_of = json.dumps([weights, counted, text])
-    return (
-        ALWAYS
-        | {
-            "page": hashlib.sha256(made_of.encode()).hexdigest()[:12],  # whose tables are its own
-            "chars": chars,
-            "text": text,
-            "counting": counted,
-            "models": weights,
-            "logits": compared,
-            "perplexities": {
-                name: perplexity_of(found[:-1].double().log_softmax(1), torch.tensor(text[1:]))
-                for name, found in logits.items()
-            },
-            "product": base64_of((HERE / "product.wasm").read_bytes()),
-        }
-    )
+    return {
+        **ALWAYS,
+        "page": hashlib.sha256(made_of.encode()).hexdigest()[:12],  # whose tables are its own
+        "chars": chars,
+        "text": text,
+        "counting": counted,
+        "models": weights,
+        "logits": compared,
+        "perplexities": {
+            name: perplexity_of(found[:-1].double().log_softmax(1), torch.tensor(text[1:]))
+            for name, found in logits.items()
+        },
+        "product": base64_of((HERE / "product.wasm").read_bytes()),
+    }
 
 
 def filled(given):
