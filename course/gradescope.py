@@ -57,7 +57,7 @@ def archive(path=ARCHIVE):
     return pack(path, contents | {"setup.sh": SETUP.encode(), "run_autograder": RUN.encode()})
 
 
-def results(folder, seconds=exercise.GRADING_SECONDS, megabytes=exercise.GRADING_MEGABYTES):
+def results(folder):
     """Return what Gradescope is told of a folder with one submission, as a dict."""
     start = time.monotonic()
     found = handed_in.find(folder)
@@ -67,7 +67,8 @@ def results(folder, seconds=exercise.GRADING_SECONDS, megabytes=exercise.GRADING
         return {"score": 0, "output": f"Hand in one notebook, {EXERCISE.name}. There is: {names}."}
     (path,) = notebooks
     cells, _, refused = submission.prepare(path)
-    judged = submission.judge(cells, refused, seconds, megabytes)
+    limits = exercise.GRADING_SECONDS, exercise.GRADING_MEGABYTES
+    judged = submission.judge(cells, refused, *limits)
     points = judged.points()
     return {
         "score": sum(points.values()),

@@ -13,10 +13,9 @@ def read():
     return json.loads(SOLUTION.read_text(encoding="utf-8"))
 
 
-def required_cells(solution=None):
+def required_cells():
     """Return the cells before the first section that is folded away, thus optional."""
-    cells = (solution or read())["cells"]
-    return list(itertools.takewhile(lambda cell: FOLDED not in cell["metadata"], cells))
+    return list(itertools.takewhile(lambda cell: FOLDED not in cell["metadata"], read()["cells"]))
 
 
 def answer_ids():
