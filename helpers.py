@@ -190,7 +190,8 @@ def usable_cpus(groups=Path("/proc/self/cgroup"), mounted=Path("/sys/fs/cgroup")
 class Threads:
     """Keeps the number of PyTorch's threads at what other processes leave of the machine.
 
-    ``adapt()`` looks at most once a second. ``most`` is the number when nobody else computes, and
+    ``adapt()`` looks at most every five seconds, so that a moment's work of others changes nothing,
+    and with it no digit of a result. ``most`` is the number when nobody else computes, and
     ``reduced`` says whether it has been less since somebody set it to False.
     """
 
@@ -207,7 +208,7 @@ class Threads:
         return psutil.cpu_percent() / 100 * psutil.cpu_count() - self.process.cpu_percent() / 100
 
     def adapt(self):
-        if time.monotonic() - self.looked >= 1:
+        if time.monotonic() - self.looked >= 5:
             free = round(psutil.cpu_count() - self.busy_elsewhere())
             torch.set_num_threads(max(1, min(free, self.most)))
             self.reduced |= free < self.most

@@ -27,13 +27,14 @@ SUPPLIES = {
     "lab/ask": "__init__.py figures.py models.py outputs.py training.py",
     "lab/checks": "__init__.py decision.py figures.py hints.toml models.py outputs.py results.py"
     " rule.py specified.py trained.py training.py",
-    "lab/extras": "__init__.py gradients.py last_step.py recurrences.py series.py study_views.py",
+    "lab/extras": "__init__.py by_hand.py gates.py gradients.py last_step.py recurrences.py"
+    " series.py study_views.py",
     "lab/extras/phone": "__init__.py costs.py int8.py keystrokes.py runtimes.py savings.py"
     " requirements.txt",
     "lab/extras/phone/keyboard": "__init__.py __main__.py pack.py readback.py serve.py write.py"
     " engine.js page.html page.js product.wasm product.wat",
     "data": "__init__.py README.md sample.txt wikitext.py",
-    "data/study": "comparisons.csv contexts.csv differences.csv last_step.csv settings.json"
+    "data/study": "comparisons.csv differences.csv last_step.csv settings.json"
     " spans.csv summary.csv text_sizes.csv",
 }
 

@@ -48,9 +48,8 @@ cd source
 
 def archive(path=ARCHIVE):
     """Write the archive and return its path."""
-    graders = [
-        path for path in (ROOT / "course").rglob("*.*") if path.suffix in (".py", ".sh", ".html")
-    ]
+    kinds = (".py", ".sh", ".html", ".txt")
+    graders = [path for path in (ROOT / "course").rglob("*.*") if path.suffix in kinds]
     paths = [SOLUTION, *sorted(graders), ROOT / "tests" / "requirements.txt"]
     names = [*(path.relative_to(ROOT) for path in paths), *supplies()]
     contents = {name.as_posix(): (ROOT / name).read_bytes() for name in names}

@@ -2,8 +2,8 @@
 
     python -m course.handout    write exported/handout.html
 
-The page is a single file without scripts, which needs no network and no Jupyter. It lacks the marks
-that make_exercise reads, and what is there for marking: the rubric and the marked examples.
+The page is a single file without scripts, which needs no network and no Jupyter. It lacks what is
+there for marking: the rubric and the marked examples.
 """
 
 import sys
@@ -13,7 +13,7 @@ from bs4 import BeautifulSoup
 from nbconvert import HTMLExporter
 
 from course import command, workers
-from course.make_exercise import MARKER, ROOT, SOLUTION, has_tag
+from course.make_exercise import ROOT, SOLUTION, has_tag
 
 HANDOUT = ROOT / "exported" / "handout.html"
 
@@ -25,8 +25,6 @@ def write(path=HANDOUT, solution=SOLUTION):
     """
     notebook = nbformat.read(solution, as_version=4)
     notebook.cells = [cell for cell in notebook.cells if not has_tag(cell, "solution-only")]
-    for cell in notebook.cells:
-        cell.source = "\n".join(line for line in cell.source.split("\n") if not MARKER.match(line))
     exporter = HTMLExporter(template_name="lab", embed_images=True)
     html, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": solution.stem}})
     page = BeautifulSoup(html, "html.parser")

@@ -1,11 +1,11 @@
-"""exercise.ipynb from solution.ipynb, its one source.
+"""exercise.ipynb from solution.ipynb, its one source, and from stubs.txt.
 
-Between ``# BEGIN SOLUTION`` and ``# END SOLUTION`` only the ``# STUB:`` lines stay, without that
-prefix (in a Markdown cell the three are HTML comments). Cells tagged ``solution-only`` are dropped.
-A code cell whose first line is ``# TODO n`` opens a TODO, which lasts until the next Markdown cell;
-what the solution printed and drew there is folded below it as "What you should see", except for
-cells tagged ``no-preview``. A cell that draws has its figure in words in the metadata ``alt``.
-Plain JSON on purpose: no library's version can change the result.
+What a student finds in a cell in place of its answer stands in course/stubs.txt, under the cell's
+id. Cells tagged ``solution-only`` are dropped. A code cell whose first line is ``# TODO n`` opens a
+TODO, which lasts until the next Markdown cell; what the solution printed and drew there is folded
+below it as "What you should see", except for cells tagged ``no-preview``. A cell that draws has its
+figure in words in the metadata ``alt``. Plain JSON on purpose: no library's version can change the
+result.
 """
 
 import itertools
@@ -19,11 +19,8 @@ NAME = "rnn-lstm-gru"  # of the exercise's folder, of the assignment, of our ent
 ROOT = Path(__file__).resolve().parent.parent
 SOLUTION, EXERCISE = ROOT / "solution.ipynb", ROOT / "exercise.ipynb"
 
-MARKED = r"^ *(?:#|<!--) *{} SOLUTION *(?:-->)?$"  # on a line of its own
-REGION = re.compile(f"(?ms){MARKED.format('BEGIN')}\n(.*?){MARKED.format('END')}")
-STUB = re.compile(r"(?m)^( *)(?:#|<!--) *STUB: ?(.*?) *(?:-->)?$")
-# Any line of them.
-MARKER = re.compile(r"^ *(?:#|<!--) *(?:(?:BEGIN|END) SOLUTION|STUB:.*?) *(?:-->)?$")
+STUBS = ROOT / "course" / "stubs.txt"
+PLACEHOLDER = re.compile(r"(pass|return None.*|.* = (None|False))?")
 TODO = re.compile(r"# TODO (\d+)\b")
 FOLDED = "jp-MarkdownHeadingCollapsed"  # a section that JupyterLab and Notebook 7 open folded
 METADATA = {
@@ -39,22 +36,35 @@ def todo_number(cell):
     return int(match[1]) if match else None
 
 
-def strip_solutions(source, cell_id):
-    """Return the source with each solution region replaced by its STUB lines.
+def read_stubs(path=STUBS):
+    """Return what a student finds in place of an answer: {cell id: source}."""
+    _, *parts = re.split(r"(?m)^# %% (\S+)\n", path.read_text(encoding="utf-8"))
+    return {name: text.strip("\n") for name, text in zip(parts[::2], parts[1::2], strict=True)}
 
-    Raises ValueError for nested or unbalanced markers, and for a region without a stub.
+
+def code(line):
+    """Return a line without its indentation and the comment at its end."""
+    return line.partition("  # ")[0].strip()
+
+
+def need_fitting(stub, answer, cell_id):
+    """Raise ValueError for a line of a stub that a student could not turn into one of the answer.
+
+    A line with a ``?`` becomes one of the answer with something in its place; so does each line of
+    the answer that is given as a comment. Any other line is the answer's, or a placeholder.
     """
-    kept = REGION.sub(lambda region: _stubs(region[1], cell_id), source)
-    if marker := re.search("(BEGIN|END) SOLUTION|STUB:", kept):
-        raise ValueError(f"cell {cell_id!r}: {marker[0]} stands alone or inside of a line")
-    return kept
-
-
-def _stubs(region, cell_id):
-    if not (stubs := STUB.findall(region)) or "BEGIN SOLUTION" in region:
-        line = region.partition("\n")[0]
-        raise ValueError(f"cell {cell_id!r}: the region from {line!r} has no STUB, or one in it")
-    return "\n".join((indent + text).rstrip() for indent, text in stubs)
+    lines = {code(line) for line in answer.split("\n")}
+    for line in map(code, stub.split("\n")):
+        bare = line.removeprefix("#").strip()
+        wanted = re.compile(re.escape(bare).replace(r"\?", ".+"))
+        if "?" in line:
+            fits = any(map(wanted.fullmatch, lines)) or '"""?"""' in line  # a text of one's own
+        elif line.startswith("#"):
+            fits = line in lines or bare not in lines
+        else:
+            fits = line in lines or PLACEHOLDER.fullmatch(line)
+        if not fits:
+            raise ValueError(f"cell {cell_id!r}, stub {line!r}: no line of the answer")
 
 
 def _preview(cells):
@@ -88,28 +98,33 @@ def has_tag(cell, tag):
 def make_exercise(solution):
     """Return the exercise notebook, a dict, for the solution notebook.
 
-    Raises ValueError, with the cell and the marker, for markers that do not pair up.
+    Raises ValueError for a stub that does not fit its answer, or has none.
     """
-    cells = []
+    cells, stubs = [], read_stubs()
+    if lost := stubs.keys() - {cell["id"] for cell in solution["cells"]}:
+        raise ValueError(f"cell {min(lost)!r}: no cell of the solution")
     for _, group in itertools.groupby(solution["cells"], lambda cell: cell["cell_type"]):
         group = list(group)
-        cells += [_without_answers(cell) for cell in group if not has_tag(cell, "solution-only")]
+        kept = [cell for cell in group if not has_tag(cell, "solution-only")]
+        cells += [_without_answer(cell, stubs.get(cell["id"])) for cell in kept]
         todo = list(itertools.dropwhile(lambda cell: todo_number(cell) is None, group))
         if todo and (preview := _preview(todo)):
             cells.append(preview)
     return {"cells": cells, "metadata": METADATA, "nbformat": 4, "nbformat_minor": 5}
 
 
-def _without_answers(cell):
-    """Return what the exercise has in place of a cell: no answers, no outputs, little metadata."""
+def _without_answer(cell, stub):
+    """Return what the exercise has in place of a cell: its stub if it has one, and no outputs."""
     metadata = {FOLDED: cell["metadata"][FOLDED]} if FOLDED in cell["metadata"] else {}
     if tags := sorted(cell["metadata"].get("tags", [])):
         metadata["tags"] = tags
-    source = strip_solutions("".join(cell["source"]), cell["id"])
-    kept = {"cell_type": cell["cell_type"], "id": cell["id"], "metadata": metadata}
+    source = "".join(cell["source"])
+    if stub is not None and cell["cell_type"] == "code":
+        need_fitting(stub, source, cell["id"])
+    made = {"cell_type": cell["cell_type"], "id": cell["id"], "metadata": metadata}
     if cell["cell_type"] == "code":
-        kept |= {"execution_count": None, "outputs": []}
-    return kept | {"source": source.splitlines(keepends=True)}
+        made |= {"execution_count": None, "outputs": []}
+    return made | {"source": (source if stub is None else stub).splitlines(keepends=True)}
 
 
 def render(notebook):

@@ -4,7 +4,7 @@ import itertools
 import json
 import re
 
-from course.make_exercise import FOLDED, SOLUTION, todo_number
+from course.make_exercise import FOLDED, SOLUTION, read_stubs, todo_number
 from lab import exercise
 
 
@@ -23,7 +23,7 @@ def answer_ids():
     return {
         cell["id"]
         for cell in required_cells()
-        if cell["cell_type"] == "code" and "# BEGIN SOLUTION" in "".join(cell["source"])
+        if cell["cell_type"] == "code" and cell["id"] in read_stubs()
     }
 
 

@@ -12,16 +12,19 @@ from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
 from helpers import build_vocabulary, call_model, encode, threads, waits_for
-from lab import study
 from lab.exercise import (
     LONGEST_LAG,
     MAX_GRADIENT_NORM,
     SEED,
-    SIZES,
     SPAN_BATCHES,
+    SPAN_SIZES,
     STYLES,
     USED_WITHIN,
 )
+
+EMBEDDING_DIM = SPAN_SIZES["embedding_dim"]
+SYMBOLS = 8  # that there are to remember: of as many answers, one is right by chance
+KNOWN = 0.85  # the least share of right answers that counts as remembered
 
 
 class Setting(NamedTuple):
@@ -81,7 +84,7 @@ def memory_span(
     setting = Setting(name, learning_rate, load, batches, longest_lag, hidden_dim, num_layers)
     task = Recall(text, load, longest_lag)
     torch.manual_seed(seed)
-    sizes = {"embedding_dim": 128, "hidden_dim": hidden_dim, "num_layers": num_layers}
+    sizes = {"embedding_dim": EMBEDDING_DIM, "hidden_dim": hidden_dim, "num_layers": num_layers}
     model = model_class(task.vocab_size, **sizes, dropout=0.0).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     first, taught, span, start = _weights(model), None, 0, time.perf_counter()
@@ -106,8 +109,8 @@ class Recall:
 
     A model reads ``load`` symbols drawn from 8, then a lag of real text, then a query "which was
     the j-th?", and answers on the final timestep (chance: 1 in 8). Lags are drawn from the upper
-    half of their range. Every batch is new, so an accuracy is one on unseen data. A delayed-recall
-    task in the line of Hochreiter and Schmidhuber, "Long Short-Term Memory" (1997).
+    half of their range. Every batch draws its symbols, lag and places anew. A delayed-recall task
+    in the line of Hochreiter and Schmidhuber, "Long Short-Term Memory" (1997).
 
     A vocabulary of its own holds the text's characters, the 8 symbols and the queries, in this
     order. Raises ValueError for a text no longer than the longest lag.
@@ -120,12 +123,12 @@ class Recall:
             raise ValueError(
                 f"the text has {len(text)} characters: lags of up to {longest_lag} need more."
             )
-        self.symbols, self.queries = len(chars), len(chars) + 8  # their first indices
+        self.symbols, self.queries = len(chars), len(chars) + SYMBOLS  # their first indices
         self.vocab_size = self.queries + load
 
     def batch(self, lag):
         """Return 64 examples: x (b, load + lag + 1), and the answers (b,), from 0 to 7."""
-        shown = torch.randint(8, (64, self.load))  # (b, load)
+        shown = torch.randint(SYMBOLS, (64, self.load))  # (b, load)
         asked = torch.randint(self.load, (64, 1))  # (b, 1)
         places = torch.randint(len(self.encoded) - lag, (64, 1)) + torch.arange(lag)  # (b, lag)
         x = torch.cat([self.symbols + shown, self.encoded[places], self.queries + asked], dim=1)
@@ -180,37 +183,80 @@ def characters_used(perplexity, X, y):
     return next((n for n in counts if perplexity(X[:, -n:], y) <= near), X.shape[1])
 
 
-def plot_memory_spans(spans, requirements, folder=study.STUDY):
-    """Return a figure of the memory span of each model class beside the span required.
+def taught_model(model_class, span, vocab_size):
+    """Return a model with the weights of a Span, in evaluation mode: as it was when it last passed.
 
-    Dashes are the study's seeds at the size of the exercise's models.
+    Raises ValueError where the class has other parameters than when its span was measured.
+    """
+    sizes = {"embedding_dim": EMBEDDING_DIM, "hidden_dim": span.setting.hidden_dim}
+    model = model_class(vocab_size, **sizes, num_layers=span.setting.num_layers, dropout=0.0)
+    parameters = list(model.parameters())
+    if [tuple(p.shape) for p in parameters] != [weights.shape for weights in span.taught]:
+        raise ValueError("the class has changed since: measure its span again.")
+    for parameter, weights in zip(parameters, span.taught, strict=True):
+        parameter.data = torch.from_numpy(weights)
+    return model.eval()
+
+
+@torch.no_grad()
+def forgetting(task, model, lags, batches=4):
+    """Return {lag: share of right answers} of a model, each over so many batches of a Recall."""
+    torch.manual_seed(SEED)
+    shares = {}
+    for lag in lags:
+        asked = [task.batch(lag) for _ in range(batches)]
+        x, answers = (torch.cat(parts) for parts in zip(*asked, strict=True))
+        shares[lag] = (task.logits(model, x).argmax(dim=1) == answers).float().mean().item()
+    return shares
+
+
+def plot_forgetting(spans, model_classes, text, requirements):
+    """Return a figure: how many answers are right, the longer the lag, for each taught model.
+
+    Prints what the shares show. A span that memory_span did not measure, or of a class that has
+    changed since, has a line in place of a curve.
     """
     if waits_for("long_context", spans):
         return None
-    figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
+    task = Recall(text, requirements.load, LONGEST_LAG)
+    lags = [2**n for n in range(10) if 2**n < len(text)]
+    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
     for name, span in spans.items():
-        bar = axes.bar(name, span, color=STYLES.get(name, {}).get("color"))
-        axes.bar_label(bar, [f"{span}+" if span == LONGEST_LAG else str(span)])
-    known = study.spans_of_seeds(
-        (SIZES["hidden_dim"], SIZES["num_layers"]), requirements.load, folder
-    )
-    marks = [(name, span) for name in spans for span in known.get(name, [])]
-    if marks:
-        axes.plot(
-            *zip(*marks, strict=True),
-            "k_",
-            markersize=30,
-            label=f"{SIZES['num_layers']} layers of {SIZES['hidden_dim']} (study)",
-        )
-    required = requirements.span
-    axes.axhline(required, color="black", linestyle="--", label=f"required: {required}")
-    axes.set_yscale("log", base=2)
-    axes.set_ylim(0.5, 2 * max(required, LONGEST_LAG))
-    axes.yaxis.set_major_formatter("{x:.0f}")
+        try:
+            shares = forgetting(
+                task, taught_model(model_classes[name], span, task.vocab_size), lags
+            )
+        except (AttributeError, KeyError, ValueError) as error:
+            print(f"{name}: no curve ({error}). memory_span measures a span that has one.")
+            continue
+        label = f"{name}, taught to {span}"
+        axes.plot(shares.keys(), shares.values(), label=label, **STYLES.get(name, {}))
+        _say_what_is_remembered(name, span, shares)
+    axes.axhline(1 / SYMBOLS, color="gray", linestyle=":", label="chance")
+    axes.axvline(requirements.span, color="gray", linestyle="--", label="required")
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(lags, lags)
     axes.set(
-        title="How far each model is taught to remember, within the budget",
-        xlabel="model",
-        ylabel="memory span (characters)",
+        title="What is left after so many characters",
+        xlabel="characters between the symbols and the question",
+        ylabel="share of right answers",
+        ylim=(0, 1.05),
     )
-    figure.legend(loc="outside lower center", ncols=2)
+    axes.legend()
+    axes.grid(alpha=0.3)
     return figure
+
+
+def _say_what_is_remembered(name, span, shares):
+    known = [lag for lag, share in shares.items() if share >= KNOWN]
+    lost = [lag for lag, share in shares.items() if lag < span and share < 0.5 * KNOWN]
+    if span in known and lost:
+        print(
+            f"The {name} answers {shares[span]:.0%} right after {span} characters and "
+            f"{shares[lost[0]]:.0%} after {lost[0]}: it has learned a place, not to remember."
+        )
+    elif not lost and known and known[-1] > span > 1:
+        print(
+            f"The {name} was never taught beyond {span} characters, and answers "
+            f"{shares[known[-1]]:.0%} right after {known[-1]}: it has learned to hold on."
+        )

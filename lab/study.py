@@ -14,8 +14,12 @@ from helpers import DATA
 from lab import exercise
 
 STUDY = DATA / "study"
-AS_IN_THE_NOTEBOOK, UNTIL_LEARNED = "as in the notebook", "until it has learned"  # comparisons
-COUNTING = "counting"  # what the study calls it among its models
+LESS_DROPOUT = 0.1  # which the study tried, beside the notebook's
+# What the study calls its comparisons, and counting among its models.
+AS_IN_THE_NOTEBOOK, UNTIL_LEARNED = "as in the notebook", "until it has learned"
+NO_DROPOUT, DROPOUT_OF = "no dropout", f"dropout of {LESS_DROPOUT}"
+LESS_DROPOUT_LEARNED = f"{DROPOUT_OF}, {UNTIL_LEARNED}"
+EQUAL_PARAMETERS, COUNTING = "equal parameters", "counting"
 
 
 def fingerprint(text):

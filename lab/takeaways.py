@@ -51,8 +51,9 @@ def compare_guess(guess, table, spans, folder=study.STUDY):
     if waits_for("performance long_context", table, spans):
         return None
     table = goal.with_spans(table, spans)
+    noise = study.seed_noise(folder)
     measured = {
-        "perplexity": _winners(table["Test Perplexity"], study.seed_noise(folder)),
+        "perplexity": _winners(table["Test Perplexity"], noise),
         "speed": _winners(table["Keystroke (ms)"], ALIKE),
         "memory": _winners(-table["Memory Span"], 0),
     }
@@ -67,6 +68,11 @@ def compare_guess(guess, table, spans, folder=study.STUDY):
         print(f"Surprising: {'; '.join(surprises)}.")
     elif made:
         print("No surprise: your guess measured best, or shared that place.")
+    if made:
+        print(
+            f"Perplexities within {noise:.1%} count as equal: so far apart two seeds of one model "
+            "can be in the study, on its sample."
+        )
     rows = {
         topic: {"your guess": made.get(topic, "no guess"), "measured winner": winners}
         for topic, winners in measured.items()

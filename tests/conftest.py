@@ -26,6 +26,7 @@ for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "I
 
 import helpers  # noqa: E402
 from course.read_solution import run_todos  # noqa: E402
+from lab.extras.study_views import SETTINGS  # noqa: E402
 from lab.ngram import NGram  # noqa: E402
 from lab.study import exercise_numbers, fingerprint  # noqa: E402
 
@@ -89,21 +90,18 @@ def made_up(tmp_path):
             ],
         }
         for name, rows in tables.items():
-            table = pd.DataFrame(rows).assign(comparison="as in the notebook", corpus="sample")
-            learned = table.assign(comparison="until it has learned")
-            equal = table.assign(comparison="equal parameters")
+            table = pd.DataFrame(rows).assign(corpus="sample")
+            tables = {c: table.assign(comparison=c) for c in (*SETTINGS, "128 units")}
             if name == "differences":
-                equal["shown"] = "+1.0% (-4.0% to +6.0%)"
-            smaller = table.assign(comparison="128 units")
-            pd.concat([table, learned, equal, smaller]).to_csv(
-                tmp_path / f"{name}.csv", index=False
-            )
+                tables["equal parameters"]["shown"] = "+1.0% (-4.0% to +6.0%)"
+            pd.concat(tables.values()).to_csv(tmp_path / f"{name}.csv", index=False)
         spans = {1: (128, 128), 2: (16, 64), 4: (2, 4)}
         rows = [
             {"hidden_dim": units, "num_layers": layers, "load": load, "model": m, "seed": s}
             | {"budget": 1, "span": span}
-            for units, layers in ((128, 1), (256, 2))
+            for units, layers in ((128, 1), (256, 2), (200, 2))
             for load, of_rnn in spans.items()
+            if units != 200 or load == 4  # of equal parameters
             for m in sizes
             for s, span in enumerate((999, *(of_rnn if m == "RNN" else (128, 128))))
         ]
@@ -141,14 +139,16 @@ def _made_up_text_sizes(folder):
     losses = {(1_000, "RNN"): 2.0, (1_000, "LSTM"): 1.9, (1_000, "GRU"): 1.9}
     losses |= {(9_000, "RNN"): 1.54, (9_000, "LSTM"): 1.5, (9_000, "GRU"): 1.6}
     rows = [
-        {"characters": n, "model": model, "seed": seed, "test_loss": loss + apart}
-        for (n, model), loss in losses.items()
-        for seed, apart in ((1, -0.2), (2, 0.2))
+        {"characters": n, "model": m, "seed": s, "test_loss": loss + apart}
+        for (n, m), loss in losses.items()
+        for s, apart in ((1, -0.2), (2, 0.2))
     ]
     rows += [
         {"characters": n, "model": "counting", "seed": 0, "test_loss": 1.7} for n in (1_000, 9_000)
     ]
-    pd.DataFrame(rows).to_csv(folder / "text_sizes.csv", index=False)
+    table = pd.DataFrame(rows).assign(text="WikiText-2")
+    sample = table.assign(text="the sample", characters=500)
+    pd.concat([table, sample]).to_csv(folder / "text_sizes.csv", index=False)
 
 
 @pytest.fixture(scope="session")

@@ -21,10 +21,11 @@ import pandas as pd
 from scipy import stats
 
 from benchmarks.study import jobs, plan
-from lab.exercise import EPOCHS, MODELS
-from lab.study import COUNTING, UNTIL_LEARNED
+from lab.exercise import DROPOUT, EPOCHS, MODELS
+from lab.study import COUNTING
 
 RESAMPLES = 9_999
+SMALLEST_P = 2 / (1 + RESAMPLES)  # that so many can show: where it stands, p is at most that
 COMPARISON = ["comparison", "corpus"]  # the columns that say which
 
 
@@ -56,20 +57,26 @@ def compared(runs, learned):
     wanted = [(name, *run) for name, of_name in asked.items() for run in of_name]
     found = pd.DataFrame(wanted, columns=["comparison", *jobs.Run._fields]).merge(runs)
     last = learned.query("corpus == 'sample'").set_index("model").loc[[*MODELS]].reset_index()
-    both = pd.concat([found, last.assign(comparison=UNTIL_LEARNED)], ignore_index=True)
+    last["comparison"] = last["dropout"].map(jobs.LEARNED)
+    both = pd.concat([found, last.sort_values("comparison", kind="stable")], ignore_index=True)
     return both.assign(perplexity=np.exp(both["test_loss"]))
 
 
 def text_sizes(learned, counted):
     """Return a DataFrame: the losses of trainings and of counting on more text, by its size.
 
-    Of the networks the rows of learned.csv at the best rate of their size, on validation.
+    Of the networks the rows of learned.csv with the notebook's dropout, at the best rate of their
+    text and size, on validation; "tried" says which rates there were.
     """
-    learned, counted = (table.query("corpus != 'sample'") for table in (learned, counted))
-    pilots = learned[learned["seed"] == plan.SEEDS[0]].sort_values("best_val_loss")
-    best = pilots.drop_duplicates(["characters", "model"])[["characters", "model", "rate"]]
-    rows = pd.concat([learned.merge(best), counted.assign(model=COUNTING, seed=0)])
-    return rows.sort_values(["characters", "parameters"])  # counting, which has none, last
+    training = ["corpus", "characters", "model"]
+    learned = learned[learned["dropout"] == DROPOUT]
+    pilots = learned[learned["seed"] == plan.SEEDS[0]].sort_values("rate")
+    tried = pilots.groupby(training)["rate"].agg(lambda rates: ", ".join(map(str, rates)))
+    best = pilots.sort_values("best_val_loss").drop_duplicates(training)[[*training, "rate"]]
+    networks = learned.merge(best).merge(tried.rename("tried").reset_index())
+    rows = pd.concat([networks, counted.assign(model=COUNTING, seed=0)])
+    rows = rows.assign(text=rows["corpus"].map(jobs.TEXTS))
+    return rows.sort_values(["text", "characters", "parameters"])  # counting, which has none, last
 
 
 def contexts(rows):
@@ -91,7 +98,7 @@ def summary(runs):
     ``runs`` is what compared returned. The interval is over seeds, by Student's t; bits per
     character are those of the mean loss.
     """
-    budget = np.where(runs["comparison"] == UNTIL_LEARNED, jobs.MOST_EPOCHS, EPOCHS)
+    budget = np.where(runs["epochs"].isna(), EPOCHS, jobs.MOST_EPOCHS)
     groups = runs.assign(last=runs["best_epoch"] == budget)
     table = groups.groupby([*COMPARISON, "model"], sort=False).agg(
         parameters=("parameters", "first"),

@@ -22,7 +22,7 @@ from benchmarks.study import compare, jobs, plan
 from course import workers
 from lab import exercise
 from lab.extras import last_step, study_views
-from lab.study import AS_IN_THE_NOTEBOOK, COUNTING, STUDY, read_study
+from lab.study import AS_IN_THE_NOTEBOOK, COUNTING, EQUAL_PARAMETERS, STUDY, read_study
 
 DOCS = Path(helpers.__file__).parent / "docs"
 STYLES = exercise.STYLES | {"Attention": {"color": "#CC79A7", "linestyle": "-.", "marker": "D"}}
@@ -39,12 +39,15 @@ def texts():
     """Return what is written beside the figures, a dict of texts by their paths."""
     runs = compare.compared(read_study("runs"), read_study("learned"))
     sizes = compare.text_sizes(read_study("learned"), read_study("counted"))
+    long = sizes[sizes["corpus"] == jobs.LONG_TEXT]
     tables = {
         "comparisons": runs[[*compare.COMPARISON, "model", "seed", "best_epoch", "perplexity"]],
         "summary": compare.summary(runs),
         "differences": compare.differences(runs, read_study("blocks")),
-        "text_sizes": sizes[["characters", "model", "seed", "test_loss", "outside_unk"]],
-        "contexts": compare.contexts(sizes).reset_index(),
+        "text_sizes": sizes[
+            ["text", "characters", "model", "seed", "rate", "tried", "test_loss", "outside_unk"]
+        ],
+        "contexts": compare.contexts(long).reset_index(),
     }
     files = {
         STUDY / f"{name}.csv": table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
@@ -57,8 +60,8 @@ def document(tables):
     """Return docs/study.md."""
     recorded = json.loads((STUDY / "settings.json").read_text(encoding="utf-8"))
     text, lines = Path(__file__).with_suffix(".md").read_text(encoding="utf-8"), []
-    if tables["text_sizes"].empty:  # the study was run without WikiText-2
-        text = re.sub(r"## More text.*?(?=## )", "", text, flags=re.DOTALL)
+    if tables["contexts"].empty:  # the study was run without WikiText-2
+        text = re.sub(r"## More text, .*?(?=## )", "", text, flags=re.DOTALL)
     seeds = tables["comparisons"].query("comparison == @AS_IN_THE_NOTEBOOK and corpus == 'sample'")
     perplexities = seeds.pivot(index="seed", columns="model", values="perplexity")
     numbers = {
@@ -69,6 +72,7 @@ def document(tables):
         "alike": np.log(perplexities).corr(),
     }
     rows = _rows(tables) | {"corpora": pd.DataFrame(recorded["corpora"]).T}
+    rows["machines"] = pd.DataFrame({"machine": recorded["machines"]})
     for line in text.splitlines(keepends=True):
         name = re.match(r"[|-] \{(\w+)|", line)[1]
         each = rows[name].itertuples() if name else [None]
@@ -78,17 +82,20 @@ def document(tables):
 
 def _rows(tables):
     """Return the tables of docs/study.md, by the names that findings.md gives them."""
-    sizes = tables["text_sizes"]
-    on_test = np.exp(sizes.pivot_table(["test_loss", "outside_unk"], "characters", "model"))
+    sizes = tables["text_sizes"].fillna({"rate": 0, "tried": ""})
+    place = ["text", "characters"]
+    on_test = np.exp(sizes.pivot_table(["test_loss", "outside_unk"], place, "model"))
+    seeds = sizes.groupby([*place, "model", "rate", "tried"], as_index=False).size()
+    seeds["told"] = [f"{of.size} at {of.rate:g} ({of.tried})" for of in seeds.itertuples()]
     spans = _spans().sort_values("span").astype({"span": str})
     setting = ["hidden_dim", "num_layers", "size", "load", "budget", "model"]
     return {
         "summary": tables["summary"],
         "differences": _each_pair_once(tables["differences"]),
         "rates": _rates(),
-        "seeds": sizes.groupby(["characters", "model"]).size().unstack(),
-        "text_sizes": on_test.get("test_loss"),
-        "outside_unk": on_test.get("outside_unk"),
+        "seeds": seeds.pivot(index=place, columns="model", values="told"),
+        "text_sizes": on_test["test_loss"],
+        "outside_unk": on_test["outside_unk"].filter(like=jobs.TEXTS[jobs.LONG_TEXT], axis=0),
         "contexts": tables["contexts"],
         "spans": spans.groupby(setting, as_index=False).agg(
             {"span": ", ".join, "rate": "first", "batches": "median"}
@@ -101,7 +108,9 @@ def _rows(tables):
 def _each_pair_once(pairs):
     order = ("Attention", "RNN", "GRU", "LSTM", COUNTING).index
     pairs = pairs[pairs["first"].map(order) < pairs["second"].map(order)]
-    return pairs.assign(holm=pairs["holm"].map("{:.2g}".format).replace("nan", "exploratory"))
+    least = np.where(np.isclose(pairs["p"], compare.SMALLEST_P), "at most ", "")
+    told = pairs["holm"].map("{:.2g}".format).replace("nan", "exploratory")
+    return pairs.assign(holm=least + told)
 
 
 def _rates():
@@ -129,7 +138,7 @@ def _beside_published(means):
     table = pd.DataFrame(
         PUBLISHED
         | {
-            "this study, equal parameters": bits.loc["equal parameters"],
+            f"this study, {EQUAL_PARAMETERS}": bits.loc[EQUAL_PARAMETERS],
             "this study, equal hidden size": bits.loc[AS_IN_THE_NOTEBOOK],
         }
     ).T
@@ -222,7 +231,7 @@ def main():
     for path, text in texts().items():
         workers.put(path, text.encode())
     drawn = {"perplexity": _plot_perplexities(), "rates": _plot_rates(), "spans": _plot_spans()}
-    if len(read_study("text_sizes")):
+    if len(read_study("contexts")):
         drawn["text"] = study_views.plot_text_sizes()
     for name, figure in drawn.items():
         figure.savefig(DOCS / f"study-{name}.png", dpi=100, metadata={"Software": None})

@@ -31,7 +31,13 @@ from lab.exercise import (
     SPAN_BATCHES,
 )
 from lab.ngram import NGram
-from lab.study import AS_IN_THE_NOTEBOOK, COUNTING, UNTIL_LEARNED
+from lab.study import (
+    AS_IN_THE_NOTEBOOK,
+    COUNTING,
+    LESS_DROPOUT,
+    LESS_DROPOUT_LEARNED,
+    UNTIL_LEARNED,
+)
 
 BLOCK = 100  # characters of test text to a row of blocks.csv
 TRAININGS = {  # as blocks.csv calls them
@@ -41,6 +47,10 @@ TRAININGS = {  # as blocks.csv calls them
 # Until it has learned: a training ends when so many epochs have not lowered the validation loss,
 # fewer where there is more than MANY characters, since an epoch takes as many more batches.
 PATIENCE, MANY, PATIENCE_OF_MANY, MOST_EPOCHS = 6, 50_000, 3, 200
+LEARNED = {  # what the study calls such trainings on the sample, by their dropout
+    DROPOUT: UNTIL_LEARNED,
+    LESS_DROPOUT: LESS_DROPOUT_LEARNED,
+}
 # Of WikiText-2, in characters: what is trained on, from the start; what follows the longest of them
 # validates, and what follows that tests, at all sizes.
 LONG_TEXT, ANOTHER_TEXT = "wikitext-2, 900,000 characters", "shakespeare"
@@ -54,7 +64,7 @@ SOURCES = {
     LONG_TEXT: WIKITEXT,
     ANOTHER_TEXT: "input.txt of tinyshakespeare in Karpathy's char-rnn, from its start",
 }
-LESS_DROPOUT = 0.1
+TEXTS = {"sample": "the sample", LONG_TEXT: "WikiText-2", ANOTHER_TEXT: "Shakespeare's plays"}
 CONTEXTS = (4, 8, 16, 32, 64, 128)  # characters that a prediction may look back
 EVERY = 10  # of the test text's characters, which of them CONTEXTS are measured on
 LAST_STEP_VARIANTS = {

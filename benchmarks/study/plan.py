@@ -10,7 +10,6 @@ from benchmarks.speed import protocols
 from benchmarks.study.jobs import (
     ANOTHER_TEXT,
     LAST_STEP_VARIANTS,
-    LESS_DROPOUT,
     LONG_TEXT,
     TEXT_SIZES,
     Counted,
@@ -22,7 +21,7 @@ from benchmarks.study.jobs import (
     parameters,
 )
 from lab.exercise import DROPOUT, LEARNING_RATES, LONGEST_LAG, MODELS, SIZES, SPAN_SIZES
-from lab.study import AS_IN_THE_NOTEBOOK
+from lab.study import AS_IN_THE_NOTEBOOK, DROPOUT_OF, EQUAL_PARAMETERS, LESS_DROPOUT, NO_DROPOUT
 
 SEEDS = (1, 2, 3, 4, 5)  # of the comparison and the memory spans
 FEW_SEEDS = SEEDS[:3]  # of everything else
@@ -55,9 +54,9 @@ def comparisons():
     matched = [run._replace(hidden_dim=matched_units(run.model)) for run in trainings()]
     return {
         AS_IN_THE_NOTEBOOK: trainings(SEEDS) + trainings(SEEDS, corpus="wikitext-2"),
-        "equal parameters": matched,
-        "no dropout": trainings(dropout=0.0),
-        f"dropout of {LESS_DROPOUT}": trainings(SEEDS, dropout=LESS_DROPOUT),
+        EQUAL_PARAMETERS: matched,
+        NO_DROPOUT: trainings(dropout=0.0),
+        DROPOUT_OF: trainings(SEEDS, dropout=LESS_DROPOUT),
         "rates of the original exercise": trainings(rates=protocols.LAST_STEP_RATES),
         **{f"{n} units": trainings(hidden_dim=n) for n in HIDDEN_DIMS},
         **{f"windows of {n}": trainings(seq_len=n) for n in SEQ_LENS},
@@ -127,7 +126,7 @@ def on_more_text(model, known):
 
 
 def on_another_text(model, known, rates=SPAN_GRID):
-    """Yield a model's trainings on a text of another kind: the rates first, then the other seeds."""
+    """Yield a model's trainings on a text of another kind: rates first, then the other seeds."""
     pilots = [Learned(ANOTHER_TEXT, TRAINED_ON, model, SEEDS[0], rate) for rate in rates]
     yield from pilots
     if not known.keys() >= set(pilots):

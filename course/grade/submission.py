@@ -7,6 +7,7 @@ import nbformat
 
 from course import read_solution
 from course.grade import handed_in, merge, page, run_cells, sandbox, table
+from course.make_exercise import read_stubs
 from lab import exercise
 
 # On these a person marks the paragraph: they come first.
@@ -63,9 +64,9 @@ def _sentences(notebook):
 @functools.cache
 def questions():
     """Return the first lines of the exercise's prose that a student answers in a sentence."""
+    stubs = read_stubs()
     cells = [cell for cell in read_solution.read()["cells"] if cell["cell_type"] == "markdown"]
-    sources = ["".join(cell["source"]) for cell in cells]
-    return [source.split("\n")[0] for source in sources if "BEGIN SOLUTION" in source]
+    return [stubs[cell["id"]].split("\n")[0] for cell in cells if cell["id"] in stubs]
 
 
 def _showed(cell):

@@ -56,4 +56,4 @@ def variants():
         )
     table = pd.DataFrame(told)
     order = sorted(table.index, key=lambda name: (name != "original", name == "both"))
-    return table.loc[order, list(MODELS)]
+    return table.loc[order, list(MODELS)].rename_axis("on the sample")

@@ -1,4 +1,4 @@
-"""A recurrent layer beyond the three, with the interface of nn.GRU."""
+"""Recurrent layers beyond the three, with the interface of nn.GRU."""
 
 import torch
 from torch import nn
@@ -25,3 +25,41 @@ class Attention(nn.Module):
         said, hidden = self.rnn(x, hidden)  # (b, t, h)
         found = scaled_dot_product_attention(self.query(said), said, said, is_causal=True)
         return torch.cat([said, found], dim=-1), hidden  # (b, t, 2h)
+
+
+class MinGRU(nn.Module):
+    """A GRU whose gate reads the input alone: h = z h + (1 - z) n, with z and n of x, not of h.
+
+    So all places can be computed at once, in log2(t) steps in place of t: minGRU of Feng and
+    others, "Were RNNs All We Needed?" (2024), with a prefix scan as in Hillis and Steele, "Data
+    Parallel Algorithms" (1986). ``forward(x, hidden=None)`` returns ``(outputs, hidden)`` as
+    nn.GRU with batch_first=True does.
+    """
+
+    def __init__(self, input_size, hidden_size, num_layers=1, dropout=0.0):
+        super().__init__()
+        sizes = [input_size] + [hidden_size] * (num_layers - 1)
+        self.layers = nn.ModuleList(nn.Linear(size, 2 * hidden_size) for size in sizes)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x, hidden=None):
+        last = []
+        for n, layer in enumerate(self.layers):
+            z, new = layer(self.dropout(x) if n else x).chunk(2, dim=-1)  # (b, t, h) each
+            keep = torch.sigmoid(z)
+            x, kept = self.scan(keep, (1 - keep) * new)
+            if hidden is not None:
+                x = x + kept * hidden[n][:, None]
+            last.append(x[:, -1])
+        return x, torch.stack(last)
+
+    @staticmethod
+    def scan(keep, add):
+        """Return (h, product of all keep so far) of h = keep h + add, from zero, for all places."""
+        step = 1
+        while step < keep.shape[1]:
+            reached = add[:, step:] + keep[:, step:] * add[:, :-step]
+            add = torch.cat([add[:, :step], reached], dim=1)
+            keep = torch.cat([keep[:, :step], keep[:, step:] * keep[:, :-step]], dim=1)
+            step *= 2
+        return add, keep

@@ -9,17 +9,32 @@ import pandas as pd
 from matplotlib.lines import Line2D
 
 from helpers import by_model, waits_for
-from lab.exercise import EPOCHS, MODELS, SEQ_LEN, SIZES, SPAN_BATCHES, STYLES
+from lab.exercise import EPOCHS, MODELS, SEQ_LEN, SIZES, SPAN_BATCHES, SPAN_SIZES, STYLES
 from lab.study import (
     AS_IN_THE_NOTEBOOK,
     COUNTING,
+    DROPOUT_OF,
+    EQUAL_PARAMETERS,
+    LESS_DROPOUT_LEARNED,
+    NO_DROPOUT,
     STUDY,
     UNTIL_LEARNED,
     of_sample,
     of_this_text,
     perplexities,
     read_study,
+    seed_noise,
     value_range,
+)
+
+LOADS = (4, 2, 1)  # the symbols that a model held at once in the study
+SETTINGS = (  # comparisons that differ in one setting
+    AS_IN_THE_NOTEBOOK,
+    DROPOUT_OF,
+    NO_DROPOUT,
+    EQUAL_PARAMETERS,
+    UNTIL_LEARNED,
+    LESS_DROPOUT_LEARNED,
 )
 
 
@@ -60,38 +75,46 @@ def differences(text, folder=STUDY):
     """Return a DataFrame: each two models' difference in perplexity, and what of it is shown.
 
     Within the notebook's budget of epochs, and until each has learned, with intervals of 95 % over
-    seeds and test text together and Holm's correction over the six pairs. The last column, with as
-    many parameters for each model instead of the same hidden size, is exploratory.
+    seeds and test text together and Holm's correction over the six pairs.
     """
     if not of_this_text(text, folder):
         return None
-    rows = read_study("differences", folder).query("corpus == 'sample'")
-    rows["pair"] = rows["first"] + " against " + rows["second"]
-    cells = rows.pivot(index="pair", columns="comparison", values=["shown", "verdict"]).fillna("")
+    cells = _pairs(folder)[["shown", "verdict"]]
     columns = {
         ("shown", AS_IN_THE_NOTEBOOK): f"{EPOCHS} epochs",
         ("verdict", AS_IN_THE_NOTEBOOK): f"{EPOCHS} epochs: verdict",
         ("shown", UNTIL_LEARNED): UNTIL_LEARNED,
         ("verdict", UNTIL_LEARNED): f"{UNTIL_LEARNED}: verdict",
-        ("shown", "equal parameters"): "equal parameters",
     }
     pairs = [("GRU", "LSTM"), ("RNN", "LSTM"), ("RNN", "GRU"), *((m, COUNTING) for m in MODELS)]
     table = cells.loc[[" against ".join(pair) for pair in pairs], [*columns]]
     return table.set_axis(columns.values(), axis=1).rename_axis(None)
 
 
-def learning(text, folder=STUDY):
-    """Return a DataFrame: each network's perplexity as in the notebook, and when it has learned."""
+def _pairs(folder):
+    """Return what differences.csv says of each two models on the sample, columns by comparison."""
+    rows = read_study("differences", folder).query("corpus == 'sample'")
+    rows["pair"] = rows["first"] + " against " + rows["second"]
+    return rows.pivot(index="pair", columns="comparison").fillna("")
+
+
+def settings(text, folder=STUDY):
+    """Return a DataFrame: the networks under other settings, a row for each.
+
+    Of each network the mean perplexity over seeds and the median of the best epochs; then two
+    differences with their intervals.
+    """
     if not of_this_text(text, folder):
         return None
-    budget, learned = (perplexities(c, folder) for c in (AS_IN_THE_NOTEBOOK, UNTIL_LEARNED))
-    return pd.DataFrame(
-        {
-            f"perplexity, {EPOCHS} epochs": budget["perplexity"].map("{:.2f}".format),
-            "perplexity, learned": learned["perplexity"].map("{:.2f}".format),
-            "best epoch (median)": learned["best_epoch"].map("{:.0f}".format),
+    shown, rows = _pairs(folder)["shown"], {}
+    for comparison in SETTINGS:
+        means = perplexities(comparison, folder).loc[[*MODELS]]
+        rows[comparison] = {
+            name: f"{mean.perplexity:.2f} (epoch {mean.best_epoch:.0f})"
+            for name, mean in means.iterrows()
         }
-    ).T
+        rows[comparison] |= shown.loc[["RNN against LSTM", "GRU against LSTM"], comparison]
+    return pd.DataFrame(rows).T
 
 
 def starts(folder=STUDY):
@@ -101,24 +124,26 @@ def starts(folder=STUDY):
     )
     reach = spans.groupby(["model", "budget"])["span"].agg(value_range).unstack().fillna("")
     batches = SPAN_BATCHES * reach.columns
-    return reach.set_axis(batches, axis=1).rename_axis(columns="batches for a lag")
+    return reach.set_axis(batches, axis=1).rename_axis(columns="on the sample, batches for a lag")
 
 
 def recommended_by_study(requirements, text, folder=STUDY):
     """Return a DataFrame: what the requirements recommend under other circumstances.
 
-    A model can be taught enough when all seeds reach the span, at both sizes that the study
-    tried; it is near the best network when its perplexity's interval lies within the margin.
-    What some seeds, one of the sizes or only a part of the interval satisfies is open. On more text
-    there is no interval.
+    A model can be taught enough when all seeds reach the span, at both sizes that the notebook
+    has, or of equal parameters at theirs; it is near the best network when its perplexity's
+    interval lies within the margin. What some seeds, one of the sizes or only a part of the
+    interval satisfies is open.
     """
     if not of_this_text(text, folder):
         return None
     by_size = perplexities(folder=folder)["parameters"].sort_values().index
     spans = read_study("spans", folder).query("seed > 0 and budget == 1")
+    notebook = spans["hidden_dim"].isin([SIZES["hidden_dim"], SPAN_SIZES["hidden_dim"]])
     span, margin, rows = requirements.span, requirements.perplexity_margin, {}
     for what, load, above in _circumstances(requirements, folder):
-        reach = spans[spans["load"] == load].groupby("model")["span"].agg(["min", "max"])
+        chosen = spans[(spans["load"] == load) & (notebook != what.startswith(EQUAL_PARAMETERS))]
+        reach = chosen.groupby("model")["span"].agg(["min", "max"])
         found = above.join(reach).loc[by_size]  # of a load not tried NaN: neither yes nor no
         taught, near = found["min"] >= span, found["high"] <= margin
         fails = (found["max"] < span) | (found["low"] > margin)
@@ -138,43 +163,44 @@ def _names(chosen):
 def _circumstances(requirements, folder):
     """Yield (what, load, the interval of each model's perplexity above the best network's).
 
-    The interval is a DataFrame: low and high, a row for each model.
+    The interval is a DataFrame: low and high, a row for each model. On other texts it is what seeds
+    alone do to means of so many runs, as measured on the sample.
     """
+    asked = requirements.load
     for comparison, loads in (
-        (AS_IN_THE_NOTEBOOK, (4, 2, 1)),
-        (UNTIL_LEARNED, (requirements.load,)),
+        (AS_IN_THE_NOTEBOOK, LOADS),
+        (UNTIL_LEARNED, LOADS),
+        (EQUAL_PARAMETERS, [asked]),
     ):
         best = perplexities(comparison, folder)["perplexity"].idxmin()
         above = of_sample("differences", comparison, folder).set_index(["second", "first"])
         above = above.loc[best, ["low", "high"]].reindex(MODELS, fill_value=0.0)
         yield from ((f"{comparison}, holding {load} at once", load, above) for load in loads)
-    for characters, row in text_sizes(folder=folder)[[*MODELS]].iterrows():
-        apart = row / row.min() - 1
-        what = f"{characters:,} characters of WikiText-2, holding {requirements.load}"
-        yield what, requirements.load, pd.DataFrame({"low": apart, "high": apart})
+    networks = read_study("text_sizes", folder).query("text != 'the sample' and model in @MODELS")
+    for (name, characters), rows in networks.groupby(["text", "characters"]):
+        means = np.exp(rows.groupby("model")["test_loss"].mean())
+        apart, noise = means / means.min() - 1, seed_noise(folder) / np.sqrt(rows["seed"].nunique())
+        interval = pd.DataFrame({"low": apart - noise, "high": apart + noise})
+        interval.loc[means.idxmin()] = 0.0
+        yield f"{name}, {characters:,} characters, holding {asked} at once", asked, interval
 
 
 def text_sizes(column="test_loss", folder=STUDY):
-    """Return the test perplexities by characters of WikiText-2 trained on: a row for each size.
+    """Return the test perplexities by text and characters trained on: a row for each of them.
 
-    Networks are means over seeds, each until it has learned, at its best rate on validation.
+    Networks are means over seeds, each until it has learned, at its best rate on validation. The
+    last column says how far the GRU is from the LSTM.
     """
-    losses = read_study("text_sizes", folder).pivot_table(column, "characters", "model")
-    return np.exp(losses.reindex(columns=[*MODELS, COUNTING]))
-
-
-def contexts(folder=STUDY):
-    """Return the test perplexities by how many of the last characters a prediction may read.
-
-    A row for each size of the training text and model, a column for each number of characters, and
-    the least of these that comes within 1 % of the most, as "enough".
-    """
-    return read_study("contexts", folder).set_index("trained")
+    losses = read_study("text_sizes", folder).pivot_table(column, ["text", "characters"], "model")
+    table = np.exp(losses.reindex(columns=[*MODELS, COUNTING]))
+    apart = table["GRU"] / table["LSTM"] - 1
+    return table.assign(**{"GRU against LSTM": apart.map("{:+.1%}".format)})
 
 
 def plot_text_sizes(folder=STUDY):
-    """Return a figure: test perplexity against characters of training text, for all four."""
-    table, rows = text_sizes(folder=folder), read_study("text_sizes", folder)
+    """Return a figure: test perplexity against characters of WikiText-2, for all four."""
+    table = text_sizes(folder=folder).loc["WikiText-2", [*MODELS, COUNTING]]
+    rows = read_study("text_sizes", folder).query("text == 'WikiText-2'")
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
     for name, means in table.items():
         style = STYLES.get(name, {"color": "black", "linestyle": "-.", "marker": "D"})
@@ -216,7 +242,7 @@ def plot_sweeps(folder=STUDY):
         axes.set(xlabel=label, ylabel="test perplexity")
         axes.legend()
         axes.grid(alpha=0.3)
-    figure.suptitle("The study's means and 95 % intervals over seeds")
+    figure.suptitle("The study's means and 95 % intervals over seeds, on the sample")
     return figure
 
 
@@ -234,4 +260,4 @@ def attention(folder=STUDY):
         ],
         "memory span, 4 symbols, 1 layer": spans.groupby("model")["span"].agg(value_range),
     }
-    return pd.DataFrame(rows, index=summary.index).T.rename_axis(columns=None)
+    return pd.DataFrame(rows, index=summary.index).T.rename_axis(columns="on the sample")

@@ -14,7 +14,7 @@ import helpers
 from course import read_solution
 from course.make_exercise import SOLUTION
 from lab import exercise, memory, ngram
-from lab.extras import gradients, last_step, phone, study_views
+from lab.extras import gates, gradients, last_step, phone, study_views
 from lab.goal import Requirements, requirements_table
 from lab.takeaways import compare_guess, key_takeaways
 from tests.running import cell_of, printed_by, run_notebook
@@ -49,6 +49,8 @@ def rest_of_the_notebook(models, metrics, test):
     helpers.plot_learning_curves(metrics).canvas.draw()
     last_step.plot(metrics, table)
     gradients.plot_reach(models, *test)
+    gates.half_lives({}, gates.while_reading(models, test[0], vocab_size=100))
+    gates.plot_sentence(models, {"GRU": type(models.get("GRU"))}, test[0], "a" * 100)
     requirements_table(table, spans, asked)
     compare_guess({"speed": "RNN"}, table, spans)
     key_takeaways(table, spans, asked, "a text of its own")
@@ -220,7 +222,10 @@ ASKED = Requirements(**exercise.REQUIREMENTS)
         (7, helpers.show_table, (None,)),
         (5, ngram.beside_counting, (None,) * 5),
         (7, requirements_table, (None, None, ASKED)),
-        (9, memory.plot_memory_spans, (None, None)),
+        (9, memory.plot_forgetting, (None,) * 4),
+        (9, gates.while_remembering, (None,) * 2),
+        (5, gates.while_reading, (None,) * 3),
+        (5, gates.plot_sentence, (None,) * 4),
         (7, compare_guess, ({}, None, None)),
         (7, key_takeaways, (None, None, ASKED, "")),
         (5, gradients.plot_reach, (None,) * 3),
@@ -233,6 +238,6 @@ ASKED = Requirements(**exercise.REQUIREMENTS)
     ],
 )
 def test_what_is_given_none_says_which_todo_it_waits_for(todo, function, given, capsys):
-    assert function(*given) is None
+    assert not function(*given)
     printed = capsys.readouterr().out
     assert printed.startswith(f"Waiting for TODO {todo}") and printed.count("\n") == 1

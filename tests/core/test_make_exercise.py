@@ -1,5 +1,6 @@
-"""The generator: nothing leaks, nothing drifts, and a wrong marker is an error naming its place."""
+"""The generator: nothing leaks, nothing drifts, and a wrong stub is an error naming its place."""
 
+import ast
 import itertools
 import json
 import re
@@ -7,26 +8,24 @@ import re
 import pytest
 
 from course import make_exercise
-from course.make_exercise import EXERCISE, SOLUTION, strip_solutions
+from course.make_exercise import EXERCISE, SOLUTION
 
 SOLUTION_CELLS = json.loads(SOLUTION.read_text(encoding="utf-8"))["cells"]
 EXERCISE_CELLS = json.loads(EXERCISE.read_text(encoding="utf-8"))["cells"]
 
 
-def solution_regions():
-    """Yield the lines between markers, with those of stubs left out."""
-    for cell in SOLUTION_CELLS:
-        for region in make_exercise.REGION.findall("".join(cell["source"])):
-            yield from map(str.strip, make_exercise.STUB.sub("", region).split("\n"))
-
-
-def test_no_line_of_the_solution_leaks():
+def test_no_line_of_an_answer_is_shown():
+    """But for those that the stub itself has, with a gap or without."""
     shown = {
         line.strip() for cell in EXERCISE_CELLS for line in "".join(cell["source"]).split("\n")
     }
-    leaked = {line for line in solution_regions() if len(line) > 3} & shown
-    assert len(list(solution_regions())) > 50
-    assert not leaked
+    stubs, answers = make_exercise.read_stubs(), set()
+    for cell in SOLUTION_CELLS:
+        if cell["id"] in stubs:
+            given = {line.strip() for line in stubs[cell["id"]].split("\n")}
+            lines = {line.strip() for line in "".join(cell["source"]).split("\n")}
+            answers |= {line for line in lines - given if len(line) > 3}
+    assert len(answers) > 40 and not answers & shown
 
 
 def test_exercise_has_neither_outputs_nor_markers():
@@ -53,46 +52,44 @@ def test_every_todo_but_the_personal_ones_has_a_preview():
         assert number is None or (f"{cell['id']}-preview" in previews) != personal
 
 
-def test_each_line_with_a_gap_becomes_the_answer():
-    gaps = 0
-    for cell in SOLUTION_CELLS:
-        source = "".join(cell["source"])
-        answer = [re.sub(r"  # .*", "", line).strip() for line in source.split("\n")]
-        for stub in re.findall(r"STUB: # (.*\?.*)", source):
-            line = re.sub(r"  # .*", "", stub).strip()
-            if "CharRNN's" in line or line.startswith("paragraph"):  # words; what the key computes
-                continue
-            wanted = re.escape(line).replace(r"\?", ".+")
-            gaps += 1
-            assert any(re.fullmatch(wanted, text) for text in answer), (cell["id"], line)
-    assert gaps > 25
+def filled(stub, answer):
+    """Return a stub whose lines with a gap have become those of the answer."""
+    answers = [make_exercise.code(line) for line in answer.split("\n")]
+    for line in stub.split("\n"):
+        if "?" in line:
+            indent, _, deeper, text = re.fullmatch("( *)(# )?( *)(.*)", line).groups()
+            wanted = re.escape(make_exercise.code(text)).replace(r"\?", ".+")
+            yield indent + deeper + next(a for a in answers if re.fullmatch(wanted, a))
+        elif "delete this line" not in line and not line.endswith("= None"):
+            yield line
 
 
-def test_stubs_replace_the_region_at_their_own_indentation():
-    source = "def f():\n    # BEGIN SOLUTION\n    # STUB: pass\n    return 1\n    # END SOLUTION"
-    assert strip_solutions(source, "c") == "def f():\n    pass"
-
-
-def test_markers_work_in_markdown():
-    source = "<!-- BEGIN SOLUTION -->\n<!-- STUB: *here* -->\nmine\n<!-- END SOLUTION -->"
-    assert strip_solutions(source, "c") == "*here*"
+@pytest.mark.parametrize("cell_id", ["char-rnn", "train-and-compare", "samples", "tradeoff"])
+def test_uncommenting_the_lines_with_a_gap_and_no_others_makes_the_answer(cell_id):
+    (answer,) = ("".join(c["source"]) for c in SOLUTION_CELLS if c["id"] == cell_id)
+    made = "\n".join(filled(make_exercise.read_stubs()[cell_id], answer))
+    assert ast.unparse(ast.parse(made)) == ast.unparse(ast.parse(answer))
 
 
 @pytest.mark.parametrize(
-    "source, complaint",
+    "stub",
     [
-        ("# BEGIN SOLUTION\n# STUB: x", "BEGIN SOLUTION stands alone"),
-        ("x\n# END SOLUTION", "END SOLUTION stands alone"),
-        ("# BEGIN SOLUTION\n# STUB: x\n# BEGIN SOLUTION", "BEGIN SOLUTION stands alone"),
-        ("# BEGIN SOLUTION\n# BEGIN SOLUTION\n# STUB: x\n# END SOLUTION", "or one in it"),
-        ("# BEGIN SOLUTION\nx\n# END SOLUTION", "has no STUB"),
-        ("# STUB: x", "STUB: stands alone"),
-        ("x = 1  # BEGIN SOLUTION", "BEGIN SOLUTION stands alone"),
+        "y = f(?)",  # of another function
+        "# x = 2",  # needed, without a gap
+        "x = 3",  # neither the answer's nor a placeholder
+        "# which of the two?",  # words with a gap
     ],
 )
-def test_wrong_markers_are_errors_that_name_the_place(source, complaint):
-    with pytest.raises(ValueError, match=f"'cell-7'.*{complaint}"):
-        strip_solutions(source, "cell-7")
+def test_a_stub_that_cannot_become_the_answer_is_an_error_that_names_it(stub):
+    make_exercise.need_fitting("x = None\n# x = ?\npass", "x = 2", "cell-7")
+    with pytest.raises(ValueError, match=f"'cell-7'.*{re.escape(stub)}"):
+        make_exercise.need_fitting(stub, "x = 2", "cell-7")
+
+
+def test_a_stub_of_no_cell_is_an_error():
+    solution = {"cells": SOLUTION_CELLS[:3], "metadata": {}}
+    with pytest.raises(ValueError, match=r"'char-gru'.*no cell of the solution"):
+        make_exercise.make_exercise(solution)
 
 
 @pytest.mark.parametrize(

@@ -24,13 +24,34 @@ def test_a_model_that_forgets_has_no_memory_span(namespace, sample):
     assert memory.memory_span(Forgetful, sample[0], 4e-3, load=1, batches=60) == 0
 
 
-def test_spans_stand_beside_those_of_the_study_at_the_exercises_size(made_up):
-    asked = goal.Requirements(**exercise.REQUIREMENTS | {"load": 2})
-    figure = memory.plot_memory_spans({"RNN": 8, "LSTM": 128, "GRU": 128}, asked, made_up())
+ASKED = goal.Requirements(**exercise.REQUIREMENTS)
+
+
+def test_the_curve_asks_each_taught_model_and_a_changed_class_has_none(namespace, sample, capsys):
+    text = sample[0]
+    measured = memory.memory_span(namespace["CharGRU"], text, 4e-3, load=1, longest_lag=2)
+    spans = {"GRU": measured, "LSTM": measured, "RNN": 8}
+    classes = {"GRU": namespace["CharGRU"], "LSTM": namespace["CharLSTM"], "RNN": object}
+    figure = memory.plot_forgetting(spans, classes, text, ASKED._replace(load=1))
     (axes,) = figure.axes
-    dashes, required = axes.lines
-    assert list(dashes.get_xdata()) == ["RNN", "RNN", "LSTM", "LSTM", "GRU", "GRU"]
-    assert list(dashes.get_ydata()) == [16, 64, 128, 128, 128, 128]
-    assert required.get_ydata()[0] == 64
-    other = memory.plot_memory_spans({"RNN": 8}, asked._replace(load=3), made_up())
-    assert len(other.axes[0].lines) == 1  # a load that the study did not try
+    curve = dict(zip(*axes.lines[0].get_data(), strict=True))
+    assert list(curve) == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512] and curve[2] > 0.9
+    assert [line.get_label() for line in axes.lines] == ["GRU, taught to 2", "chance", "required"]
+    told = capsys.readouterr().out
+    assert "LSTM: no curve (the class has changed" in told and "RNN: no curve" in told
+
+
+@pytest.mark.parametrize(
+    ("span", "shares", "told"),
+    [
+        (2, {1: 0.30, 2: 0.96, 4: 0.27}, "96% right after 2 characters and 30% after 1: it has"),
+        (128, {1: 0.99, 128: 0.97, 256: 0.95, 512: 0.6}, "beyond 128 characters, and answers 95%"),
+        (128, {1: 0.99, 128: 0.97, 256: 0.5, 512: 0.1}, ""),  # holds as far as it was taught
+        (0, {1: 0.13, 2: 0.12}, ""),  # was taught nothing
+        (8, {1: 0.2, 8: 0.4, 16: 0.1}, ""),  # knows no lag well
+    ],
+)
+def test_what_is_said_of_a_curve_is_what_it_shows(span, shares, told, capsys):
+    memory._say_what_is_remembered("GRU", span, shares)
+    said = capsys.readouterr().out
+    assert told in said and bool(told) == bool(said)

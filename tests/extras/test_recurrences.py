@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from benchmarks.study.models import attention_rnn
-from lab.extras.recurrences import Attention
+from lab.extras.recurrences import Attention, MinGRU
 
 
 @pytest.fixture
@@ -52,3 +52,13 @@ def test_attention_reaches_the_first_output_directly(model):
                 p.zero_()
     x = torch.randint(11, (1, 7))
     assert not torch.allclose(model(x)[0], model(changed(x, 0))[0])
+
+
+def test_min_gru_computes_all_places_as_it_would_one_by_one():
+    layer = MinGRU(5, 7, num_layers=2).eval()
+    x, hidden = torch.randn(3, 50, 5), torch.randn(2, 3, 7)
+    outputs, last = layer(x, hidden)
+    for t in range(50):
+        one, hidden = layer(x[:, t : t + 1], hidden)
+        assert torch.allclose(one[:, 0], outputs[:, t], atol=1e-5)
+    assert torch.allclose(hidden, last, atol=1e-5) and last.shape == (2, 3, 7)

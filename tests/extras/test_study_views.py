@@ -24,7 +24,13 @@ def test_a_difference_is_shown_by_its_corrected_p_value(made_up, interval, verdi
     assert (
         shown.loc["RNN against counting", f"{exercise.EPOCHS} epochs"] == "+8.0% (+6.0% to +10.0%)"
     )
-    assert list(shown["equal parameters"][:3]) == ["+1.0% (-4.0% to +6.0%)"] * 3
+
+
+def test_other_settings_stand_below_the_notebooks(made_up):
+    shown = study_views.settings("text", made_up())
+    assert list(shown.index[[0, -1]]) == [study.AS_IN_THE_NOTEBOOK, study.LESS_DROPOUT_LEARNED]
+    assert shown.loc[study.EQUAL_PARAMETERS, "RNN against LSTM"] == "+1.0% (-4.0% to +6.0%)"
+    assert shown.loc[study.NO_DROPOUT, "RNN"] == "7.00 (epoch 20)"
 
 
 def test_the_recommendation_depends_on_the_circumstances(made_up):
@@ -35,9 +41,18 @@ def test_the_recommendation_depends_on_the_circumstances(made_up):
     assert load_4["taught 64"] == "GRU, LSTM" and load_1["taught 64"] == "RNN, GRU, LSTM"
     assert load_2["open"] == "none"  # whatever the RNN is taught, it predicts too badly
     assert load_1["near the best"] == "GRU, LSTM"  # the RNN is 8 % behind
-    assert set(shown["recommended"][:4]) == {"GRU"}
-    more = shown.loc["9,000 characters of WikiText-2, holding 4"]
-    assert more["near the best"] == "RNN, LSTM" and more["recommended"] == "LSTM"
+    assert set(shown["recommended"][:7]) == {"GRU"}
+    assert shown.index[6] == "equal parameters, holding 4 at once"
+
+
+def test_on_more_text_a_difference_is_as_wide_as_seeds_make_it(made_up):
+    """The RNN is 4 % behind there, and two seeds of each model leave 2 % open."""
+    more = "WikiText-2, 9,000 characters, holding 4 at once"
+    shown = study_views.recommended_by_study(ASKED._replace(load=4), "text", made_up())
+    assert shown.loc[more, "near the best"] == "LSTM" and shown.loc[more, "recommended"] == "LSTM"
+    wider = ASKED._replace(perplexity_margin=0.07)
+    shown = study_views.recommended_by_study(wider, "text", made_up())
+    assert shown.loc[more, "near the best"] == "RNN, LSTM"
 
 
 @pytest.mark.parametrize(
@@ -61,7 +76,7 @@ def test_the_recommendation_depends_on_what_is_asked(asked, column, by_load, mad
 
 def test_a_load_that_the_study_did_not_try_is_open(made_up):
     shown = study_views.recommended_by_study(ASKED._replace(load=3), "text", made_up())
-    row = shown.loc["until it has learned, holding 3 at once"]
+    row = shown.loc["equal parameters, holding 3 at once"]
     assert row["open"] == "GRU, LSTM" and row["recommended"] == "none"
 
 
@@ -69,7 +84,7 @@ def test_text_sizes_are_means_over_seeds(made_up):
     folder = made_up()
     table = study_views.text_sizes(folder=folder)
     assert list(table.columns) == ["RNN", "LSTM", "GRU", "counting"]
-    assert table.loc[1_000, "RNN"] == pytest.approx(np.exp(2.0))
+    assert table.loc[("WikiText-2", 1_000), "RNN"] == pytest.approx(np.exp(2.0))
     figure = study_views.plot_text_sizes(folder)
     assert len(figure.axes[0].lines) == 8  # means and seeds of four
 
@@ -88,14 +103,14 @@ def test_a_run_on_another_text_is_told_that_the_study_says_nothing_of_it(made_up
     assert study_views.plot_beside(table, "another text", folder) is None
     assert study_views.differences("another text", folder) is None
     assert study_views.recommended_by_study(ASKED, "another text", folder) is None
-    assert study_views.learning("another text", folder) is None
+    assert study_views.settings("another text", folder) is None
     assert capsys.readouterr().out.count("bundled sample") == 4
 
 
 def test_the_committed_study_has_what_the_notebook_asks_of_it(sample):
-    assert study_views.differences(sample[0]).shape == (6, 5)
+    assert study_views.differences(sample[0]).shape == (6, 4)
     assert len(study_views.recommended_by_study(ASKED, sample[0])) >= 4
-    assert list(study_views.learning(sample[0]).columns) == ["RNN", "LSTM", "GRU"]
+    assert study_views.settings(sample[0]).shape == (6, 5)
     assert (
         list(study_views.starts().columns) == [2_000, 10_000]
         and study_views.starts().loc["RNN", 10_000]
@@ -103,7 +118,6 @@ def test_the_committed_study_has_what_the_notebook_asks_of_it(sample):
     figure = study_views.plot_sweeps()
     assert [len(axes.containers) for axes in figure.axes] == [3, 3]
     assert list(study_views.attention().columns) == ["RNN", "Attention"]
-    assert study_views.contexts().loc["800,000, LSTM", "enough"] == 16
 
 
 @pytest.mark.parametrize("damage", [None, b"", b"\xff\xfe"])

@@ -1,0 +1,243 @@
+"""What the gates do: in models that were taught to remember, and in those trained on text.
+
+A gate is a number between 0 and 1, of each unit and at each character. The GRU's z is the share of
+its old state that a unit keeps. The LSTM's f is that of its cell state c, and its i is the share of
+new content that it writes. They are computed here from a model's weights, which are told apart by
+their shapes: so they are those of every class that the checks of TODO 2 and 3 accept.
+"""
+
+import math
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import torch
+from torch.nn import functional as F
+
+from helpers import states, waits_for
+from lab.checks.specified import ordered
+from lab.exercise import LONGEST_LAG, SEED, SIZES, SPAN_SIZES
+from lab.memory import Recall, Span
+
+GATES = {"GRU": ("keeps (z)",), "LSTM": ("keeps (f)", "writes (i)")}  # the first scales the state
+OPEN, CLOSED = 0.9, 0.1  # beyond them a gate is nearly open or nearly closed
+LAG, WINDOWS = 64, 64  # characters between symbols and question; windows of text
+KINDS = {  # of characters, which a unit may tell from the others
+    "spaces": str.isspace,
+    "capitals": str.isupper,
+    "vowels": lambda char: char in "aeiou",
+}
+READ, STRETCH, SHOWN = 4_000, 200, 80  # characters that are read, at a stretch, and shown
+
+
+def gru_step(x, h, w_ih, w_hh, b_ih, b_hh):
+    """Return (h, z) after one step of nn.GRU: x (b, inputs), h and z (b, units)."""
+    x_r, x_z, x_n = F.linear(x, w_ih, b_ih).chunk(3, dim=1)
+    h_r, h_z, h_n = F.linear(h, w_hh, b_hh).chunk(3, dim=1)
+    z = torch.sigmoid(x_z + h_z)
+    n = torch.tanh(x_n + torch.sigmoid(x_r + h_r) * h_n)
+    return z * h + (1 - z) * n, z
+
+
+def lstm_step(x, state, w_ih, w_hh, b_ih, b_hh):
+    """Return ((h, c), f, i) after one step of nn.LSTM: x (b, inputs), the others (b, units)."""
+    h, c = state
+    i, f, g, o = (F.linear(x, w_ih, b_ih) + F.linear(h, w_hh, b_hh)).chunk(4, dim=1)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return (o.sigmoid() * c.tanh(), c), f.sigmoid(), i.sigmoid()
+
+
+@torch.no_grad()
+def gates_of(kind, weights, x, step, **sizes):
+    """Return the gates of each layer while a model reads x (b, t): a list of {gate: (b, t, units)}.
+
+    ``weights`` are those of a "GRU" or an "LSTM" of these sizes, in any order, and ``step`` is
+    gru_step or lstm_step. For weights that do not fit the list is empty, and a line says so.
+    """
+    try:
+        weights = [torch.as_tensor(values).detach().cpu() for values in weights]
+        table, *flat, _, _ = ordered(kind, weights, **sizes)
+    except ValueError as error:
+        print(f"{kind}: its gates cannot be read from its weights ({error}).")
+        return []
+    inputs, found = F.embedding(x, table), []
+    for n in range(0, len(flat), 4):
+        zeros, outputs, gates = torch.zeros(len(x), sizes["hidden_dim"]), [], []
+        state = (zeros, zeros) if kind == "LSTM" else zeros
+        for value in inputs.unbind(dim=1):
+            state, *opened = step(value, state, *flat[n : n + 4])
+            outputs.append(states(state)[0])
+            gates.append(torch.stack(opened))
+        inputs = torch.stack(outputs, dim=1)  # (b, t, units), which the next layer reads
+        found.append(dict(zip(GATES[kind], torch.stack(gates, dim=2), strict=True)))
+    return found
+
+
+def while_remembering(spans, text, gru=gru_step):
+    """Return {model: gates_of}, of GRU and LSTM, while four symbols, a lag and a question pass.
+
+    ``spans`` are those of memory_span, whose taught models these are; ``gru`` computes the GRU's
+    step.
+    """
+    if waits_for("long_context", spans):
+        return {}
+    found = {}
+    for kind, step in (("GRU", gru), ("LSTM", lstm_step)):
+        if not isinstance(spans.get(kind), Span):
+            continue
+        _, _, load, *_, hidden_dim, num_layers = spans[kind].setting
+        task = Recall(text, load, LONGEST_LAG)
+        torch.manual_seed(SEED)
+        sizes = {"vocab_size": task.vocab_size, "embedding_dim": SPAN_SIZES["embedding_dim"]}
+        sizes |= {"hidden_dim": hidden_dim, "num_layers": num_layers}
+        found[kind] = gates_of(kind, spans[kind].taught, task.batch(LAG)[0], step, **sizes)
+    return {kind: gates for kind, gates in found.items() if gates}
+
+
+def while_reading(models, X, vocab_size):
+    """Return {model: gates_of}, of the trained GRU and LSTM, on windows spread over X."""
+    if waits_for("training", models):
+        return {}
+    x, sizes = X[:: max(1, len(X) // WINDOWS)], SIZES | {"vocab_size": vocab_size}
+    steps, found = {"GRU": gru_step, "LSTM": lstm_step}, {}
+    for kind in GATES.keys() & models.keys():
+        found[kind] = gates_of(kind, models[kind].parameters(), x, steps[kind], **sizes)
+    return {kind: found[kind] for kind in GATES if found.get(kind)}
+
+
+def plot_places(taught):
+    """Return a figure: the gates by place while taught models remember, a panel for each model.
+
+    Lines are means over units and examples, bands hold the middle eight of ten units. Prints the
+    means, and what follows where they bear it.
+    """
+    if not taught:
+        return None
+    figure, panels = _panels(len(taught), 1, (7, 2.2 * len(taught) + 0.6))
+    for axes, (kind, (gates, *_)) in zip(panels[:, 0], taught.items(), strict=True):
+        for (name, values), style in zip(gates.items(), ("-", "--"), strict=False):
+            low, high = values.mean(dim=0).quantile(torch.tensor([0.1, 0.9]), dim=1)
+            axes.plot(values.mean(dim=(0, 2)), style, label=f"{kind} {name}")
+            axes.fill_between(range(len(low)), low, high, alpha=0.2)
+        question = len(low) - 1
+        axes.axvspan(-0.5, question - LAG - 0.5, color="gray", alpha=0.2)
+        axes.axvspan(question - 0.5, question + 0.5, color="gray", alpha=0.2)
+        axes.set(ylabel="gate", ylim=(0, 1.03))
+        axes.legend(loc="center")
+        _say_where_it_holds(kind, gates)
+    panels[0, 0].set_title("Gray: the symbols, and the question")
+    panels[-1, 0].set_xlabel("place (characters)")
+    return figure
+
+
+def _panels(rows, columns, figsize):
+    shared = {"sharex": True, "sharey": True, "squeeze": False}
+    return plt.subplots(rows, columns, figsize=figsize, layout="constrained", **shared)
+
+
+def _say_where_it_holds(kind, gates):
+    for name, values in gates.items():
+        *before, end = values.mean(dim=(0, 2)).tolist()
+        symbols, lag = before[:-LAG], sum(before[-LAG:]) / LAG
+        told = ", ".join(f"{value:.2f}" for value in symbols)
+        print(f"{kind} {name}: {told} at the symbols, {lag:.2f} in the lag, {end:.2f} at the end.")
+        if name == GATES[kind][0] and lag > OPEN and max(*symbols, end) < lag - 0.1:
+            print(f"  So the {kind} lets in the symbols, holds them in the lag, then lets go.")
+
+
+def half_lives(taught, reading):
+    """Return a DataFrame: the gate that keeps, in taught models and in those trained on text.
+
+    The half-life of a unit is the number of characters after which its gates have halved what it
+    held: ln 0.5 over the mean of ln z. (A gate as the inverse of a time scale: Tallec and Ollivier,
+    "Can recurrent neural networks warp time?", 2018.) It follows the direct path alone: what the
+    unit writes meanwhile is left out (Ohno and Kumagai, arXiv 2111.03282, 2021).
+    """
+    kept, rows = {f"{kind}, taught": _in_lag(kind, gates) for kind, gates in taught.items()}, {}
+    for kind, layers in reading.items():
+        for n, gates in enumerate(layers, 1):
+            kept[f"{kind}, trained on text, layer {n}"] = gates[GATES[kind][0]]
+    for name, values in kept.items():
+        lives = math.log(0.5) / values.log().mean(dim=(0, 1)).clamp(max=-1e-9)
+        rows[name] = {
+            "mean gate": f"{values.mean():.2f}",
+            f"units above {OPEN}": f"{(values.mean(dim=(0, 1)) > OPEN).sum()} of {len(lives)}",
+            "half-life of the median unit": f"{lives.median():.1f}",
+            "of the longest": f"{lives.max():.1f}",
+        }
+    return pd.DataFrame(rows).T if rows else None
+
+
+def _in_lag(kind, layers):
+    return layers[0][GATES[kind][0]][:, -LAG - 1 : -1]
+
+
+def plot_saturation(taught, reading):
+    """Return a figure: how often each unit's gate is nearly open or nearly closed, a point a unit.
+
+    After Karpathy, Johnson and Fei-Fei, "Visualizing and Understanding Recurrent Networks" (2015).
+    """
+    if not (kinds := [kind for kind in taught if kind in reading]):
+        return None
+    figure, panels = _panels(len(kinds), 2, (7, 3 * len(kinds)))
+    for (left, right), kind in zip(panels, kinds, strict=True):
+        on_text = [gates[GATES[kind][0]] for gates in reading[kind]]
+        for axes, layers in ((left, [_in_lag(kind, taught[kind])]), (right, on_text)):
+            for n, (values, marker) in enumerate(zip(layers, "ox", strict=False), 1):
+                closed, opened = (values < CLOSED).float(), (values > OPEN).float()
+                shares = closed.mean(dim=(0, 1)), opened.mean(dim=(0, 1))
+                axes.scatter(*shares, s=14, alpha=0.5, marker=marker, label=f"layer {n}")
+            axes.plot([0, 1], [1, 0], color="gray", linewidth=0.7)
+            axes.set_xlabel(f"share of characters with a gate below {CLOSED}")
+        left.set(title=f"{kind}, taught, in the lag", ylabel=f"share with one above {OPEN}")
+        right.set_title(f"{kind}, trained on text")
+        right.legend()
+    return figure
+
+
+def plot_sentence(models, model_classes, X, chars):
+    """Return a figure: a sentence, coloured by the gate of units that tell characters apart.
+
+    For each of KINDS, the unit of the GRU whose z differs most between characters of that kind and
+    all others, in the first half of a stretch of text; the sentence, and the means in the titles,
+    are of the second half. Below each stands what the same search finds in the model before its
+    training: that is chance.
+    """
+    if waits_for("training", models) or "GRU" not in models:
+        return None
+    torch.manual_seed(SEED)
+    untrained, rows = model_classes["GRU"](len(chars)), {}
+    x = X[:: X.shape[1]].flatten()[:READ].split(STRETCH)  # the text that the windows are cut from
+    x = torch.stack([part for part in x if len(part) == STRETCH])
+    text, half = "".join(chars[i] for i in x.flatten().tolist()), x.numel() // 2
+    kinds = {kind: torch.tensor([*map(belongs, text)]) for kind, belongs in KINDS.items()}
+    for name, of in (("trained", models["GRU"]), ("untrained", untrained)):
+        sizes = SIZES | {"vocab_size": len(chars)}
+        layers = gates_of("GRU", of.parameters(), x, gru_step, **sizes)
+        if not layers:
+            return None
+        kept = torch.cat([gates["keeps (z)"] for gates in layers], dim=2).flatten(0, 1)
+        for kind, chosen in kinds.items():
+            if chosen[:half].any() and chosen[half:].any():
+                at, elsewhere = _means(kept[:half], chosen[:half])
+                unit = (at - elsewhere).abs().argmax()
+                at, elsewhere = (mean[unit] for mean in _means(kept[half:], chosen[half:]))
+                title = f"{name}, unit {unit}: keeps {at:.2f} at {kind}, {elsewhere:.2f} elsewhere"
+                rows[kind, name] = title, kept[half : half + SHOWN, unit]
+    return _coloured(sorted(rows.items()), text[half : half + SHOWN]) if rows else None
+
+
+def _means(kept, chosen):
+    return kept[chosen].mean(dim=0), kept[~chosen].mean(dim=0)
+
+
+def _coloured(rows, sentence):
+    figure, panels = _panels(len(rows), 1, (10, 0.75 * len(rows)))
+    for axes, (_, (title, values)) in zip(panels[:, 0], rows, strict=True):
+        image = axes.imshow(values[None].numpy(), aspect="auto", cmap="cividis", vmin=0, vmax=1)
+        for place, (char, value) in enumerate(zip(sentence, values, strict=True)):
+            colour = "white" if value < 0.5 else "black"
+            axes.text(place, 0, char, color=colour, ha="center", va="center", family="monospace")
+        axes.set_title(title, fontsize="small", loc="left")
+        axes.axis("off")
+    figure.colorbar(image, ax=panels, label="keeps (z)")
+    return figure
