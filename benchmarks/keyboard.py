@@ -33,11 +33,6 @@ SCRIPT = Path(__file__).with_suffix(".js")
 PACKAGE = Path("node_modules", "onnxruntime-web", "dist")
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
 def write_all(folder):
     """Write the page and each model's step in ONNX into a folder; return the page's path."""
     text = helpers.load_text("sample")
@@ -87,7 +82,7 @@ def main(package):
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "runtime").symlink_to(package.resolve())
         megabytes = write_all(Path(folder)).stat().st_size / 1e6
-        handler = functools.partial(Quiet, directory=folder)
+        handler = functools.partial(SimpleHTTPRequestHandler, directory=folder)
         with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()
             version, ready, rows = measure(f"http://127.0.0.1:{server.server_port}")

@@ -1,4 +1,4 @@
-"""What instructors and maintainers run: generate, time, bundle, handout, nbgrader, grade."""
+"""What instructors and maintainers run: generate, bundle, handout, nbgrader, gradescope, grade."""
 
 import contextlib
 import sys

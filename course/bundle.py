@@ -60,9 +60,13 @@ def instructions():
     lines = re.findall(r"^(?:python3|py) -m venv .*exercise\.ipynb$", text, re.MULTILINE)
     setup = "\n\n".join(f"```\n{line}\n```" for line in lines)
     sections = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
-    parts = [title, f"Set up and open, on Linux or macOS, and on Windows:\n\n{setup}"]
-    parts += [re.search(r"^Python 3\.11 to.*?(?=^## )", text, re.MULTILINE | re.DOTALL)[0]]
-    parts += [sections["For students"], f"## Troubleshooting\n{sections['Troubleshooting']}"]
+    parts = [
+        title,
+        f"Set up and open, on Linux or macOS, and on Windows:\n\n{setup}",
+        re.search(r"^Python 3\.11 to.*?(?=^## )", text, re.MULTILINE | re.DOTALL)[0],
+        sections["For students"],
+        f"## Troubleshooting\n{sections['Troubleshooting']}",
+    ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 

@@ -3,20 +3,20 @@
     python -m course.generate           write it
     python -m course.generate --check   write nothing; name all that is out of date, and exit 1
 
-exercise.ipynb is made from solution.ipynb, whose visible numbers have to be those of
-lab/exercise.py. In README.md and docs/, what stands between
-``<!-- name -->`` and ``<!-- /name -->`` comes from data: from what the solution's last cell leaves
-in its outputs as JSON, from its cells' times, and from the files in benchmarks/. docs/study.md and
-the tables beside the study's runs come from data/study/.
+exercise.ipynb is made from solution.ipynb, which has to show the numbers of lab/exercise.py. In
+README.md and docs/, what stands between ``<!-- name -->`` and ``<!-- /name -->`` comes from data:
+from what the solution's last cell leaves in its outputs as JSON, from its cells' times, and from
+the files in benchmarks/. docs/study.md and the tables beside the study's runs come from
+data/study/.
 """
 
 import argparse
-import ast
-import csv
 import inspect
 import re
 import sys
 from datetime import datetime
+
+import pandas as pd
 
 import helpers
 from course import make_exercise, pictures, read_solution
@@ -29,18 +29,17 @@ KEYBOARD = ROOT / "benchmarks" / "keyboard.csv"
 SPEED = ROOT / "benchmarks" / "speed" / "speed.csv"
 QUOTED = "application/vnd.rnn-lstm-gru+json"  # the type of what the solution's last cell leaves
 
-
-VISIBLE = {  # what students see in the notebook, by the name that it has there
-    **exercise.SIZES,
-    "dropout": exercise.DROPOUT,
-    "epochs": exercise.EPOCHS,
-    "VERSION": exercise.VERSION,
-    "EPOCHS": exercise.EPOCHS,
-    "PROMPT": exercise.PROMPT,
-    "BATCHES": exercise.SPAN_BATCHES,
-    **exercise.REQUIREMENTS,
-}
-PROSE = {  # what its text cells have to say, by their ids
+SIZES = ", ".join(f"{name}={size}" for name, size in exercise.SIZES.items())
+CLASS = [f"{SIZES}, dropout={exercise.DROPOUT})"]
+SHOWN = {  # the numbers that students see: what a cell, by its id, or a signature has to say
+    "char-rnn": CLASS,
+    "char-lstm": CLASS,
+    "char-gru": CLASS,
+    "setup": [f'VERSION = "{exercise.VERSION}"', f"else {exercise.EPOCHS} #"],
+    "train-and-compare": [f"epochs={exercise.EPOCHS},"],
+    "samples": [f'PROMPT = "{exercise.PROMPT}"'],
+    "memory-spans": [f"else {exercise.SPAN_BATCHES:_} #"],
+    "requirements": [f"{name}={value:_}," for name, value in exercise.REQUIREMENTS.items()],
     "requirements-intro": [
         f"{exercise.REQUIREMENTS['parameters'] / 1e6:g} million parameters",
         f"{exercise.REQUIREMENTS['latency_ms']} ms",
@@ -60,56 +59,26 @@ PROSE = {  # what its text cells have to say, by their ids
         f"a norm of at most {exercise.MAX_GRADIENT_NORM}",
     ],
     "keystroke-intro": [f"among {exercise.SUGGESTIONS} suggested"],
-}
-SIGNATURES = {  # what they see in the signatures of functions that they call
-    helpers.prepare_sequences: {"seq_len": exercise.SEQ_LEN},
-    helpers.train_epoch: {"batch_size": exercise.BATCH_SIZE},
-    memory.memory_span: {
-        "load": exercise.REQUIREMENTS["load"],
-        "hidden_dim": exercise.SPAN_SIZES["hidden_dim"],
-        "num_layers": exercise.SPAN_SIZES["num_layers"],
-    },
+    "prepare_sequences": [f"seq_len={exercise.SEQ_LEN},"],
+    "train_epoch": [f"batch_size={exercise.BATCH_SIZE})"],
+    "memory_span": [
+        f"load={exercise.REQUIREMENTS['load']},",
+        f"hidden_dim={exercise.SPAN_SIZES['hidden_dim']},",
+        f"num_layers={exercise.SPAN_SIZES['num_layers']},",
+    ],
 }
 
 
 def other_numbers():
-    """Yield a line for each number that students see and lab/exercise.py has otherwise."""
-    required = read_solution.required_cells()
-    for cell in read_solution.read()["cells"]:
-        source = "".join(cell["source"])
-        said = " ".join(source.split())
-        for text in PROSE.get(cell["id"], ()):
+    """Yield a line for each number of lab/exercise.py that is not where students should see it."""
+    sources = {cell["id"]: "".join(cell["source"]) for cell in read_solution.read()["cells"]}
+    for function in (helpers.prepare_sequences, helpers.train_epoch, memory.memory_span):
+        sources[function.__name__] = str(inspect.signature(function))
+    for place, texts in SHOWN.items():
+        said = " ".join(sources[place].split())
+        for text in texts:
             if text not in said:
-                yield f"cell {cell['id']!r} does not say {text!r}"
-        if cell["cell_type"] == "code" and cell in required:
-            found = [pair for pair in _values(ast.parse(source)) if pair[0] in VISIBLE]
-            yield from _others(found, VISIBLE, f"in cell {cell['id']!r}")
-    for function, known in SIGNATURES.items():
-        parameters = inspect.signature(function).parameters
-        found = [(name, parameters[name].default) for name in known]
-        yield from _others(found, known, f"in {function.__name__}")
-
-
-def _others(found, known, where):
-    for name, value in found:
-        if value != known[name]:
-            yield f"{name} = {value!r} {where}: lab/exercise.py has {known[name]!r}"
-
-
-def _values(tree):
-    # Yield (name, value) of what is assigned, outside of quick mode, of keywords and defaults.
-    for node in ast.walk(tree):
-        pairs = []
-        if isinstance(node, ast.Assign):
-            value = node.value.orelse if isinstance(node.value, ast.IfExp) else node.value
-            pairs = [(target, value) for target in node.targets]
-        elif isinstance(node, ast.FunctionDef):
-            pairs = zip(node.args.args[::-1], node.args.defaults[::-1], strict=False)
-        elif isinstance(node, ast.Call):
-            pairs = [(keyword, keyword.value) for keyword in node.keywords]
-        for target, value in pairs:
-            if isinstance(value, ast.Constant):
-                yield getattr(target, "id", getattr(target, "arg", "")), value.value
+                yield f"{place} does not say {text!r}, as lab/exercise.py has it"
 
 
 def quoted():
@@ -118,100 +87,93 @@ def quoted():
     return cell["outputs"][0]["data"][QUOTED]
 
 
-def rows_of(table):
-    """Return the rows by name of a table as pandas splits it: {row: {column: text}}."""
-    rows = zip(table["index"], table["data"], strict=True)
-    return {name: dict(zip(table["columns"], row, strict=True)) for name, row in rows}
-
-
-def markdown(title, rows):
-    """Return the Markdown of a table of rows by name; a cell that a row lacks is left empty."""
-    names = list(next(iter(rows.values())))
-    lines = [f"| {' | '.join([title, *names])} |", "|---" + "|---:" * len(names) + "|"]
-    for row, cells in rows.items():
-        lines.append(f"| {' | '.join([row, *(str(cells.get(name, '')) for name in names)])} |")
+def markdown(title, table):
+    """Return a DataFrame as Markdown; a cell that holds nothing is left empty."""
+    lines = [f"| {' | '.join([title, *table.columns])} |", "|---" + "|---:" * table.shape[1] + "|"]
+    for row in table.astype(object).fillna("").itertuples():
+        lines.append(f"| {' | '.join(map(str, row))} |")
     return "\n".join(lines)
 
 
-def rows_with_comments(path):
-    """Return (the lines before the table, its rows) of a file in benchmarks/."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    comments = [line.removeprefix("# ") for line in lines if line.startswith("# ")]
-    return comments, list(csv.DictReader(lines[len(comments) :]))
+def measured(path):
+    """Return the machine and the table, a DataFrame, of a file that benchmarks.record wrote."""
+    machine = path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+    return machine, pd.read_csv(path, comment="#")
+
+
+def by_model(table, digits):
+    """Return a table of measures as texts: a row for each measure, a column for each model."""
+    table = table.set_index(["measure", "of"])["value"].unstack(sort=False)
+    return table.map(f"{{:{digits}}}".format)
 
 
 def results():
     """Return the Markdown of the performance table, with the memory spans, and the machine."""
     run = quoted()
-    rows = {what: of for what, of in rows_of(run["table"]).items() if what != "Longest Context"}
+    table = pd.DataFrame(**run["table"])
     size = f"{exercise.SPAN_SIZES['hidden_dim']} hidden units"
-    rows[f"Memory Span (characters; fresh models of {size})"] = {
-        name: f"{span}+" if span == exercise.LONGEST_LAG else span
-        for name, span in run["spans"].items()
-    }
-    table = markdown("one run of the solution", rows)
-    return f"{table}\n\nCorpus: the bundled sample. Machine: {run['machine']}."
+    table.loc[f"Memory Span (characters; fresh models of {size})"] = pd.Series(
+        {
+            name: f"{span}{'+' * (span == exercise.LONGEST_LAG)}"
+            for name, span in run["spans"].items()
+        }
+    )
+    return (
+        f"{markdown('one run of the solution', table)}\n\nCorpus: the bundled sample. Machine: "
+        f"{run['machine']}."
+    )
 
 
 def phone():
     """Return the Markdown of what a keystroke takes: phone_table and compare_runtimes."""
     run = quoted()
-    return markdown("", rows_of(run["keystrokes"]) | rows_of(run["runtimes"]))
+    tables = [pd.DataFrame(**run[name]) for name in ("keystrokes", "runtimes")]
+    return markdown("", pd.concat(tables))
 
 
 def keyboard():
     """Return the Markdown of what the page takes in a browser, beside ONNX Runtime Web."""
-    (machine,), rows = rows_with_comments(KEYBOARD)
-    page, shown = {}, {}
-    for row in rows:
-        if row["of"] == "all":
-            page[row["measure"]] = float(row["value"])
-        else:
-            shown.setdefault(row["measure"], {})[row["of"]] = f"{float(row['value']):.2g}"
+    machine, rows = measured(KEYBOARD)
+    of_page = rows["of"] == "all"
+    megabytes, milliseconds = rows[of_page]["value"]
     return (
-        f"{markdown('', shown)}\n\nThe page has {page['page (MB)']:.1f} MB and is ready after "
-        f"{page['page ready (ms)'] / 1000:.1f} s. Medians of 1,000 keys in one run, the engines in "
-        f"turns. `python -m benchmarks.keyboard`, machine: {machine}."
+        f"{markdown('', by_model(rows[~of_page], '.2g'))}\n\nThe page has {megabytes:.1f} MB and "
+        f"is ready after {milliseconds / 1000:.1f} s. Medians of 1,000 keys in one run, the "
+        f"engines in turns. `python -m benchmarks.keyboard`, machine: {machine}."
     )
 
 
 def speed():
     """Return the Markdown of the ratios in speed.csv."""
-    (machine,), measures = rows_with_comments(SPEED)
-    rows = {}
-    for row in measures:
-        kind, _, measure = row["measure"].partition(": ")
-        if kind == "ratio":
-            rows.setdefault(measure, {})[row["of"]] = f"{float(row['value']):#.3g}"
+    machine, rows = measured(SPEED)
+    ratios = by_model(rows[rows["measure"].str.startswith("ratio: ")], "#.3g")
+    ratios = ratios.rename(lambda measure: measure.removeprefix("ratio: "))
     return (
-        f"{markdown('ratio', rows)}\n\n`python -m benchmarks.speed` measured all of it in one run. "
-        f"Machine: {machine}."
+        f"{markdown('ratio', ratios)}\n\n`python -m benchmarks.speed` measured all of it in one "
+        f"run. Machine: {machine}."
     )
 
 
 def grading():
     """Return one paragraph on what grading a submission costs."""
-    (machine,), rows = rows_with_comments(GRADING)
-    graded = [row for row in rows if row["verdict"] == "graded"]
-    seconds = [float(row["core_seconds"]) for row in graded]
-    stopped = sum(row["verdict"] == "stopped" for row in rows)
-    whole = sum(float(row["core_seconds"]) for row in rows)
+    machine, rows = measured(GRADING)
+    graded = rows[rows["verdict"] == "graded"]
+    stopped = (rows["verdict"] == "stopped").sum()
     return (
         f"Of {len(rows)} submissions {len(graded)} ran to their end and took "
-        f"{sum(seconds) / len(seconds):.1f} core-seconds each (the longest {max(seconds):.1f}) and "
-        f"at most {max(int(row['peak_mb']) for row in graded)} MB; {stopped} were stopped at their "
-        f"limits, {len(rows) - len(graded) - stopped} could not be read. 300 such would take "
-        f"{whole * 300 / len(rows) / 60:,.0f} core-minutes. `python -m benchmarks.grading`, "
-        f"machine: {machine}."
+        f"{graded['core_seconds'].mean():.1f} core-seconds each (the longest "
+        f"{graded['core_seconds'].max():.1f}) and at most {graded['peak_mb'].max()} MB; {stopped} "
+        f"were stopped at their limits, {len(rows) - len(graded) - stopped} could not be read. 300 "
+        f"such would take {300 * rows['core_seconds'].mean() / 60:,.0f} core-minutes. "
+        f"`python -m benchmarks.grading`, machine: {machine}."
     )
 
 
 def limits():
     """Return a sentence on what a submission may take."""
-    seconds, megabytes = exercise.GRADING_SECONDS, exercise.GRADING_MEGABYTES
     return (
-        f"A submission may take {seconds} s of processor time, four times as long by the clock, "
-        f"and {megabytes:,} MB."
+        f"A submission may take {exercise.GRADING_SECONDS} s of processor time, four times as long "
+        f"by the clock, and {exercise.GRADING_MEGABYTES:,} MB."
     )
 
 
@@ -236,7 +198,7 @@ def points():
     }
     rows["10, by you"] = {"what": "the paragraph", "points": exercise.PARAGRAPH_POINTS}
     rows["all"] = {"computing (s)": f"{sum(seconds.values()):.0f}", "points": exercise.TOTAL}
-    return markdown("TODO", rows)
+    return markdown("TODO", pd.DataFrame.from_dict(rows, orient="index"))
 
 
 def rubric():

@@ -6,19 +6,18 @@
 The archive has what grading needs, and the two files that Gradescope asks for: setup.sh, which it
 runs once, and run_autograder, which runs the second command above for each submission. The format
 of results.json is that of gradescope-autograders.readthedocs.io, "Autograder Specifications": a
-test for each check, which the student sees, and one without points, hidden from the student, with
-what is worth a look. The paragraph is marked on Gradescope itself.
+test for each check, which the student sees, and one without points, hidden from the student, that
+says what the submission could reach. The paragraph is marked on Gradescope itself.
 """
 
 import argparse
 import json
 import sys
 import time
-from pathlib import Path
 
 from course import command, named_path, workers
 from course.bundle import pack, supplies
-from course.grade import flags, handed_in, page, sandbox, submission
+from course.grade import handed_in, page, sandbox, submission
 from course.make_exercise import EXERCISE, ROOT, SOLUTION
 from lab import exercise
 
@@ -50,14 +49,14 @@ cd source
 def archive(path=ARCHIVE):
     """Write the archive and return its path."""
     kinds = (".py", ".sh", ".html", ".txt")
-    ours = [path for path in (ROOT / "course").rglob("*.*") if path.suffix in kinds]
-    names = [path.relative_to(ROOT) for path in (SOLUTION, *sorted(ours))]
-    names += [*supplies(), Path("tests", "requirements.txt")]
+    graders = [path for path in (ROOT / "course").rglob("*.*") if path.suffix in kinds]
+    paths = [SOLUTION, *sorted(graders), ROOT / "tests" / "requirements.txt"]
+    names = [*(path.relative_to(ROOT) for path in paths), *supplies()]
     contents = {name.as_posix(): (ROOT / name).read_bytes() for name in names}
     return pack(path, contents | {"setup.sh": SETUP.encode(), "run_autograder": RUN.encode()})
 
 
-def results(folder, seconds=exercise.GRADING_SECONDS, megabytes=exercise.GRADING_MEGABYTES):
+def results(folder):
     """Return what Gradescope is told of a folder with one submission, as a dict."""
     start = time.monotonic()
     found = handed_in.find(folder)
@@ -66,8 +65,9 @@ def results(folder, seconds=exercise.GRADING_SECONDS, megabytes=exercise.GRADING
         names = ", ".join(found) or "nothing"
         return {"score": 0, "output": f"Hand in one notebook, {EXERCISE.name}. There is: {names}."}
     (path,) = notebooks
-    cells, answers, unreadable = submission.prepare(path)
-    judged = submission.judge(cells, unreadable, seconds, megabytes)
+    cells, _, refused = submission.prepare(path)
+    limits = exercise.GRADING_SECONDS, exercise.GRADING_MEGABYTES
+    judged = submission.judge(cells, refused, *limits)
     points = judged.points()
     return {
         "score": sum(points.values()),
@@ -75,7 +75,7 @@ def results(folder, seconds=exercise.GRADING_SECONDS, megabytes=exercise.GRADING
         "execution_time": round(time.monotonic() - start),
         "tests": [
             *(_test(check, points[check], judged.found.get(check)) for check in points),
-            _for_the_marker(answers or [], judged.facts),
+            _for_the_marker(judged.facts),
         ],
     }
 
@@ -92,13 +92,12 @@ def _test(check, points, fact):
     }
 
 
-def _for_the_marker(answers, facts):
+def _for_the_marker(facts):
     """Return what only who marks is to see, as a test without points."""
-    reach = [f"Within its reach while it ran: {what}." for what in sandbox.isolation()[1] if facts]
-    looks = [f"{title}, line {line} ({what})" for title, line, what in flags.in_answers(answers)]
+    reach = " and ".join(sandbox.isolation()[1] if facts else [])
     return {
-        "name": "Worth a look",
-        "output": "\n".join([*reach, *looks]) or "nothing",
+        "name": "Within reach of the submission while it ran",
+        "output": reach or "nothing but its own folder and the programs",
         "visibility": "hidden",
     }
 

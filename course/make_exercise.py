@@ -8,6 +8,7 @@ figure in words in the metadata ``alt``. Plain JSON on purpose: no library's ver
 result.
 """
 
+import itertools
 import json
 import re
 from pathlib import Path
@@ -29,10 +30,6 @@ METADATA = {
 }
 
 
-class StubError(ValueError):
-    """A stub that cannot become the answer; the message names the cell and the line."""
-
-
 def todo_number(cell):
     """Return the number of the TODO that a code cell opens, or None."""
     match = TODO.match("".join(cell["source"])) if cell["cell_type"] == "code" else None
@@ -51,7 +48,7 @@ def code(line):
 
 
 def need_fitting(stub, answer, cell_id):
-    """Raise StubError for a line of a stub that a student could not turn into one of the answer.
+    """Raise ValueError for a line of a stub that a student could not turn into one of the answer.
 
     A line with a ``?`` becomes one of the answer with something in its place; so does each line of
     the answer that is given as a comment. Any other line is the answer's, or a placeholder.
@@ -67,7 +64,7 @@ def need_fitting(stub, answer, cell_id):
         else:
             fits = line in lines or PLACEHOLDER.fullmatch(line)
         if not fits:
-            raise StubError(f"cell {cell_id!r}, stub {line!r}: no line of the answer")
+            raise ValueError(f"cell {cell_id!r}, stub {line!r}: no line of the answer")
 
 
 def _preview(cells):
@@ -81,10 +78,8 @@ def _preview(cells):
             attachments[name] = {"image/png": "".join(data["image/png"]).replace("\n", "")}
             alt = metadata.get("alt", "the figure that the solution draws here")
             parts.append(f"![{alt}](attachment:{name})")
-        else:
-            text = "".join(output.get("text", data.get("text/plain", ""))).rstrip()
-            parts.append(f"```text\n{text}\n```" if text else "")
-    parts = [part for part in parts if part]
+        elif text := "".join(output.get("text", data.get("text/plain", ""))).rstrip():
+            parts.append(f"```text\n{text}\n```")
     if not parts:
         return None
     fold = ["<details><summary>What you should see (one run of the solution)</summary>"]
@@ -92,7 +87,7 @@ def _preview(cells):
     preview = {"cell_type": "markdown", "id": f"{cells[0]['id']}-preview", "metadata": {}}
     if attachments:
         preview["attachments"] = attachments
-    return preview | {"source": _lines(source)}
+    return preview | {"source": source.splitlines(keepends=True)}
 
 
 def has_tag(cell, tag):
@@ -100,46 +95,36 @@ def has_tag(cell, tag):
     return tag in cell["metadata"].get("tags", [])
 
 
-def _lines(source):
-    return source.splitlines(keepends=True)
-
-
 def make_exercise(solution):
     """Return the exercise notebook, a dict, for the solution notebook.
 
-    Raises StubError for a stub that does not fit its answer, or has none.
+    Raises ValueError for a stub that does not fit its answer, or has none.
     """
-    cells, todo, stubs = [], [], read_stubs()
+    cells, stubs = [], read_stubs()
     if lost := stubs.keys() - {cell["id"] for cell in solution["cells"]}:
-        raise StubError(f"cell {min(lost)!r}: no cell of the solution")
-
-    def close_todo():
+        raise ValueError(f"cell {min(lost)!r}: no cell of the solution")
+    for _, group in itertools.groupby(solution["cells"], lambda cell: cell["cell_type"]):
+        group = list(group)
+        kept = [cell for cell in group if not has_tag(cell, "solution-only")]
+        cells += [_without_answer(cell, stubs.get(cell["id"])) for cell in kept]
+        todo = list(itertools.dropwhile(lambda cell: todo_number(cell) is None, group))
         if todo and (preview := _preview(todo)):
             cells.append(preview)
-        todo.clear()
-
-    for cell in solution["cells"]:
-        if cell["cell_type"] == "markdown":
-            close_todo()
-        elif todo or todo_number(cell) is not None:
-            todo.append(cell)
-        if has_tag(cell, "solution-only"):
-            continue
-        tags = sorted(cell["metadata"].get("tags", []))
-        metadata = {"tags": tags} if tags else {}
-        if FOLDED in cell["metadata"]:
-            metadata[FOLDED] = cell["metadata"][FOLDED]
-        source = "".join(cell["source"])
-        if cell["id"] in stubs:
-            if cell["cell_type"] == "code":
-                need_fitting(stubs[cell["id"]], source, cell["id"])
-            source = stubs[cell["id"]]
-        made = {"cell_type": cell["cell_type"], "id": cell["id"], "metadata": metadata}
-        if cell["cell_type"] == "code":
-            made |= {"execution_count": None, "outputs": []}
-        cells.append(made | {"source": _lines(source)})
-    close_todo()
     return {"cells": cells, "metadata": METADATA, "nbformat": 4, "nbformat_minor": 5}
+
+
+def _without_answer(cell, stub):
+    """Return what the exercise has in place of a cell: its stub if it has one, and no outputs."""
+    metadata = {FOLDED: cell["metadata"][FOLDED]} if FOLDED in cell["metadata"] else {}
+    if tags := sorted(cell["metadata"].get("tags", [])):
+        metadata["tags"] = tags
+    source = "".join(cell["source"])
+    if stub is not None and cell["cell_type"] == "code":
+        need_fitting(stub, source, cell["id"])
+    made = {"cell_type": cell["cell_type"], "id": cell["id"], "metadata": metadata}
+    if cell["cell_type"] == "code":
+        made |= {"execution_count": None, "outputs": []}
+    return made | {"source": (source if stub is None else stub).splitlines(keepends=True)}
 
 
 def render(notebook):

@@ -18,7 +18,7 @@ import argparse
 from course import command, named_path, read_solution
 from course.bundle import NAME, copy_supplies, instructions
 from course.grade import handed_in
-from course.make_exercise import make_exercise, render
+from course.make_exercise import EXERCISE, make_exercise, render
 from lab import exercise
 
 ASSIGNMENT = NAME
@@ -84,23 +84,21 @@ def nbgrader_notebook():
     for cell in notebook["cells"]:
         if cell["cell_type"] != "code":
             continue
-        check, solution = read_solution.check_of(cell), cell["id"] in answers
-        points = exercise.CHECKS[check].points if check else None
-        if check:
+        points, solution = {}, cell["id"] in answers
+        if check := read_solution.check_of(cell):
+            points = {"points": exercise.CHECKS[check].points}
             cell["source"][-1] += ".points"
-        if cell["id"] == "recommendation":
-            points = exercise.PARAGRAPH_POINTS
-        cell["metadata"]["nbgrader"] = {
+        elif cell["id"] == "recommendation":
+            points = {"points": exercise.PARAGRAPH_POINTS}
+        cell["metadata"]["nbgrader"] = points | {
             "cell_type": "code",
-            "grade": points is not None,
+            "grade": bool(points),
             "grade_id": cell["id"],
             "locked": not solution,
             "schema_version": 3,
             "solution": solution,
             "task": False,
         }
-        if points is not None:
-            cell["metadata"]["nbgrader"]["points"] = points
     return notebook
 
 
@@ -108,11 +106,14 @@ def write(folder):
     """Write the course into a folder and return the assignment's source folder."""
     source = folder / "source" / ASSIGNMENT
     source.mkdir(parents=True, exist_ok=True)
-    notebook = nbgrader_notebook()
-    (source / "exercise.ipynb").write_text(render(notebook), encoding="utf-8", newline="\n")
     copy_supplies(source)
-    # The second is for nbgrader validate, whose limit is 30 s and which would train at full length.
-    for name, text in (("README.md", instructions()), (handed_in.CONFIG, EXECUTION)):
+    made = {
+        EXERCISE.name: render(nbgrader_notebook()),
+        "README.md": instructions(),
+        # For nbgrader validate, whose limit is 30 s and which would train at full length.
+        handed_in.CONFIG: EXECUTION,
+    }
+    for name, text in made.items():
         (source / name).write_text(text, encoding="utf-8", newline="\n")
     config = folder / handed_in.CONFIG
     if not config.exists():

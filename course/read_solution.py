@@ -4,8 +4,6 @@ import itertools
 import json
 import re
 
-import torch
-
 from course.make_exercise import FOLDED, SOLUTION, read_stubs, todo_number
 from lab import exercise
 
@@ -15,10 +13,9 @@ def read():
     return json.loads(SOLUTION.read_text(encoding="utf-8"))
 
 
-def required_cells(solution=None):
+def required_cells():
     """Return the cells before the first section that is folded away, thus optional."""
-    cells = (solution or read())["cells"]
-    return list(itertools.takewhile(lambda cell: FOLDED not in cell["metadata"], cells))
+    return list(itertools.takewhile(lambda cell: FOLDED not in cell["metadata"], read()["cells"]))
 
 
 def answer_ids():
@@ -47,20 +44,3 @@ def run_todos(*numbers):
             source = "".join(cell["source"])
             exec(compile(source, cell["id"], "exec"), namespace)
     return namespace
-
-
-def seeded(classes, seed):
-    """Return classes whose models begin with the weights of a seed other than SEED, by name.
-
-    train_and_compare_models takes them in place of the classes: the seed is set again just before
-    each model is made.
-    """
-
-    def of_seed(model_class):
-        def made(vocab_size):
-            torch.manual_seed(seed)
-            return model_class(vocab_size)
-
-        return made
-
-    return {name: of_seed(model_class) for name, model_class in classes.items()}

@@ -51,9 +51,12 @@ def _fetch(path, folder, limit_seconds):
     environment = os.environ | {"HF_HUB_DISABLE_XET": "1"}  # one plain file over HTTP
     if not _told_to_stay_offline():  # else the hub's own cache may have the text
         caches = ("HF_HUB_CACHE", "HF_DATASETS_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_ASSETS_CACHE")
-        environment = {name: v for name, v in environment.items() if name not in caches}
-        # The text is public: a token that has expired does no harm when it is not sent.
-        environment |= {"HF_HOME": folder, "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1"}
+        environment = {
+            **{name: value for name, value in environment.items() if name not in caches},
+            "HF_HOME": folder,
+            # The text is public: a token that has expired does no harm when it is not sent.
+            "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
+        }
     command, errors = [sys.executable, os.path.abspath(__file__), str(path)], "backslashreplace"
     try:
         done = subprocess.run(
@@ -69,14 +72,13 @@ def _fetch(path, folder, limit_seconds):
             for name, value in os.environ.items()
             if re.fullmatch(SETTINGS, name.upper()) and "TOKEN" not in name and name != "HF_HOME"
         ]
-        check = f"Correct or unset {' and '.join(set_here)}, or " * bool(set_here)
-        remedy = (check + REMEDY[0].lower() + REMEDY[1:]) if check else REMEDY
-        raise ConnectionError(f"WikiText-2 cannot be fetched ({cause}). {remedy}")
+        check = f"Correct or unset {' and '.join(set_here)}. " if set_here else ""
+        raise ConnectionError(f"WikiText-2 cannot be fetched ({cause}). {check}{REMEDY}")
 
 
 def _told_to_stay_offline():
-    flags = (os.environ.get(name, "") for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"))
-    return any(flag.upper() in ("1", "ON", "YES", "TRUE") for flag in flags)
+    flags = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
+    return any(os.environ.get(flag, "").upper() in ("1", "ON", "YES", "TRUE") for flag in flags)
 
 
 def _probe():

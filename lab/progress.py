@@ -128,10 +128,9 @@ class Progress:
             losses = without_diverged(measured["val_losses"])
             style = STYLES.get(name, {}) | {"markersize": 4}
             axes.plot(range(1, len(losses) + 1), losses, label=name, **style)
-        axes.set_xlim(0.5, self.epochs + 0.5)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_title(status, fontsize="medium", loc="left")
-        axes.set(xlabel="epoch", ylabel="validation loss (nats)")
+        axes.set(xlabel="epoch", ylabel="validation loss (nats)", xlim=(0.5, self.epochs + 0.5))
         if not any(measured["val_losses"] for measured in self.measured.values()):
             axes.set_yticks([])  # nothing to read yet
         axes.legend(loc="upper right")

@@ -27,9 +27,12 @@ class Saved:
         self.vocab_size, self.batch = len(chars), (splits[2][:32], splits[3][:32])
 
     def _came_from(self, name):
-        rate = exercise.LEARNING_RATES.get(name)
-        came_from = {"text": fingerprint(self.text), "epochs": self.epochs}
-        return came_from | {"seed": exercise.SEED, "learning rate": rate}
+        return {
+            "text": fingerprint(self.text),
+            "epochs": self.epochs,
+            "seed": exercise.SEED,
+            "learning rate": exercise.LEARNING_RATES.get(name),
+        }
 
     def _loss(self, model):
         """Return a model's loss on one batch that is always the same, at the last and all steps."""

@@ -1,4 +1,4 @@
-"""What tests run outside of themselves: code in a process of its own, a notebook, git."""
+"""What tests run: code in a process of its own, a notebook, git, a training by a seed."""
 
 import shutil
 import subprocess
@@ -6,6 +6,7 @@ import sys
 import time
 
 import pytest
+import torch
 from nbclient import NotebookClient
 
 from course.make_exercise import ROOT
@@ -47,3 +48,20 @@ def cell_of(notebook, cell_id):
 
 def printed_by(notebook, cell_id):
     return "".join(output.get("text", "") for output in cell_of(notebook, cell_id).outputs)
+
+
+def seeded(classes, seed):
+    """Return classes whose models begin with the weights of a seed other than SEED, by name.
+
+    train_and_compare_models takes them in place of the classes: the seed is set again just before
+    each model is made.
+    """
+
+    def of_seed(model_class):
+        def made(vocab_size):
+            torch.manual_seed(seed)
+            return model_class(vocab_size)
+
+        return made
+
+    return {name: of_seed(model_class) for name, model_class in classes.items()}

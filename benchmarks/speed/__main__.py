@@ -3,8 +3,7 @@
     python -m benchmarks.speed           some minutes
 
 Writes benchmarks/speed/speed.csv, from which course/generate.py takes every figure about speed.
-Ratios are of medians from the same run.
-Nothing else should run meanwhile.
+Ratios are of medians from the same run. Nothing else should run meanwhile.
 """
 
 from functools import partial

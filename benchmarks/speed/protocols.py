@@ -50,11 +50,6 @@ def last_step_windows(splits):
     return pairs
 
 
-def last_step_epoch(model, X, y, optimizer):
-    """Train on every window once; return (mean batch loss, seconds)."""
-    return bare_epoch(model, X, y, optimizer, LAST_STEP_BATCH, every_step=False)
-
-
 def last_step_protocol(
     classes,
     splits,
@@ -76,10 +71,13 @@ def last_step_protocol(
     rows = []
     for epoch in range(1, epochs + 1):
         for name, model in models.items():
-            train_loss, _ = last_step_epoch(model, *train, optimizers[name])
+            train_loss, _ = bare_epoch(
+                model, *train, optimizers[name], LAST_STEP_BATCH, every_step=False
+            )
             val_loss = helpers.evaluate_model(model, *validation, criterion)
-            row = {"model": name, "epoch": epoch, "train_loss": train_loss, "val_loss": val_loss}
-            rows.append(row)
+            rows.append(
+                {"model": name, "epoch": epoch, "train_loss": train_loss, "val_loss": val_loss}
+            )
     table = pd.DataFrame(rows)
     for name, model in models.items():
         loss = helpers.evaluate_model(model, *test, criterion)

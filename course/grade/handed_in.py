@@ -88,10 +88,8 @@ def text_of(path):
     """
     if path.is_symlink():  # which may lead to the solution
         raise Refused("a link, not a file")
-    if path.is_dir():
-        raise Refused("a folder without a notebook")
     if not path.is_file():  # a device never ends
-        raise Refused("no ordinary file")
+        raise Refused("a folder without a notebook" if path.is_dir() else "no ordinary file")
     try:
         with _opened(path) as file:
             content = file.read(LARGEST + 1)

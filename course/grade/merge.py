@@ -1,8 +1,8 @@
 """What of a submission is run: our exercise, with the student's answers and own cells in it.
 
-A student's cell is one of ours by its id or, where a tool dropped the ids, by its lines. All that
-is no answer, the checks above all, is ours. An answer may also stand in cells of the student's own,
-in one or in several: what they define says which.
+A student's cell is one of ours by its id or, where a tool dropped the ids, by its lines. What is
+not an answer is run as we have it, above all the checks. An answer may also stand in cells of the
+student's own, in one or in several: the names that they define say which.
 """
 
 import functools
@@ -39,15 +39,11 @@ class Cell(NamedTuple):
     outputs: list  # of the student's
 
 
-def python_of(source):
-    """Return a cell's source with its magics as Python; SyntaxError if that cannot be done."""
-    return TransformerManager().transform_cell(source)
-
-
 def defined(source):
     """Return which of the answers' names a cell defines, as far as it can be read."""
     try:
-        names = symtable.symtable(python_of(source), "cell", "exec").get_symbols()
+        python = TransformerManager().transform_cell(source)  # what magics become
+        names = symtable.symtable(python, "cell", "exec").get_symbols()
     except (SyntaxError, ValueError, RecursionError):
         found = re.findall(r"^(?:class |def )?(\w+)\b(?=[^\n=]*[:=(])", source, re.MULTILINE)
         return ANSWERS & set(found)
@@ -106,19 +102,17 @@ def _recognised(notebook):
     """
     missing = {one.id: one.place[0] for one in our_cells()}
     slots = {name: one.place[0] for one in our_cells() for name in one.answers}
-    found, number = [], -1
+    found, place = [], (-1, 0)
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
         answers = defined(cell.source)
         known = cell.get("id") if cell.get("id") in missing else _by_its_lines(cell.source)
         if known in missing:
-            number = missing.pop(known)
-            place = (number, 0)
+            place = (missing.pop(known), 0)
         else:
-            known = OWN
-            number = max(number, min((slots[name] for name in answers), default=-1))
-            place = (number, 1)
+            known, first = OWN, min((slots[name] for name in answers), default=-1)
+            place = (max(place[0], first), 1)
         found.append(Cell(place, known, cell.source, None, answers, cell.get("outputs", [])))
     return found
 

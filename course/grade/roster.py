@@ -92,39 +92,36 @@ def _named(person, words):
 
 
 def join(rows, people):
-    """Give rows of grades.csv the id, name and e-mail of their people; return what to tell of it.
+    """Give rows of grades.csv the id, name and e-mail of their people; return (gradebook, said).
 
-    That is a list of sentences: what is nobody's or may be one of several people's, who has no
-    grade and why, and how many paragraphs have no points.
+    The gradebook has a row for each person, with the total or, where there is no grade, nothing.
+    Said are sentences: what is nobody's or may be one of several people's, who has no grade and
+    why, and how many paragraphs have no points.
     """
-    said = []
+    gradebook, said, theirs = [], [], collections.defaultdict(list)
     for name, row in rows.items():
         found = people_of(name, people.values())
         person = found[0] if len(found) == 1 else ("", "", "")
         row |= dict(zip(table.PERSON, person, strict=True))
+        theirs[row[table.ID]].append(row)
         if len(found) != 1:
             ids = " or ".join(person.id for person in found)
             whose = f"may be {ids}" if ids else "is nobody's on the roster"
             said.append(f"{name} {whose}: put the roster's id in its name.")
-    for person, _, why in totals(rows, people):
+    for person in people.values():
+        total, why = _grade(theirs[person.id])
+        line = person.name, "", person.id, person.email, "", total
+        gradebook.append(dict(zip(HEADER, line, strict=True)))
         if why:
             said.append(f"{person.id}, {person.name}, has no grade: {why}.")
     unmarked = sum(r[table.VERDICT] in GRADED and r[table.PARAGRAPH] == "" for r in rows.values())
     if unmarked:
         said.append(f"Paragraphs without points: {unmarked}. Enter them in paragraph.csv.")
-    return said
-
-
-def totals(rows, people):
-    """Yield each person with the total and None, or with nothing and why there is no grade."""
-    theirs = collections.defaultdict(list)
-    for row in rows.values():
-        theirs[row[table.ID]].append(row)
-    for person in people.values():
-        yield person, *_grade(theirs[person.id])
+    return gradebook, said
 
 
 def _grade(rows):
+    """Return a person's total and None, or nothing and why there is no grade."""
     if not rows:
         return "", "nothing was found that is theirs"
     if len(rows) > 1:
@@ -134,11 +131,3 @@ def _grade(rows):
     if row[table.VERDICT] not in GRADED:
         return "", f"{row[table.VERDICT]}, {row[table.DETAIL]}"
     return row[table.TOTAL], None
-
-
-def gradebook(rows, people):
-    """Return the rows of gradebook.csv: each person's, with the total or nothing for a grade."""
-    return [
-        dict(zip(HEADER, [p.name, "", p.id, p.email, "", total], strict=True))
-        for p, total, _ in totals(rows, people)
-    ]

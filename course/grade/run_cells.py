@@ -53,8 +53,7 @@ def main(path):
         elif check and (found := sys.modules["lab.checks"].latest.get(check)):
             tell(check=check, status=found.status, rule=found.rule, message=found.message)
     process = psutil.Process()
-    left, seconds = len(process.children(recursive=True)), sum(process.cpu_times()[:4])
-    tell(left=left, seconds=seconds)
+    tell(left=len(process.children(recursive=True)), seconds=sum(process.cpu_times()[:4]))
     os._exit(0)  # whatever threads or exit handlers the student left
 
 

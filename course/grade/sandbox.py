@@ -27,24 +27,30 @@ from course.make_exercise import ROOT
 WAITED = "was not done after"  # by the clock: another time the machine may be less busy
 POLL = 0.2  # seconds between two looks at what a submission uses
 # What a submission sees of the grader's environment: no tokens, which it could put into its page.
-ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TEMP", "TMP", "PYTHONPATH", "LD_LIBRARY_PATH")
-ENVIRONMENT += ("SYSTEMROOT", "USERPROFILE", "APPDATA", "LOCALAPPDATA")
+ENVIRONMENT = (
+    "PATH", "LANG", "LC_ALL", "TEMP", "TMP", "PYTHONPATH", "LD_LIBRARY_PATH",
+    "SYSTEMROOT", "USERPROFILE", "APPDATA", "LOCALAPPDATA",
+)  # fmt: skip
 HIDE = str(Path(__file__).with_name("shut_off.sh"))
 FILES = "the files of the user who graded it, the solution and other submissions too"
 # The places of programs and libraries on a Linux of any kind.
-SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix", "/gnu", "/etc")
-SYSTEM += ("/sys", "/dev", "/proc")
+SYSTEM = (
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix", "/gnu", "/etc", "/sys", "/dev",
+    "/proc",
+)  # fmt: skip
 
 
 @functools.cache
 def isolation():
-    """Return (the command that shuts a process off, what stays within its reach, for people).
+    """Return (the command that shuts a process off, what stays within its reach, in words).
 
-    The first is empty where the system does not let us. With a process namespace that ends with it,
-    and it ends with its parent.
+    The command is empty where the system does not allow one. What is started with it ends when this
+    process does, and takes along all that it has started.
     """
-    unshare = ["setpriv", "--pdeathsig", "KILL", "unshare", "--user", "--map-root-user", "--net"]
-    unshare += ["--pid", "--fork", "--kill-child=KILL", "--mount-proc"]
+    unshare = [
+        "setpriv", "--pdeathsig", "KILL", "unshare", "--user", "--map-root-user", "--net",
+        "--pid", "--fork", "--kill-child=KILL", "--mount-proc",
+    ]  # fmt: skip
     hide = ["sh", HIDE, *_seen(), "--"]
     for command, reach in ((unshare + hide, []), (unshare, [FILES])):
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
@@ -59,7 +65,7 @@ def isolation():
 def _seen():
     """Return what a submission may read beside its folder: the system's programs, and Python's.
 
-    The solution is hidden, behind a minus, also where this checkout lies among programs.
+    A minus hides a path: this checkout, with the solution, may lie in a folder of programs.
     """
     python = [sys.prefix, sys.base_prefix, Path(sys.executable).resolve().parents[1]]
     python += [os.path.realpath(path) for path in python]
@@ -125,13 +131,19 @@ def _what_to_run(cells, folder):
 def _start(command, marker, report, complaints):
     """Start a command in the folder of its last argument, with little of our environment."""
     folder = Path(command[-1]).parent
-    environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
-    environment |= dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), str(folder))
-    environment |= {"EXERCISE_QUICK": "1", "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
+    environment = {
+        **{name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
+        **dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), str(folder)),
+        "EXERCISE_QUICK": "1",
+        "OMP_NUM_THREADS": "1",
+        "MPLBACKEND": "agg",
+        "HF_HUB_OFFLINE": "1",
+        "GRADED_BY": marker,
+    }
     return subprocess.Popen(
         command,
         cwd=folder,
-        env=environment | {"HF_HUB_OFFLINE": "1", "GRADED_BY": marker},
+        env=environment,
         stdin=subprocess.PIPE,
         stdout=report,
         stderr=complaints,

@@ -11,8 +11,14 @@ from course.make_exercise import read_stubs
 from lab import exercise
 
 # On these a person marks the paragraph: they come first.
-MARKED = ("recommendation", "check-recommendation", "requirements-met", "performance-table")
-MARKED += ("memory-spans", "keyboard")
+MARKED = (
+    "recommendation",
+    "check-recommendation",
+    "requirements-met",
+    "performance-table",
+    "memory-spans",
+    "keyboard",
+)
 OPTIONAL = {"keyboard"}  # shown if it was run: may the paragraph say that a phone was measured?
 OTHER_VERSION = "other version"
 
@@ -65,8 +71,12 @@ def questions():
 
 def _showed(cell):
     """Return what a cell's last run of the student's showed, as text."""
-    texts = [o.get("text") or o.get("data", {}).get("text/plain", "") for o in cell.outputs]
-    texts += [f"{o.ename}: {o.evalue}" for o in cell.outputs if o.output_type == "error"]
+    texts = [
+        f"{output.ename}: {output.evalue}"
+        if output.output_type == "error"
+        else output.get("text") or output.get("data", {}).get("text/plain", "")
+        for output in cell.outputs
+    ]
     return "".join(map(str, texts))[: run_cells.LONGEST_TEXT]
 
 
@@ -137,7 +147,13 @@ def _result(name, judged, answers):
     total = sum(points.values())
     if judged.verdict == OTHER_VERSION:  # which is no grade, and not 0
         points, total = dict.fromkeys(points, ""), ""
-    row = {table.SUBMISSION: name, table.VERDICT: judged.verdict, table.POINTS: total} | points
-    row |= {table.DETAIL: judged.detail, table.CORE_SECONDS: round(judged.core_seconds, 1)}
-    row |= {table.PEAK_MB: round(judged.peak_mb)}
+    row = {
+        table.SUBMISSION: name,
+        table.VERDICT: judged.verdict,
+        table.POINTS: total,
+        **points,
+        table.DETAIL: judged.detail,
+        table.CORE_SECONDS: round(judged.core_seconds, 1),
+        table.PEAK_MB: round(judged.peak_mb),
+    }
     return row, page.html_of(row, judged.facts, judged.found, answers)

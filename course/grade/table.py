@@ -11,8 +11,10 @@ SUBMISSION, VERDICT, DETAIL, FINGERPRINT = "submission", "verdict", "detail", "f
 TOTAL, POINTS, PARAGRAPH = "total", "points", "paragraph"
 CORE_SECONDS, PEAK_MB = "core_seconds", "peak_mb"
 PERSON = ID, NAME, EMAIL = "id", "name", "e-mail"  # a roster has these too
-COLUMNS = (SUBMISSION, *PERSON, VERDICT, TOTAL, POINTS, PARAGRAPH)
-COLUMNS += (*exercise.CHECKS, DETAIL, CORE_SECONDS, PEAK_MB, FINGERPRINT)
+COLUMNS = (
+    SUBMISSION, *PERSON, VERDICT, TOTAL, POINTS, PARAGRAPH,
+    *exercise.CHECKS, DETAIL, CORE_SECONDS, PEAK_MB, FINGERPRINT,
+)  # fmt: skip
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would compute
 REMEDY = "move it away, or name another folder."
 

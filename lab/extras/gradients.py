@@ -43,11 +43,11 @@ def plot_reach(models, X, y, windows=64):
         reach = reach_of(model, X, y)
         style = STYLES.get(name, {}) | {"markersize": 4}
         axes.plot(range(1, len(reach) + 1), reach, label=name, **style)
-    axes.set_yscale("log")
     axes.set(
         title="How sensitive the trained models are to each character",
         xlabel="characters back (1: the last one)",
         ylabel="gradient of the loss, relative to the last",
+        yscale="log",
     )
     axes.legend()
     axes.grid(alpha=0.3)

@@ -9,12 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from helpers import by_model, waits_for, without_diverged
 from lab.exercise import MODELS, STYLES
-from lab.study import STUDY, read_study
-
-
-def _recorded(variant="original", folder=STUDY):
-    recorded = read_study("last_step", folder)
-    return recorded[recorded["variant"] == variant].groupby("model")
+from lab.study import read_study
 
 
 def plot(metrics, table):
@@ -26,7 +21,8 @@ def plot(metrics, table):
         return None
     perplexity = by_model(table, "Test Perplexity")["Test Perplexity"]
     figure, panels = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
-    recorded = _recorded()
+    recorded = read_study("last_step")
+    recorded = recorded[recorded["variant"] == "original"].groupby("model")
     for name, measured in metrics.items():
         style = STYLES.get(name, {}) | {"markersize": 4}
         rows = recorded.get_group(name)
@@ -46,19 +42,18 @@ def plot(metrics, table):
     return figure
 
 
-def variants(folder=STUDY):
+def variants():
     """Return a DataFrame: what the protocol ends with, as it is and with things made equal.
 
     For each model the test perplexity of the last epoch, and where its validation was lowest.
     """
-    rows = {}
-    found = read_study("last_step", folder)["variant"].unique()
-    for variant in sorted(found, key=lambda name: (name != "original", name == "both")):
-        epochs = _recorded(variant, folder)
-        rows[variant] = {
-            name: f"{group['test_perplexity'].iloc[-1]:.1f} "
-            f"(lowest validation loss {group['val_loss'].min():.2f} "
-            f"in epoch {group.loc[group['val_loss'].idxmin(), 'epoch']})"
-            for name, group in ((name, epochs.get_group(name)) for name in MODELS)
-        }
-    return pd.DataFrame(rows).T.rename_axis("on the sample")
+    told = {}
+    for (model, variant), epochs in read_study("last_step").groupby(["model", "variant"]):
+        lowest = epochs.loc[epochs["val_loss"].idxmin()]
+        told.setdefault(model, {})[variant] = (
+            f"{epochs['test_perplexity'].iloc[-1]:.1f} (lowest validation loss "
+            f"{lowest['val_loss']:.2f} in epoch {lowest['epoch']})"
+        )
+    table = pd.DataFrame(told)
+    order = sorted(table.index, key=lambda name: (name != "original", name == "both"))
+    return table.loc[order, list(MODELS)].rename_axis("on the sample")

@@ -3,8 +3,8 @@
 import pytest
 
 import helpers
-from course.read_solution import seeded
 from lab.ngram import NGram
+from tests.running import seeded
 
 
 @pytest.mark.slow

@@ -17,10 +17,10 @@ from scipy import stats
 
 import helpers
 from benchmarks.study import __main__ as study, compare, findings, jobs, models, plan
-from course.read_solution import seeded
 from lab import exercise
 from lab.ngram import NGram
 from lab.study import AS_IN_THE_NOTEBOOK, STUDY, exercise_numbers, fingerprint, read_study
+from tests.running import seeded
 
 RECORDED = json.loads((STUDY / "settings.json").read_text(encoding="utf-8"))
 

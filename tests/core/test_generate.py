@@ -1,5 +1,6 @@
 """course/generate.py: one number stands once, and what is made of it follows or refuses aloud."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -8,7 +9,7 @@ import sys
 import pytest
 
 from course import generate
-from course.make_exercise import ROOT
+from course.make_exercise import ROOT, SOLUTION
 from lab import exercise
 from tests.running import files_in_git
 
@@ -17,13 +18,19 @@ NAMED = re.compile(r"(?<![\w/.-])(?:tests|lab|course|benchmarks|data|docs)/[\w./
 
 def test_a_number_that_students_see_is_compared(monkeypatch):
     assert not list(generate.other_numbers())
-    monkeypatch.setitem(generate.VISIBLE, "hidden_dim", 320)
+    changed = SOLUTION.read_text(encoding="utf-8").replace("hidden_dim=256", "hidden_dim=320")
+    monkeypatch.setattr(generate.read_solution, "read", lambda: json.loads(changed))
     lines = list(generate.other_numbers())
-    assert [line.partition(":")[0] for line in lines] == [
-        f"hidden_dim = 256 in cell 'char-{name}'" for name in ("rnn", "lstm", "gru")
-    ]
-    with pytest.raises(SystemExit, match=r"lab/exercise\.py has 320"):
+    places = ["char-rnn", "char-lstm", "char-gru", "part-a"]
+    assert [line.partition(" ")[0] for line in lines] == places
+    with pytest.raises(SystemExit, match=r"char-rnn does not say .*hidden_dim=256"):
         generate.main(["--check"])
+
+
+def test_a_number_in_a_signature_is_compared(monkeypatch):
+    monkeypatch.setitem(generate.SHOWN, "train_epoch", ["batch_size=64)"])
+    (line,) = generate.other_numbers()
+    assert line == "train_epoch does not say 'batch_size=64)', as lab/exercise.py has it"
 
 
 def test_points_are_filled_in_from_one_place(monkeypatch):

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from course import make_exercise
-from course.make_exercise import EXERCISE, SOLUTION, StubError
+from course.make_exercise import EXERCISE, SOLUTION
 
 SOLUTION_CELLS = json.loads(SOLUTION.read_text(encoding="utf-8"))["cells"]
 EXERCISE_CELLS = json.loads(EXERCISE.read_text(encoding="utf-8"))["cells"]
@@ -81,13 +81,13 @@ def test_uncommenting_the_lines_with_a_gap_and_no_others_makes_the_answer(cell_i
 )
 def test_a_stub_that_cannot_become_the_answer_is_an_error_that_names_it(stub):
     make_exercise.need_fitting("x = None\n# x = ?\npass", "x = 2", "cell-7")
-    with pytest.raises(StubError, match=f"'cell-7'.*{re.escape(stub)}"):
+    with pytest.raises(ValueError, match=f"'cell-7'.*{re.escape(stub)}"):
         make_exercise.need_fitting(stub, "x = 2", "cell-7")
 
 
 def test_a_stub_of_no_cell_is_an_error():
     solution = {"cells": SOLUTION_CELLS[:3], "metadata": {}}
-    with pytest.raises(StubError, match=r"'char-gru'.*no cell of the solution"):
+    with pytest.raises(ValueError, match=r"'char-gru'.*no cell of the solution"):
         make_exercise.make_exercise(solution)
 
 

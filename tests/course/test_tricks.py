@@ -1,6 +1,6 @@
-"""Tricks by which a submission without an answer might have points: what each gets, and who sees.
+"""Tricks by which a submission without an answer might have points: what each of them gets.
 
-In the same process nothing can be kept from who knows how; so what gets points is flagged.
+In the same process nothing can be kept from who knows how: docs/instructors.md says so.
 """
 
 import os
@@ -86,15 +86,13 @@ def handed_in(trick):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TRICKS)
-def test_a_trick_gets_no_more_points_than_we_know_of_and_is_flagged(name, tmp_path):
+def test_a_trick_gets_no_more_than_is_known(name, tmp_path):
     trick, points = TRICKS[name]
     if "solution.ipynb" in trick and sandbox.isolation()[1]:
         pytest.skip("this system does not let us hide files, which the page says")
     nbformat.write(handed_in(trick), tmp_path / "one.ipynb")
-    row, page = submission.grade("one", *submission.prepare(tmp_path / "one.ipynb"), 60, 1_000)
+    row, _ = submission.grade("one", *submission.prepare(tmp_path / "one.ipynb"), 60, 1_000)
     assert row["points"] == points, row
-    assert ("Worth a look" in page) == (name != "has the solution")
-    print(name, row["verdict"], row["points"])
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need privileges there")

@@ -72,8 +72,10 @@ def expected(to_type, text):
     letters = "".join(np.array(chars)[inside.numpy()])
     word = text[len(text.rstrip(letters)) :]
     stored = {name: int8.int8_copy(model) for name, model in models.items()}
-    for name, model in keystrokes.with_counting(stored, counting).items():
-        step, last = keystrokes.Step(model), len(text) - 1
+    steps = {name: keystrokes.Step(model) for name, model in stored.items()}
+    steps[counting.name] = keystrokes.CountingStep(counting)
+    last = len(text) - 1
+    for name, step in steps.items():
         logs, states = savings.read_along(step, [chars.index(character) for character in text])
         three = [chars[k].replace(" ", "␣") for k in torch.argsort(-logs[last], stable=True)[:3]]
         states = [state[:, last:] for state in states]

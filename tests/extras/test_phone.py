@@ -43,18 +43,18 @@ def test_a_stream_carries_the_state_and_leaves_the_models_mode_alone(models, spl
 
 
 @pytest.mark.parametrize("order", [1, 2, 5])
-def test_counting_is_called_like_a_network(order):
+def test_counting_steps_like_a_network(order):
     ngram = NGram([0, 1, 2, 0, 3] * 20, vocab_size=5, order=order)
-    model, x = keystrokes.Counting(ngram), torch.tensor([[0, 1, 2], [3, 4, 1]])
-    every, hidden = model(x, model.init_hidden(2), return_sequences=True)
-    last, _ = model(x, model.init_hidden(2))
-    assert every.shape == (2, 3, 5) and torch.equal(every[:, -1], last)
-    assert hidden.shape == (1, 2, order - 1)
-    for row, read in enumerate(x.tolist()):
-        seen = read[max(0, 3 - (order - 1)) :]
-        assert last[row].exp().numpy() == pytest.approx(ngram.probabilities(seen))
-    hidden = model(x[:, :2], model.init_hidden(2))[1]
-    assert torch.equal(model(x[:, 2:], hidden)[0], last)
+    step = keystrokes.CountingStep(ngram)
+    (context,) = step.start()
+    context = context.repeat(1, 2, 1)  # of two texts
+    for read in ([[0], [3]], [[0, 1], [3, 4]], [[0, 1, 2], [3, 4, 1]]):
+        last = torch.tensor([[text[-1]] for text in read])
+        logs, context = step(last, context)
+        assert context.shape == (1, 2, order - 1)
+        for text, found in zip(read, logs, strict=True):
+            seen = text[max(0, len(text) - (order - 1)) :]
+            assert found.exp().numpy() == pytest.approx(ngram.probabilities(seen))
 
 
 class Recorder:

@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import nn
@@ -11,10 +12,11 @@ from lab.exercise import SUGGESTIONS
 from lab.extras.phone.int8 import weight_bytes
 from lab.extras.phone.keystrokes import (
     TOP,
+    CountingStep,
+    Step,
     perplexity_of,
     predict_while_typing,
     say_what_onednn_costs,
-    with_counting,
 )
 from lab.extras.phone.savings import keystroke_savings
 from lab.ngram import Typing
@@ -38,16 +40,16 @@ def phone_table(models, counting, test_X, test_y, chars):
     """Return a DataFrame with a row per model, by its name, and one for counting; all are numbers.
 
     "Keystroke (ms)" is the median, beside p95 and p99, of 1,000 steps of one character with the
-    state carried, batch 1, one CPU thread, eager PyTorch (NumPy for counting); "50
-    Characters (ms)" what one window from a zero state takes on that thread. Sizes are those of the
-    weights in MB (10^6 bytes); that of counting is of a table of its counts: the context and the
-    character, a byte each, and 4 for the number. Top-1 and top-3 are in per cent of the test text's
-    characters, which are predicted, as is "Perplexity Typing", with the state carried through it.
-    Keystroke savings, with their 95 %, are those of keystroke_savings.
+    state carried, batch 1, one CPU thread, eager PyTorch (NumPy for counting). "50 Characters (ms)"
+    is what one window from a zero state takes on that thread. Sizes are those of the weights in MB
+    (10^6 bytes). The size of counting is that of a table of its counts: a byte for each character
+    of the context and the one that follows, and 4 for the number. Top-1 and top-3 are in per cent
+    of the test text's characters; these and "Perplexity Typing" are taken with the state carried
+    through the text. Keystroke savings, with their 95 %, are those of keystroke_savings.
     """
     if helpers.waits_for("training", models):
         return None
-    everyone, keystrokes = with_counting(models, counting), helpers.keystrokes_of(test_X)
+    keystrokes = helpers.keystrokes_of(test_X)
     streams = {name: helpers.Typing(model) for name, model in models.items()}
     times = helpers.keystroke_times(streams | {counting.name: Typing(counting)}, keystrokes)
     if "LSTM" in models and torch.backends.mkldnn.is_available():
@@ -57,19 +59,25 @@ def phone_table(models, counting, test_X, test_y, chars):
         "State (bytes)": counting.order - 1,
         "Size, fp32 (MB)": counting.counts * (counting.order + 4) / 1e6,
     }
-    quality = {name: _quality(model, test_X, test_y) for name, model in everyone.items()}
+    quality = {
+        name: _quality(predict_while_typing(model, test_X, test_y), test_y)
+        for name, model in models.items()
+    }
+    counted = np.log([counting.probabilities(window) for window in test_X.tolist()])
+    quality[counting.name] = _quality(torch.from_numpy(counted), test_y)
+    steps = {name: Step(model) for name, model in models.items()}
+    steps[counting.name] = CountingStep(counting)
     tables = [
         times.quantile(list(TIMES)).rename(TIMES).T,
         pd.DataFrame.from_dict(costs, orient="index"),
         pd.DataFrame.from_dict(quality, orient="index"),
-        keystroke_savings(everyone, test_X, test_y, chars),
+        keystroke_savings(steps, test_X, test_y, chars),
     ]
     return pd.concat(tables, axis=1).rename_axis("Model")
 
 
-def _quality(model, X, y):
-    """Return top-1, top-3 and perplexity of the text after ``X``, the state carried."""
-    log_probabilities = predict_while_typing(model, X, y)  # (len(y), vocab_size)
+def _quality(log_probabilities, y):
+    """Return top-1, top-3 and perplexity of a text that was predicted: (len(y), vocab_size)."""
     shown = log_probabilities.topk(min(SUGGESTIONS, log_probabilities.shape[1])).indices
     right = shown == y[:, None]  # (len(y), SUGGESTIONS)
     shares = [100 * found.float().mean().item() for found in (right[:, 0], right.any(dim=1))]

@@ -19,37 +19,6 @@ FORMATS = {  # of the measures that only this section has, for helpers.show_tabl
 }
 
 
-class Counting(nn.Module):
-    """An NGram that is called like a network.
-
-    Its hidden state is the characters that it looks back at, (1, b, order - 1): the last one stands
-    last, and -1 where none was read.
-    """
-
-    def __init__(self, ngram):
-        super().__init__()
-        self.ngram = ngram
-        self.empty = nn.Parameter(torch.empty(0))  # by which helpers tell the device of a model
-
-    def init_hidden(self, batch_size):
-        return torch.full((1, batch_size, self.ngram.order - 1), -1)
-
-    def forward(self, x, hidden, return_sequences=False):
-        """Return log probabilities, (b, vocab_size) or at every step, and the hidden state."""
-        text = torch.cat([hidden[0], x], dim=1)  # (b, order - 1 + t)
-        contexts = text.unfold(1, self.ngram.order - 1, 1)[:, 1:]  # (b, t, order - 1)
-        if not return_sequences:
-            contexts = contexts[:, -1:]
-        found = [self.ngram.probabilities(one) for one in contexts.flatten(0, 1).tolist()]
-        logs = torch.from_numpy(np.log(found)).view(*contexts.shape[:2], -1)
-        return logs if return_sequences else logs[:, 0], text[None, :, x.shape[1] :]
-
-
-def with_counting(models, ngram):
-    """Return the models by name and, by its own name, counting."""
-    return {**models, ngram.name: Counting(ngram)}
-
-
 class Step(nn.Module):
     """One step of a model on the CPU, its state as separate tensors (num_layers, b, hidden_dim)."""
 
@@ -57,14 +26,33 @@ class Step(nn.Module):
         super().__init__()
         self.model = copy.deepcopy(model).cpu().eval()
 
-    def start(self, count=1):
-        """Return the state of so many texts of which nothing was read, a list."""
-        return helpers.states(self.model.init_hidden(count))
+    def start(self):
+        """Return the state before anything was read, a list."""
+        return helpers.states(self.model.init_hidden(1))
 
     def forward(self, characters, *state):
         """Return the logits (b, vocab_size) after characters (b, 1), and the tensors of state."""
         logits, hidden = self.model(characters, state if len(state) > 1 else state[0])
         return logits, *helpers.states(hidden)
+
+
+class CountingStep:
+    """One step of an NGram, called as Step is; its state is the characters that it looks back at.
+
+    They stand in one tensor (1, b, order - 1), the last one last, and -1 where none was read.
+    """
+
+    def __init__(self, ngram):
+        self.ngram = ngram
+
+    def start(self):
+        return [torch.full((1, 1, self.ngram.order - 1), -1)]
+
+    def __call__(self, characters, context):
+        """Return log probabilities (b, vocab_size) after characters (b, 1), and the state."""
+        context = torch.cat([context, characters[None]], dim=2)[:, :, 1:]
+        found = [self.ngram.probabilities(one) for one in context[0].tolist()]
+        return torch.from_numpy(np.log(found)), context
 
 
 def say_what_onednn_costs(model, indices):
@@ -90,7 +78,7 @@ def predict_while_typing(model, X, y):
     window on, with the state carried, as a keyboard would.
     """
     text = torch.cat([X[0], y[:-1]])  # (t,), and y follows from place seq_len - 1 on
-    model = Step(model).model
+    model = copy.deepcopy(model).cpu().eval()
     logits, _ = model(text[None], model.init_hidden(1), return_sequences=True)  # (1, t, vocab_size)
     return logits[0, X.shape[1] - 1 :].log_softmax(dim=1)
 

@@ -14,11 +14,7 @@ from IPython.display import display
 
 import helpers
 from lab.extras.phone.int8 import int8_copy, int8_rows
-from lab.extras.phone.keystrokes import (
-    DIFFER,
-    FORMATS,
-    Step,
-)
+from lab.extras.phone.keystrokes import DIFFER, FORMATS, Step
 
 OPTIONAL = ("onnx", "onnxscript", "onnxruntime")
 INSTALL = "-r lab/extras/phone/requirements.txt"
@@ -40,8 +36,7 @@ def export_step(model, chars):
     numbers = range(len(state))
     logging.disable(logging.WARNING)  # torchvision, which it looks for in vain
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about what the exporter itself does
+        with warnings.catch_warnings(action="ignore"):  # about what the exporter itself does
             program = torch.onnx.export(
                 step,
                 (torch.zeros(1, 1, dtype=torch.long), *state),
@@ -72,8 +67,7 @@ def _with_int8(proto, parameters):
             graph.initializer.remove(stored)
             rounded, scale = int8_rows(parameters[name].detach())
             for kind, tensor in (("int8", rounded), ("scale", scale)):
-                array = numpy_helper.from_array(tensor.numpy(), f"{name}.{kind}")
-                graph.initializer.append(array)
+                graph.initializer.append(numpy_helper.from_array(tensor.numpy(), f"{name}.{kind}"))
             fp32 = f"{name}.fp32"
             cast = helper.make_node("Cast", [f"{name}.int8"], [fp32], to=TensorProto.FLOAT)
             graph.node.insert(0, helper.make_node("Mul", [fp32, f"{name}.scale"], [name]))
@@ -181,8 +175,7 @@ def show_runtimes(runtimes):
     for runtime in ("Eager PyTorch", "ONNX Runtime, fp32"):
         times = runtimes[f"{runtime} (ms)"].sort_values()
         fastest, *others = times.index
-        best = times[fastest]
-        slower = ", ".join(f"{name} {times[name] / best:.1f} times" for name in others)
-        print(f"{runtime}: fastest {fastest} ({best:.3f} ms); {slower} as long.")
-        orders.append([fastest, *others])
+        slower = ", ".join(f"{name} {times[name] / times[fastest]:.1f} times" for name in others)
+        print(f"{runtime}: fastest {fastest} ({times[fastest]:.3f} ms); {slower} as long.")
+        orders.append(list(times.index))
     print(f"The two rank the models {'alike' if orders[0] == orders[1] else 'differently'}.")

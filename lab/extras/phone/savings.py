@@ -19,7 +19,7 @@ import torch
 
 import helpers
 from lab.exercise import SEED, SUGGESTIONS
-from lab.extras.phone.keystrokes import SAVINGS, Step
+from lab.extras.phone.keystrokes import SAVINGS
 
 BEAM, LONGEST = 3, 18  # hypotheses of a search, characters of a word's rest
 BLOCK = 150  # characters: for the interval, the text is drawn again in blocks of so many
@@ -126,18 +126,18 @@ def read_along(step, text):
     return torch.cat(logs).log_softmax(1), [torch.cat(one, 1) for one in zip(*states, strict=True)]
 
 
-def keystroke_savings(models, test_X, test_y, chars):
+def keystroke_savings(steps, test_X, test_y, chars):
     """Return a DataFrame of per cent of the keys saved, with its interval; print the differences.
 
-    A row per model. The simulated typist writes the held-out text, the models reading along.
-    Intervals of 95 % are over blocks of the text drawn again (bootstrap), the same for all models;
-    seeds are not in them.
+    A row for each of ``steps``, a Step or CountingStep by its model's name. The simulated typist
+    writes the held-out text, the models reading along. Intervals of 95 % are over blocks of the
+    text drawn again (bootstrap), the same for all models; seeds are not in them.
     """
     text, begin = [*test_X[0].tolist(), *test_y.tolist()], test_X.shape[1]
     saved = {}
     with helpers.one_thread():
-        for name, model in models.items():
-            keys = keys_saved(Step(model), text, begin, chars)
+        for name, step in steps.items():
+            keys = keys_saved(step, text, begin, chars)
             blocks = np.array_split(keys, max(1, round(len(keys) / BLOCK)))
             saved[name] = [100 * block.mean() for block in blocks]
     saved = pd.DataFrame(saved)  # a row per block of text

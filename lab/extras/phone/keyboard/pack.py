@@ -25,7 +25,9 @@ def layers_of(model):
     """
     found = [m for m in model.modules() if m is not model and list(m.parameters(recurse=False))]
     kinds = (nn.Embedding, nn.RNNBase, nn.Linear)
-    embedding, recurrent, output = (_first_of(kind, found) for kind in kinds)
+    embedding, recurrent, output = (
+        next((module for module in found if isinstance(module, kind)), None) for kind in kinds
+    )
     if len(found) != 3 or None in (embedding, recurrent, output):
         names = ", ".join(type(m).__name__ for m in found) or "no layers"
         raise NotForThePage(f"it has {names}")
@@ -34,35 +36,38 @@ def layers_of(model):
     return embedding, recurrent, output
 
 
-def _first_of(kind, modules):
-    return next((module for module in modules if isinstance(module, kind)), None)
-
-
 def weights_of(model):
     """Return what a model computes with: tensors by their names in engine.js, biases if any."""
     embedding, recurrent, output = layers_of(model)
-    named = {"embedding": embedding.weight, "output": output.weight, "bias": output.bias}
-    named |= dict(recurrent.named_parameters())
-    if output.bias is None:
-        del named["bias"]
-    return {name: tensor.detach().cpu() for name, tensor in named.items()}
+    named = {
+        "embedding": embedding.weight,
+        "output": output.weight,
+        "bias": output.bias,
+        **dict(recurrent.named_parameters()),
+    }
+    return {name: tensor.detach().cpu() for name, tensor in named.items() if tensor is not None}
 
 
 def packed(model):
     """Return a model for the page, a dict: its sizes, and its weights as int8_rows stores them."""
     embedding, recurrent, _ = layers_of(model)
-    stored = {}
-    for name, tensor in weights_of(model).items():
-        stored[name] = {"rows": len(tensor)}
-        if tensor.dim() == 1:
-            stored[name]["fp32"] = base64_of(tensor)
-        else:
-            rounded, scale = int8_rows(tensor)
-            stored[name] |= {"cols": tensor.shape[1], "int8": base64_of(rounded)}
-            stored[name]["scales"] = base64_of(scale)
-    sizes = {"hidden": recurrent.hidden_size, "layers": recurrent.num_layers}
-    sizes |= {"vocab": embedding.num_embeddings, "embedding": embedding.embedding_dim}
-    return {"kind": KINDS[recurrent.mode], **sizes, "tensors": stored}
+    return {
+        "kind": KINDS[recurrent.mode],
+        "hidden": recurrent.hidden_size,
+        "layers": recurrent.num_layers,
+        "vocab": embedding.num_embeddings,
+        "embedding": embedding.embedding_dim,
+        "tensors": {name: _stored(tensor) for name, tensor in weights_of(model).items()},
+    }
+
+
+def _stored(tensor):
+    """Return a tensor as the page unpacks it: a bias in fp32, a matrix in int8 with its scales."""
+    if tensor.dim() == 1:
+        return {"rows": len(tensor), "fp32": base64_of(tensor)}
+    rows, cols = tensor.shape
+    rounded, scale = int8_rows(tensor)
+    return {"rows": rows, "cols": cols, "int8": base64_of(rounded), "scales": base64_of(scale)}
 
 
 def base64_of(content):

@@ -1,6 +1,5 @@
 """The table that the page measured on a device, read back and set beside the laptop's figures."""
 
-import io
 import re
 
 import numpy as np
@@ -11,9 +10,9 @@ import helpers
 from lab.extras.phone.keyboard.write import APART, COLUMNS, OFF, given_to
 from lab.extras.phone.keystrokes import FORMATS
 
-LAST = re.compile(r"# page ([0-9a-f]{12}),? ?(.*)")  # the last line: which page, on what
-DECORATION = ' >`"\u201c\u201d'  # around the lines of a message
-LONGEST_TABLE = 4_000  # characters of a table
+NUMBER = r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)"  # from 0 on
+DECORATION = '[>`"\u201c\u201d]'  # around the lines of a message
+AGAIN = "Copy the whole table from the page once more."
 
 
 class NotATable(ValueError):
@@ -25,47 +24,31 @@ def device_table(text, given):
 
     The table has a row per model, by its name, its columns are those of COLUMNS; device is the
     page's line on the engine, the clock and the browser. What a chat or an e-mail adds around the
-    lines does no harm. Raises NotATable for any other text.
+    lines, or wraps, does no harm. Raises NotATable for any other text.
     """
-    again = "Copy the whole table from the page once more."
-    names = [*given["models"], given["counting"]["name"]]
-    lines = _lines(text, ["Model", *names])
-    if len(text) > LONGEST_TABLE or not lines or not (last := LAST.match(lines[-1])):
-        raise NotATable(f"This is not the page's table, from 'Model,' to '# page ...'. {again}")
-    if last[1] != given["page"]:
+    flat = " ".join(re.sub(DECORATION, "", text).replace("\u2212", "-").split())  # in one line
+    last = re.search(r".*# page ([0-9a-f]+),? ?(.*)", flat)
+    if not last:
+        raise NotATable(f"This is not the page's table, from 'Model,' to '# page ...'. {AGAIN}")
+    page, device = last.groups()
+    if page != given["page"]:
         raise NotATable(
-            f"This table was measured on the page {last[1]}. The models are now on the page "
+            f"This table was measured on the page {page}. The models are now on the page "
             f"{given['page']}: open that one on the device, and measure again."
         )
-    try:
-        table = pd.read_csv(io.StringIO("\n".join(lines[:-1])), skipinitialspace=True)
-    except ValueError as error:
-        raise NotATable(f"This is no table ({error}). {again}") from None
-    if [*table.columns] != ["Model", *COLUMNS.values()] or [*table["Model"]] != names:
-        raise NotATable(f"A column or a model is missing in this table. {again}")
-    table = table.set_index("Model").apply(pd.to_numeric, errors="coerce")
-    known = table.copy()
-    known.loc[names[-1], COLUMNS["apart"]] = 0  # counting has none
-    if not (np.isfinite(known) & (known >= 0)).all(axis=None):
-        raise NotATable(f"A value of this table is missing, or no number from 0 on. {again}")
-    return table, "".join(filter(str.isprintable, last[2]))
-
-
-def _lines(text, begin):
-    """Return the lines of the last table in a text: those that begin with a name, and the last.
-
-    A line that begins otherwise was wrapped: it belongs to the one before.
-    """
-    lines = []
-    for line in text.replace("\u2212", "-").splitlines():
-        line = " ".join(line.split()).strip(DECORATION)
-        if line.startswith(f"{begin[0]},"):
-            lines = [line]
-        elif lines and (LAST.match(line) or line.startswith(tuple(f"{name}," for name in begin))):
-            lines.append(line)
-        elif lines and line:
-            lines[-1] += f" {line}"
-    return lines
+    names, columns = [*given["models"], given["counting"]["name"]], [*COLUMNS.values()]
+    *networks, counting = map(re.escape, names)
+    lines = [
+        map(re.escape, ["Model", *columns]),
+        *([name, *[NUMBER] * len(columns)] for name in networks),
+        [counting, *[NUMBER] * len(columns[1:]), "()# page"],  # it has no logits to compare
+    ]
+    found = re.search(" ".join(map(",".join, lines)), flat.replace(", ", ","))
+    if not found:
+        raise NotATable(f"A column, a model or a number is missing in this table. {AGAIN}")
+    numbers = np.reshape(found.groups(), (len(names), len(columns)))
+    table = pd.DataFrame(numbers, pd.Index(names, name="Model"), columns).apply(pd.to_numeric)
+    return table, "".join(filter(str.isprintable, device))
 
 
 def beside_laptop(table, on_phone, runtimes):

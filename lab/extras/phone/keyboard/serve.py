@@ -10,7 +10,7 @@ from pathlib import Path
 
 from IPython.display import HTML, display
 
-from lab.extras.phone.keyboard.readback import LONGEST_TABLE, device_table, received_tables
+from lab.extras.phone.keyboard.readback import device_table, received_tables
 from lab.extras.phone.keyboard.write import given_to
 
 REMEDIES = """\
@@ -23,6 +23,7 @@ IN_NO_NETWORK = (
     "This computer is in no network, so only it can open that: join one, and run this again."
 )
 PORT = 8020  # so that a page that is still open can send after a restart; any other if it is taken
+LONGEST_TABLE = 4_000  # bytes
 MOST = 100  # tables that are kept from one run
 
 
@@ -124,9 +125,7 @@ class Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         if self.path != "/table":
             self._answer(404, "Only a table is taken, at /table.")
-        elif not re.fullmatch("[0-9]+", length):
-            self._answer(411, "The length of the table is missing.")
-        elif len(length) > 9 or int(length) > LONGEST_TABLE:
+        elif not re.fullmatch("[0-9]{1,9}", length) or int(length) > LONGEST_TABLE:
             self._answer(413, f"A table has at most {LONGEST_TABLE} bytes.")
         elif self.server.received >= MOST:
             self._answer(429, f"{MOST} tables have come, which is enough.")

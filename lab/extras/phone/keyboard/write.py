@@ -4,14 +4,15 @@ import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
 import torch
 
 import helpers
 from lab.exercise import STYLES, SUGGESTIONS
 from lab.extras.phone.keyboard.pack import NotForThePage, base64_of, logits_of, packed
-from lab.extras.phone.keystrokes import DIFFER, Counting, perplexity_of
+from lab.extras.phone.keystrokes import DIFFER, perplexity_of
 from lab.extras.phone.savings import BEAM, LONGEST
-from lab.ngram import NGram
+from lab.ngram import NGram, Typing
 
 HERE = Path(__file__).parent
 COUNTED = 200_000  # the last characters of the training text, which the page carries and counts
@@ -61,24 +62,25 @@ def contents(models, counting, train_X, train_y, test_X, chars, measured=1_000):
                 "The page computes only these."
             ) from None
     compared = {name: base64_of(found[::EVERY]) for name, found in logits.items()}
-    counts = Counting(counting)
-    (logits[counting.name],), _ = counts(torch.tensor([text]), counts.init_hidden(1), True)
-    given = {
+    typing = Typing(counting)
+    logits[counting.name] = torch.tensor(np.array([typing.feed(index) for index in text]))
+    counted = {"name": counting.name, "order": counting.order}
+    counted["text"] = "".join(chars[index] for index in learned)
+    made_of = json.dumps([weights, counted, text])
+    return {
+        **ALWAYS,
+        "page": hashlib.sha256(made_of.encode()).hexdigest()[:12],  # whose tables are its own
         "chars": chars,
         "text": text,
-        "counting": {"name": counting.name, "order": counting.order},
+        "counting": counted,
         "models": weights,
         "logits": compared,
+        "perplexities": {
+            name: perplexity_of(found[:-1].double().log_softmax(1), torch.tensor(text[1:]))
+            for name, found in logits.items()
+        },
+        "product": base64_of((HERE / "product.wasm").read_bytes()),
     }
-    given["counting"]["text"] = "".join(chars[index] for index in learned)
-    following = torch.tensor(text[1:])
-    given["perplexities"] = {
-        name: perplexity_of(found[:-1].double().log_softmax(1), following)
-        for name, found in logits.items()
-    }
-    made_of = json.dumps([weights, given["counting"], text])
-    given["page"] = hashlib.sha256(made_of.encode()).hexdigest()[:12]  # whose tables are its own
-    return given | ALWAYS | {"product": base64_of((HERE / "product.wasm").read_bytes())}
 
 
 def filled(given):
