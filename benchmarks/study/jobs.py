@@ -55,9 +55,7 @@ LEARNED = {  # what the study calls such trainings on the sample, by their dropo
 # validates, and what follows that tests, at all sizes.
 LONG_TEXT, ANOTHER_TEXT = "wikitext-2, 900,000 characters", "shakespeare"
 TEXT_SIZES, HELD_OUT = (50_000, 200_000, 800_000), 50_000
-WIKITEXT = (
-    "validation split of wikitext-2-v1, the tokenised form, from its start (Merity and others 2016)"
-)
+WIKITEXT = "validation split of wikitext-2-v1, tokenised, from its start (Merity and others 2016)"
 SOURCES = {
     "sample": "data/sample.txt",
     "wikitext-2": WIKITEXT,

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.lines import Line2D
 
 from helpers import by_model, waits_for
-from lab.exercise import EPOCHS, MODELS, SEQ_LEN, SIZES, SPAN_BATCHES, SPAN_SIZES, STYLES
+from lab.exercise import EPOCHS, MODELS, SIZES, SPAN_BATCHES, SPAN_SIZES, STYLES
 from lab.study import (
     AS_IN_THE_NOTEBOOK,
     COUNTING,
@@ -95,7 +95,8 @@ def _pairs(folder):
     """Return what differences.csv says of each two models on the sample, columns by comparison."""
     rows = read_study("differences", folder).query("corpus == 'sample'")
     rows["pair"] = rows["first"] + " against " + rows["second"]
-    return rows.pivot(index="pair", columns="comparison").fillna("")
+    told = rows.pivot(index="pair", columns="comparison", values=["shown", "verdict"])
+    return told.fillna("")
 
 
 def settings(text, folder=STUDY):
@@ -221,29 +222,16 @@ def plot_text_sizes(folder=STUDY):
     return figure
 
 
-def plot_sweeps(folder=STUDY):
-    """Return a figure: the study's test perplexity by length of the windows and by hidden size."""
-    summary = read_study("summary", folder).query("corpus == 'sample'")
-    figure, panels = plt.subplots(1, 2, figsize=(10, 3.5), sharey=True, layout="constrained")
-    sweeps = (
-        ("windows of {}", SEQ_LEN, "length of the windows (characters)"),
-        ("{} units", SIZES["hidden_dim"], "hidden size (units per layer)"),
-    )
-    for axes, (named, usual, label) in zip(panels, sweeps, strict=True):
-        names = summary["comparison"].replace(AS_IN_THE_NOTEBOOK, named.format(usual))
-        places = names.str.extract(f"^{named.format('([0-9]+)')}$")[0].astype(float)
-        rows = summary.assign(place=places).dropna(subset="place").sort_values("place")
-        for name, of_model in rows.groupby("model", sort=False):
-            reach = of_model[["low", "high"]].T.sub(of_model["perplexity"]).abs()
-            looks = STYLES[name] | {"capsize": 3, "label": name}
-            axes.errorbar(of_model["place"], of_model["perplexity"], yerr=reach, **looks)
-        axes.set_xscale("log", base=2)
-        axes.set_xticks(rows["place"].unique(), rows["place"].map("{:.0f}".format).unique())
-        axes.set(xlabel=label, ylabel="test perplexity")
-        axes.legend()
-        axes.grid(alpha=0.3)
-    figure.suptitle("The study's means and 95 % intervals over seeds, on the sample")
-    return figure
+def sweeps(folder=STUDY):
+    """Return a DataFrame: the perplexity with its 95 % by hidden size and by length of the windows.
+
+    All of them are the notebook's but for what the row says.
+    """
+    rows = read_study("summary", folder).query("corpus == 'sample'")
+    rows = rows[rows["comparison"].str.match(f"{AS_IN_THE_NOTEBOOK}|[0-9]+ units|windows of")]
+    texts = [f"{row.perplexity:.2f} ({row.low:.2f} to {row.high:.2f})" for row in rows.itertuples()]
+    table = rows.assign(shown=texts).pivot(index="comparison", columns="model", values="shown")
+    return table.loc[rows["comparison"].unique(), [*MODELS]].rename_axis("on the sample")
 
 
 def attention(folder=STUDY):

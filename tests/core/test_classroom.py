@@ -231,7 +231,6 @@ ASKED = Requirements(**exercise.REQUIREMENTS)
         (7, last_step.plot, ({}, None)),
         (7, study_views.plot_beside, (None, "")),
         (5, phone.phone_table, (None,) * 5),
-        (5, phone.compare_int8, (None,) * 3),
         (5, phone.compare_runtimes, (None,) * 3),
         (5, phone.write_keyboard, (None,) * 6),
     ],

@@ -7,14 +7,12 @@ Counting stands beside them.
 """
 
 from lab.extras.phone.costs import phone_table
-from lab.extras.phone.int8 import compare_int8
 from lab.extras.phone.keyboard import serve_keyboard, show_beside_laptop, write_keyboard
 from lab.extras.phone.keystrokes import FORMATS
 from lab.extras.phone.runtimes import compare_runtimes, show_runtimes
 
 __all__ = [
     "FORMATS",
-    "compare_int8",
     "compare_runtimes",
     "phone_table",
     "serve_keyboard",

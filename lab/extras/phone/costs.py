@@ -9,7 +9,7 @@ from torch import nn
 
 import helpers
 from lab.exercise import SUGGESTIONS
-from lab.extras.phone.int8 import weight_bytes
+from lab.extras.phone.int8 import int8_copy, weight_bytes
 from lab.extras.phone.keystrokes import (
     TOP,
     CountingStep,
@@ -44,7 +44,7 @@ def phone_table(models, counting, test_X, test_y, chars):
     is what one window from a zero state takes on that thread. Sizes are those of the weights in MB
     (10^6 bytes). The size of counting is that of a table of its counts: a byte for each character
     of the context and the one that follows, and 4 for the number. Top-1 and top-3 are in per cent
-    of the test text's characters; these and "Perplexity Typing" are taken with the state carried
+    of the test text's characters; these and the perplexities are taken with the state carried
     through the text. Keystroke savings, with their 95 %, are those of keystroke_savings.
     """
     if helpers.waits_for("training", models):
@@ -59,10 +59,7 @@ def phone_table(models, counting, test_X, test_y, chars):
         "State (bytes)": counting.order - 1,
         "Size, fp32 (MB)": counting.counts * (counting.order + 4) / 1e6,
     }
-    quality = {
-        name: _quality(predict_while_typing(model, test_X, test_y), test_y)
-        for name, model in models.items()
-    }
+    quality = {name: _quality_of(model, test_X, test_y) for name, model in models.items()}
     counted = np.log([counting.probabilities(window) for window in test_X.tolist()])
     quality[counting.name] = _quality(torch.from_numpy(counted), test_y)
     steps = {name: Step(model) for name, model in models.items()}
@@ -74,6 +71,13 @@ def phone_table(models, counting, test_X, test_y, chars):
         keystroke_savings(steps, test_X, test_y, chars),
     ]
     return pd.concat(tables, axis=1).rename_axis("Model")
+
+
+def _quality_of(model, X, y):
+    """Return the quality of a network, and its perplexity with weights in int8."""
+    rounded = predict_while_typing(int8_copy(model), X, y)
+    of_int8 = {"Perplexity, int8": perplexity_of(rounded, y)}
+    return _quality(predict_while_typing(model, X, y), y) | of_int8
 
 
 def _quality(log_probabilities, y):
