@@ -145,6 +145,7 @@ def test_a_student_fills_in_todo_1_in_jupyterlab(serve, page):
     assert "✘" in read(page, "check-char-rnn", "[final-timestep]")
     command(page, "apputils:change-theme", theme="JupyterLab Light")
     show(page, "check-char-rnn")
+    page.add_style_tag(content=".Toastify { display: none }")  # Jupyter asks about its news
     box = page.locator(".jp-Cell.jp-mod-active").bounding_box()
     clip = box | {"height": 330}  # the check and the next TODO: docs/exercise.png is one of these
     picture = ROOT / "exported" / pictures.EXERCISE.name
