@@ -193,6 +193,7 @@ def _runs(losses, comparison="c"):
         [
             {"comparison": comparison, "corpus": "sample", "model": m, "seed": s, "test_loss": loss}
             | {"best_epoch": 20 - s % 2, "parameters": 10, "perplexity": np.exp(loss)}
+            | {"epochs": np.nan}  # of all of the budget
             for m, values in losses.items()
             for s, loss in enumerate(values, 1)
         ]
