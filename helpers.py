@@ -703,32 +703,32 @@ def create_performance_table(metrics, models_dict, test_X, test_y):
         return None
     _need_metrics_and_models(metrics, models_dict)
     _need_windows(test_X, test_y)
-    rows = []
-    start = time.perf_counter()
+    rows, start = [], time.perf_counter()
+    print(f"Reading {len(test_X):,} test windows takes some seconds:", end="", flush=True)
     streams = {name: Typing(model) for name, model in models_dict.items()}
     keystrokes = keystroke_times(streams, keystrokes_of(test_X)).median()
-    print(f"Reading {len(test_X):,} test windows takes some seconds:", end="", flush=True)
     for name, model in models_dict.items():
         print(f" {name}", end="", flush=True)
-        measured = metrics[name]
-        perplexity = calculate_perplexity(model, test_X, test_y)
-        on_cpu = copy.deepcopy(model).cpu()
-        rows.append(
-            {
-                "Model": name,
-                "Parameters": count_parameters(model),
-                "Final Train Loss": [math.nan, *measured["train_losses"]][-1],
-                "Final Val Loss": [math.nan, *measured["val_losses"]][-1],
-                "Best Epoch": measured["best_epoch"],
-                "Test Perplexity": perplexity,
-                "Bits per Character": math.log2(perplexity),
-                "Avg Epoch Time (s)": statistics.fmean(measured["epoch_times"] or [math.nan]),
-                "Keystroke (ms)": keystrokes[name],
-                "Inference Speed (ms)": measure_inference_speed(on_cpu, test_X[:1]),
-            }
-        )
+        row = _row(model, metrics[name], test_X, test_y, keystrokes[name])
+        rows.append({"Model": name} | row)
     print(f" ({time.perf_counter() - start:.0f} s)", flush=True)
     return pd.DataFrame(rows)
+
+
+def _row(model, measured, test_X, test_y, keystroke):
+    """Return the measures of one model in the performance table, a dict."""
+    perplexity = calculate_perplexity(model, test_X, test_y)
+    return {
+        "Parameters": count_parameters(model),
+        "Final Train Loss": [math.nan, *measured["train_losses"]][-1],
+        "Final Val Loss": [math.nan, *measured["val_losses"]][-1],
+        "Best Epoch": measured["best_epoch"],
+        "Test Perplexity": perplexity,
+        "Bits per Character": math.log2(perplexity),
+        "Avg Epoch Time (s)": statistics.fmean(measured["epoch_times"] or [math.nan]),
+        "Keystroke (ms)": keystroke,
+        "Inference Speed (ms)": measure_inference_speed(copy.deepcopy(model).cpu(), test_X[:1]),
+    }
 
 
 # ----- Reports and plots --------------------------------------------------------------------------

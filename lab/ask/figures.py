@@ -33,11 +33,11 @@ def _figure(given):
 
 def _axes(axes):
     lines = [line for line in axes.lines if len(_finite(line.get_xydata()))]
+    labels = {axis: _label(axes, axis) for axis in "xy"}
     return {
-        "data": bool(lines or axes.collections or axes.patches or axes.images)
-        and not hasattr(axes, "_colorbar"),
-        "unlabelled": [a for a in "xy" if axes.axison and not _label(axes, a)],
-        "labels": {axis: _label(axes, axis) for axis in "xy"},
+        "data": _has_data(axes, lines),
+        "labels": labels,
+        "unlabelled": [axis for axis, label in labels.items() if axes.axison and not label],
         "title": f"{axes.get_title()} {_label(axes, 'y')}".strip(),
         "limits": {axis: tuple(map(float, getattr(axes, f"get_{axis}lim")())) for axis in "xy"},
         "curves": [
@@ -47,6 +47,11 @@ def _axes(axes):
         "ticks": {axis: _ticks(axes, axis) for axis in "xy"},
         "texts": [(text.get_text(), _place(axes, text)) for text in axes.texts],
     }
+
+
+def _has_data(axes, lines):
+    drawn = lines or axes.collections or axes.patches or axes.images
+    return bool(drawn) and not hasattr(axes, "_colorbar")
 
 
 def _finite(points):

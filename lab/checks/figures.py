@@ -96,7 +96,7 @@ def _says_which(figure, words, rule, what):
 
 
 def _curves(figure, rows):
-    # Learning curves end at the table's final losses, each under its own name, and its own title.
+    # Learning curves end at the table's final losses, each under its own name and its own title.
     losses = [column for column in ("Final Train Loss", "Final Val Loss") if column in rows["RNN"]]
     curves = [curve for axes in figure["axes"] for curve in axes["curves"]]
     for column, (name, row) in itertools.product(losses, rows.items()):
@@ -108,14 +108,18 @@ def _curves(figure, rows):
             f"{row[column]:.3f}: expected training and validation losses of all three models.",
         )
     for axes in figure["axes"]:
-        title = axes["title"].lower()
-        said = [c for c in losses if re.search(WORDS[c].replace(" loss", ""), title)]
-        drawn = [c for c in losses if _all_end_at(axes["curves"], [rows[m][c] for m in MODELS])]
-        need(
-            len(said) != 1 or len(drawn) != 1 or said == drawn,
-            "curves-missing",
-            f"a panel named {axes['title']!r} shows the {' '.join(drawn)}.",
-        )
+        _title(axes, losses, rows)
+
+
+def _title(axes, losses, rows):
+    title = axes["title"].lower()
+    said = [c for c in losses if re.search(WORDS[c].replace(" loss", ""), title)]
+    drawn = [c for c in losses if _all_end_at(axes["curves"], [rows[m][c] for m in MODELS])]
+    need(
+        len(said) != 1 or len(drawn) != 1 or said == drawn,
+        "curves-missing",
+        f"a panel named {axes['title']!r} shows the {' '.join(drawn)}.",
+    )
 
 
 def _all_end_at(curves, finals):
@@ -181,14 +185,18 @@ def _a_quality_against_a_cost(whole, shown):
             for found in pair:
                 _in_sight(found)
             return
-    drawn = [(found.column, [n for n in MODELS if found.marks[n]]) for found in shown]
-    drawn = {f"the {column} of {', '.join(names)}" for column, names in drawn if len(names) > 1}
     raise Broken(
         "tradeoff-points",
-        f"tradeoff_figure shows {' and '.join(sorted(drawn)) or 'no two numbers of a column'}: "
+        f"tradeoff_figure shows {_drawn(shown)}: "
         f"expected a point for each model, at a quality ({', '.join(QUALITY[:2])}) and a cost "
         f"({', '.join(COST)}), the numbers of performance_table themselves.",
     )
+
+
+def _drawn(shown):
+    drawn = [(found.column, [n for n in MODELS if found.marks[n]]) for found in shown]
+    drawn = {f"the {column} of {', '.join(names)}" for column, names in drawn if len(names) > 1}
+    return " and ".join(sorted(drawn)) or "no two numbers of a column"
 
 
 def _of_the_same_marks(quality, cost):

@@ -209,21 +209,26 @@ def plot_sentence(models, model_classes, X, chars):
     x = X[:: X.shape[1]].flatten()[:READ].split(STRETCH)  # the text that the windows are cut from
     x = torch.stack([part for part in x if len(part) == STRETCH])
     text, half = "".join(chars[i] for i in x.flatten().tolist()), x.numel() // 2
-    kinds = {kind: torch.tensor([*map(belongs, text)]) for kind, belongs in KINDS.items()}
     for name, of in (("trained", models["GRU"]), ("untrained", untrained)):
         sizes = SIZES | {"vocab_size": len(chars)}
         layers = gates_of("GRU", of.parameters(), x, gru_step, **sizes)
         if not layers:
             return None
         kept = torch.cat([gates["keeps (z)"] for gates in layers], dim=2).flatten(0, 1)
-        for kind, chosen in kinds.items():
-            if chosen[:half].any() and chosen[half:].any():
-                at, elsewhere = _means(kept[:half], chosen[:half])
-                unit = (at - elsewhere).abs().argmax()
-                at, elsewhere = (mean[unit] for mean in _means(kept[half:], chosen[half:]))
-                title = f"{name}, unit {unit}: keeps {at:.2f} at {kind}, {elsewhere:.2f} elsewhere"
-                rows[kind, name] = title, kept[half : half + SHOWN, unit]
+        for kind, title, unit in _units(kept, text, half):
+            rows[kind, name] = f"{name}, {title}", kept[half : half + SHOWN, unit]
     return _coloured(sorted(rows.items()), text[half : half + SHOWN]) if rows else None
+
+
+def _units(kept, text, half):
+    """Yield (kind, title, unit): of each kind of characters the unit that tells them best."""
+    for kind, belongs in KINDS.items():
+        chosen = torch.tensor([*map(belongs, text)])
+        if chosen[:half].any() and chosen[half:].any():
+            at, elsewhere = _means(kept[:half], chosen[:half])
+            unit = (at - elsewhere).abs().argmax()
+            at, elsewhere = (mean[unit] for mean in _means(kept[half:], chosen[half:]))
+            yield kind, f"unit {unit}: keeps {at:.2f} at {kind}, {elsewhere:.2f} elsewhere", unit
 
 
 def _means(kept, chosen):

@@ -31,9 +31,13 @@ def layers_of(model):
     if len(found) != 3 or None in (embedding, recurrent, output):
         names = ", ".join(type(m).__name__ for m in found) or "no layers"
         raise NotForThePage(f"it has {names}")
-    if recurrent.mode not in KINDS or recurrent.bidirectional or recurrent.proj_size:
-        raise NotForThePage(f"its {type(recurrent).__name__} is not a plain one, left to right")
+    _need_a_plain_layer(recurrent)
     return embedding, recurrent, output
+
+
+def _need_a_plain_layer(layer):
+    if layer.mode not in KINDS or layer.bidirectional or layer.proj_size:
+        raise NotForThePage(f"its {type(layer).__name__} is not a plain one, left to right")
 
 
 def weights_of(model):
