@@ -21,7 +21,7 @@ import helpers
 from benchmarks.study import compare, jobs, plan
 from course import workers
 from lab import exercise
-from lab.extras import last_step, study_views
+from lab.extras import study_views
 from lab.study import AS_IN_THE_NOTEBOOK, COUNTING, EQUAL_PARAMETERS, STUDY, read_study
 
 DOCS = Path(helpers.__file__).parent / "docs"
@@ -100,9 +100,23 @@ def _rows(tables):
         "spans": spans.groupby(setting, as_index=False).agg(
             {"span": ", ".join, "rate": "first", "batches": "median"}
         ),
-        "last_step": last_step.variants(),
+        "last_step": _last_step_variants(),
         "published": _beside_published(tables["summary"]),
     }
+
+
+def _last_step_variants():
+    # The test perplexity of the last epoch, and where validation was lowest, by model and variant.
+    told = {}
+    for (model, variant), epochs in read_study("last_step").groupby(["model", "variant"]):
+        lowest = epochs.loc[epochs["val_loss"].idxmin()]
+        told.setdefault(model, {})[variant] = (
+            f"{epochs['test_perplexity'].iloc[-1]:.1f} (lowest validation loss "
+            f"{lowest['val_loss']:.2f} in epoch {lowest['epoch']})"
+        )
+    table = pd.DataFrame(told)
+    order = sorted(table.index, key=lambda name: (name != "original", name == "both"))
+    return table.loc[order, list(exercise.MODELS)]
 
 
 def _each_pair_once(pairs):

@@ -72,16 +72,18 @@ def gates_of(kind, weights, x, step, **sizes):
     return found
 
 
-def while_remembering(spans, text, gru=gru_step):
-    """Return {model: gates_of}, of GRU and LSTM, while four symbols, a lag and a question pass.
+STEPS = {"GRU": gru_step, "LSTM": lstm_step}
 
-    ``spans`` are those of memory_span, whose taught models these are; ``gru`` computes the GRU's
-    step.
+
+def while_remembering(spans, text, steps=STEPS):
+    """Return {model: gates_of}, by their steps, while four symbols, a lag and a question pass.
+
+    ``spans`` are those of memory_span, whose taught models these are.
     """
     if waits_for("long_context", spans):
         return {}
     found = {}
-    for kind, step in (("GRU", gru), ("LSTM", lstm_step)):
+    for kind, step in steps.items():
         if not isinstance(spans.get(kind), Span):
             continue
         _, _, load, *_, hidden_dim, num_layers = spans[kind].setting
@@ -98,10 +100,11 @@ def while_reading(models, X, vocab_size):
     if waits_for("training", models):
         return {}
     x, sizes = X[:: max(1, len(X) // WINDOWS)], SIZES | {"vocab_size": vocab_size}
-    steps, found = {"GRU": gru_step, "LSTM": lstm_step}, {}
-    for kind in GATES.keys() & models.keys():
-        found[kind] = gates_of(kind, models[kind].parameters(), x, steps[kind], **sizes)
-    return {kind: found[kind] for kind in GATES if found.get(kind)}
+    return {
+        kind: gates
+        for kind, step in STEPS.items()
+        if kind in models and (gates := gates_of(kind, models[kind].parameters(), x, step, **sizes))
+    }
 
 
 def plot_places(taught):

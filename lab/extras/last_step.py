@@ -1,14 +1,10 @@
-"""The last-step protocol of the original exercise, recorded, beside this notebook's.
-
-data/study/last_step.csv holds it, as the original gives it and with things made equal.
-"""
+"""The last-step protocol of the original exercise, recorded in data/study/, beside a run."""
 
 import matplotlib.pyplot as plt
-import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from helpers import by_model, waits_for, without_diverged
-from lab.exercise import MODELS, STYLES
+from lab.exercise import STYLES
 from lab.study import read_study
 
 
@@ -40,20 +36,3 @@ def plot(metrics, table):
         axes.legend(title="test perplexity")
         axes.grid(alpha=0.3)
     return figure
-
-
-def variants():
-    """Return a DataFrame: what the protocol ends with, as it is and with things made equal.
-
-    For each model the test perplexity of the last epoch, and where its validation was lowest.
-    """
-    told = {}
-    for (model, variant), epochs in read_study("last_step").groupby(["model", "variant"]):
-        lowest = epochs.loc[epochs["val_loss"].idxmin()]
-        told.setdefault(model, {})[variant] = (
-            f"{epochs['test_perplexity'].iloc[-1]:.1f} (lowest validation loss "
-            f"{lowest['val_loss']:.2f} in epoch {lowest['epoch']})"
-        )
-    table = pd.DataFrame(told)
-    order = sorted(table.index, key=lambda name: (name != "original", name == "both"))
-    return table.loc[order, list(MODELS)].rename_axis("on the sample")
