@@ -8,7 +8,7 @@ there replaces whatever a submission brings of the same name when nbgrader grade
 
 - A TODO cell is a solution cell; nbgrader leaves its stub as it is.
 - A check cell is an autograded test, locked; its last expression is the points.
-- The cell with the recommendation is graded by a person as well, for the paragraph.
+- The cell with the paragraph is graded by a person.
 - All other code cells may be edited (``epochs=5``, another CORPUS), but grading puts ours back.
 - What a cell showed when it was handed in stands above what it shows when it is graded.
 """
@@ -88,7 +88,7 @@ def nbgrader_notebook():
         if check := read_solution.check_of(cell):
             points = {"points": exercise.CHECKS[check].points}
             cell["source"][-1] += ".points"
-        elif cell["id"] == "recommendation":
+        elif cell["id"] == "paragraph":
             points = {"points": exercise.PARAGRAPH_POINTS}
         cell["metadata"]["nbgrader"] = points | {
             "cell_type": "code",

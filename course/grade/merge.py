@@ -19,11 +19,11 @@ from course.make_exercise import make_exercise
 from lab import exercise
 
 OWN = "a cell of your own"
-# The names that each check judges; an answer is known by them. The guess has no check.
+# The names that each check judges; an answer is known by them. Three answers have no check.
 JUDGED = {
     check: set(re.findall(r"\w+", todo.what)) - {"and"} for check, todo in exercise.CHECKS.items()
 }
-ANSWERS = {"guess"}.union(*JUDGED.values())
+ANSWERS = {"guess", "coherence", "paragraph"}.union(*JUDGED.values())
 
 
 class Cell(NamedTuple):

@@ -1,17 +1,15 @@
 """One submission: read, merged with our exercise, run, and what that is worth."""
 
-import functools
 from typing import NamedTuple
 
 import nbformat
 
-from course import read_solution
 from course.grade import handed_in, merge, page, run_cells, sandbox, table
-from course.make_exercise import read_stubs
 from lab import exercise
 
 # On these a person marks the paragraph: they come first.
 MARKED = (
+    "paragraph",
     "recommendation",
     "check-recommendation",
     "requirements-met",
@@ -33,7 +31,7 @@ def prepare(path):
         merged = merge.merge(notebook)
         if why := handed_in.other_version(notebook):
             return None, None, (OTHER_VERSION, why)
-        return merged.cells, _answers(notebook, merged.by_our_id), None
+        return merged.cells, _answers(merged.by_our_id), None
     except handed_in.Refused as refused:
         return None, None, (refused.verdict, str(refused))
     except Exception as error:  # nbformat raises whatever the file makes it stumble over
@@ -41,32 +39,17 @@ def prepare(path):
         return None, None, ("not graded", f"not a notebook: {said or type(error).__name__}")
 
 
-def _answers(notebook, by_our_id):
+def _answers(by_our_id):
     """Return what the student wrote and saw, a list of (title, source, saved output)."""
     titles = {one.id: one.source.split("\n")[0].removeprefix("# ") for one in merge.our_cells()}
     titles[merge.OWN] = merge.OWN
     others = [one.id for one in merge.our_cells() if one.answers and one.id not in MARKED]
-    answers = [
+    return [
         (titles[cell_id], cell.source, _showed(cell))
         for cell_id in [*MARKED, *others, merge.OWN]
         for cell in by_our_id[cell_id]
         if cell_id not in OPTIONAL or cell.outputs
     ]
-    return answers + _sentences(notebook)
-
-
-def _sentences(notebook):
-    """Return what the student wrote below the questions in the prose, in the same form."""
-    prose = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
-    return [(q, text, "") for q in questions() for text in prose if text.startswith(q)]
-
-
-@functools.cache
-def questions():
-    """Return the first lines of the exercise's prose that a student answers in a sentence."""
-    stubs = read_stubs()
-    cells = [cell for cell in read_solution.read()["cells"] if cell["cell_type"] == "markdown"]
-    return [stubs[cell["id"]].split("\n")[0] for cell in cells if cell["id"] in stubs]
 
 
 def _showed(cell):

@@ -97,9 +97,10 @@ def _span(span, model_class):
     return {"span": int(measured), "measured": True} | measured.setting._asdict() | weights
 
 
-def decision(recommendation, evidence, paragraph, measured, spans):
+def decision(misses, recommendation, evidence, paragraph, measured, spans):
     """Return the facts on TODO 10."""
     return {
+        "misses": simple(misses, depth=1),
         "name": simple(recommendation),
         "evidence": simple(evidence, depth=1),
         "paragraph": paragraph if isinstance(paragraph, str) else describe(paragraph),

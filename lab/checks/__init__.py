@@ -5,6 +5,7 @@ judge this data, beside a reference. They judge behaviour: names of attributes, 
 text are free. The student's models, the global random state and stdout are left alone.
 """
 
+from lab import memory
 from lab.ask import (
     figures as ask_figures,
     models as ask_models,
@@ -17,6 +18,7 @@ from lab.checks import (
     figures as of_figures,
     models as of_models,
     outputs as of_outputs,
+    questions,
     training as of_training,
 )
 from lab.checks.results import (
@@ -55,8 +57,9 @@ def char_gru(CharGRU, CharRNN=None):
 
 
 @check
-def parameters(parameter_counts, vocab_size):
-    """Return the CheckResult of TODO 4: the dict of parameter counts, by formula."""
+def parameters(recurrent_ratio, parameter_counts, vocab_size):
+    """Return the CheckResult of TODO 4: a prediction, and the parameter counts, by formula."""
+    questions.recurrent_ratio(simple(recurrent_ratio, 1))
     return of_models.judge_counts(answered(simple, parameter_counts, 1), vocab_size)
 
 
@@ -68,19 +71,22 @@ def training(train_and_compare_models):
 
 
 @check
-def samples(samples, prompt, models, char2idx):
+def samples(temperature_limits, samples, prompt, models, char2idx):
     """Return the CheckResult of TODO 6: samples[name][temperature], as the models would write."""
-    return of_outputs.judge_samples(
+    passed = of_outputs.judge_samples(
         answered(ask_outputs.samples, samples, prompt, models, char2idx)
     )
+    questions.temperature_limits(simple(temperature_limits, 1))
+    return passed
 
 
 @check
-def performance(performance_table, models, metrics, test_X, test_y):
-    """Return the CheckResult of TODO 7: the table, compared with the models it should describe.
+def performance(uniform_perplexity, vocab_size, performance_table, models, metrics, test_X, test_y):
+    """Return the CheckResult of TODO 7: a number, and the table of the trained models.
 
     The perplexities are computed again: that takes as long as the table did.
     """
+    questions.uniform_perplexity(simple(uniform_perplexity), vocab_size)
     facts = answered(ask_outputs.performance, performance_table, models, metrics, test_X, test_y)
     return of_outputs.judge_performance(facts, test_X, test_y)
 
@@ -93,8 +99,9 @@ def figures(learning_curves, tradeoff_figure, performance_table):
 
 
 @check
-def long_context(spans, MODEL_CLASSES, text, requirements, batches):
+def long_context(one_kept, spans, MODEL_CLASSES, text, requirements, batches):
     """Return the CheckResult of TODO 9: one memory span for each model, measured as asked."""
+    questions.one_kept(simple(one_kept), requirements.load, memory.SYMBOLS)
     names = {name: getattr(cls, "__name__", None) for name, cls in MODEL_CLASSES.items()}
     facts = answered(ask_outputs.span_facts, spans, names)
     return decision.judge_spans(facts, names, text, requirements, batches)
@@ -102,10 +109,9 @@ def long_context(spans, MODEL_CLASSES, text, requirements, batches):
 
 @check
 def recommendation(
-    recommendation, evidence, paragraph, performance_table, spans, requirements, quick
+    misses, recommendation, evidence, paragraph, performance_table, spans, requirements, quick
 ):
     """Return the CheckResult of TODO 10: the recommendation against the student's own numbers."""
-    facts = answered(
-        ask_outputs.decision, recommendation, evidence, paragraph, performance_table, spans
-    )
+    answer = misses, recommendation, evidence, paragraph
+    facts = answered(ask_outputs.decision, *answer, performance_table, spans)
     return decision.judge_recommendation(facts, requirements, quick)

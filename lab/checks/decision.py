@@ -104,10 +104,14 @@ def judge_recommendation(facts, requirements, quick):
     """Return the message for a recommendation that the student's numbers support; or raise.
 
     In quick mode, which submissions are graded in, the run measures nothing that the student saw:
-    of the numbers in ``evidence`` only the parameters are compared.
+    only parameters are compared.
     """
     name, evidence, paragraph = (facts[part] for part in ("name", "evidence", "paragraph"))
-    attempted(name, evidence, paragraph)
+    paragraph = Words("None") if paragraph.strip() in ("", "?") else paragraph
+    attempted(facts["misses"], name, evidence, paragraph)
+    table = _table(facts)
+    met = goal.requirements_met(table, facts["spans"], requirements)
+    _misses(facts["misses"], met[["Parameters"]] if quick else met)
     need(
         name in MODELS,
         "recommendation-unknown",
@@ -124,16 +128,33 @@ def judge_recommendation(facts, requirements, quick):
             "evidence-missing",
             f"evidence[{column!r}] is {number}: expected a number.",
         )
-    table = _table(facts)
     measured = goal.with_spans(table, facts["spans"])
-    met = goal.requirements_met(table, facts["spans"], requirements)
     _supported(name, met, measured)
     _matches(name, evidence, measured, quick)
     note = _paragraph(name, paragraph)
     if quick:
         return f"Quick mode: a person judges the numbers in evidence, with the paragraph.{note}"
     none = " No model meets the requirements in this run: say so." * (not met.all(axis=1).any())
-    return f"Supported by your numbers.{none} Now make sure that your paragraph says why.{note}"
+    return f"Your numbers fit.{none} A person reads your reasons.{note}"
+
+
+def _misses(misses, met):
+    # For each model, the columns of ``met`` that it misses.
+    need_one_per_model("misses", misses, "misses", "a list of requirements")
+    for name, named in misses.items():
+        need(
+            isinstance(named, list),
+            "misses",
+            f"misses[{name!r}] is {named}: expected a list of requirements, [] for none.",
+        )
+        for column in met:
+            said, is_so = column in named, not met.loc[name, column]
+            need(
+                said == is_so,
+                "misses",
+                f"misses[{name!r}] {'names' if said else 'does not name'} {column!r}, but the "
+                f"table above says that the {name} {'meets' if said else 'misses'} it.",
+            )
 
 
 def _table(facts):

@@ -39,7 +39,7 @@ class Shown(NamedTuple):
 
 def judge(facts):
     """Return the message for two figures that show what they should; or raise."""
-    attempted(facts["learning_curves"], facts["tradeoff_figure"])
+    attempted(facts["tradeoff_figure"])
     for name in ("learning_curves", "tradeoff_figure"):
         _shows_data(name, facts[name])
     need(

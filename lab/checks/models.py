@@ -327,8 +327,4 @@ def judge_counts(parameter_counts, vocab_size):
             f"parameter_counts[{name!r}] is {seen:,}: expected {count(name, vocab_size):,}, the "
             f"trainable parameters of Char{name}({vocab_size}).",
         )
-    counts = ", ".join(f"{name} {number:,}" for name, number in parameter_counts.items())
-    return (
-        f"{counts}: the GRU has {parameter_counts['GRU'] / parameter_counts['LSTM']:.0%} of the "
-        "LSTM's, 3 sets of recurrent weights, not 4."
-    )
+    return ", ".join(f"{name} {number:,}" for name, number in parameter_counts.items()) + "."

@@ -42,6 +42,7 @@ RULES = {  # id -> what is wrong
     "init-hidden": "init_hidden does not return a state of zeros in the specified shape",
     "init-hidden-device": "a tensor is made on the CPU whatever device the model is on",
     # TODO 4 and 5
+    "ratio": "recurrent_ratio does not say how many times the RNN's weights a layer has",
     "counts-wrong": "parameter_counts does not hold the number of parameters of each model",
     "models-missing": "the first value returned is not a dict with one model per name",
     "wrong-class": "a name holds a model of another class",
@@ -62,6 +63,8 @@ RULES = {  # id -> what is wrong
     "best-weights": "the weights or the number of the best epoch are not what is returned",
     "keep-missing": "keep is not given each trained model",
     # TODO 6 to 8
+    "temperature-limits": "temperature_limits does not say what becomes of the probabilities",
+    "uniform-perplexity": "uniform_perplexity is not that of one chance for all characters",
     "samples-missing": "samples lacks a model, a second temperature, a text or the prompt",
     "samples-untrained": "a text is not one that the trained model would write",
     "models-incomplete": "there are not three trained models as specified",
@@ -74,8 +77,10 @@ RULES = {  # id -> what is wrong
     "tradeoff-names": "a name in tradeoff_figure stands at another model's point",
     "tradeoff-hidden": "the limits of an axis hide a point",
     # TODO 9 and 10
+    "one-kept": "one_kept is not the share of right answers of a model that kept one symbol",
     "spans-missing": "spans does not hold one memory span per model",
     "spans-setting": "a memory span was not measured as asked",
+    "misses": "misses does not name the requirements that each model misses",
     "recommendation-unknown": "recommendation is not one of the three names",
     "recommendation-unsupported": "another model is the smallest that meets the requirements",
     "evidence-missing": "evidence does not hold the numbers that the cell asks for",

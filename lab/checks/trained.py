@@ -22,8 +22,8 @@ from lab.checks.specified import Mistake
 class Training:
     """The training of a stand-in on the tiny texts; ``otherwise`` replaces some of its steps."""
 
-    def __init__(self, name, epochs, **otherwise):
-        self.epochs = epochs
+    def __init__(self, name, epochs, offset, **otherwise):
+        self.epochs, self.offset = epochs, offset
         train_X, train_y, val_X, val_y = splits()
         self.train, self.val = (train_X, train_y), (val_X, val_y)
         for step, function in otherwise.items():
@@ -91,7 +91,7 @@ class Training:
         nn.utils.clip_grad_norm_(self.model.parameters(), exercise.MAX_GRADIENT_NORM)
 
     def validated(self):
-        return [part[49::50] for part in self.val]
+        return [part[self.offset :: exercise.SEQ_LEN] for part in self.val]
 
     def measured(self, X, y):
         return helpers.evaluate_model(self.model, X, y, self.loss, every_step=True)
@@ -108,14 +108,29 @@ class Training:
 
 
 @functools.cache
-def _trace(name, epochs, mistake):
+def _trace(name, epochs, offset, mistake):
     # An iterator that computes each event once, and keeps it for copies of itself.
-    return itertools.tee(Training(name, epochs, **(mistake.steps if mistake else {})), 1)[0]
+    steps = mistake.steps if mistake else {}
+    return itertools.tee(Training(name, epochs, offset, **steps), 1)[0]
 
 
-def trace(name, epochs, mistake=None):
-    """Yield the events of the training of a name, with a mistake or without one, from the first."""
-    return itertools.tee(_trace(name, epochs, mistake))[1]
+def trace(name, epochs, offset, mistake=None):
+    """Yield the events of the training of a name, with a mistake or without one, from the first.
+
+    Every 50th window of the validation text is read, from the one at ``offset``.
+    """
+    return itertools.tee(_trace(name, epochs, offset, mistake))[1]
+
+
+def offset_of(windows):
+    """Return from which window on every 50th was validated on; 0 where it was done otherwise."""
+    train_X, _, val_X, _ = splits()
+    for X in (val_X, train_X):
+        read = [window for window in X.tolist() if window in windows]
+        for offset in range(exercise.SEQ_LEN):
+            if read == X[offset :: exercise.SEQ_LEN].tolist():
+                return offset
+    return 0
 
 
 # ----- Known mistakes -----------------------------------------------------------------------------
@@ -216,8 +231,8 @@ MISTAKES = [
     ),
     Mistake(
         "validation",
-        "the model is validated on all windows of val_X, which overlap: the given line chooses "
-        "val_X[49::50]",
+        "the model is validated on all windows of val_X, which overlap, so that most characters "
+        "count 50 times",
         {"validated": lambda self: self.val},
     ),
     Mistake(
@@ -233,7 +248,7 @@ MISTAKES = [
     Mistake(
         "validation",
         "the model is validated on windows of train_X",
-        {"validated": lambda self: [part[49::50] for part in self.train]},
+        {"validated": lambda self: [part[self.offset :: exercise.SEQ_LEN] for part in self.train]},
     ),
     Mistake(
         "validation",

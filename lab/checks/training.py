@@ -8,7 +8,7 @@ from helpers import describe
 from lab.ask.training import EPOCHS, KEYS, SCHEDULED, SYMBOLS, VOCAB
 from lab.checks.rule import Broken, NotAttempted, need, need_one_per_model
 from lab.checks.specified import alike, most_explained
-from lab.checks.trained import MISTAKES, trace
+from lab.checks.trained import MISTAKES, offset_of, trace
 from lab.exercise import DROPOUT, LEARNING_RATES, MODELS, SIZES
 
 SPEC = {"vocab_size": VOCAB} | SIZES | {"dropout": DROPOUT}
@@ -190,7 +190,8 @@ def _agreement(name, found, mistake=None):
     count = 0
     for epochs, seen in zip(EPOCHS, found, strict=True):
         happened = {quantity: iter(values) for quantity, values in _happened(name, seen).items()}
-        for quantity, epoch, wanted in trace(name, epochs, mistake):
+        offset = offset_of(_trained(name, seen)["validated"])
+        for quantity, epoch, wanted in trace(name, epochs, offset, mistake):
             got = next(happened[quantity], None)
             if not _same(got, wanted):
                 return count, (quantity, epoch, got, wanted)

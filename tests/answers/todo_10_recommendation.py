@@ -28,13 +28,35 @@ SPAN = {"Memory Span": 128}
 PARAGRAPH = "I recommend the {}, because its numbers meet what was asked, at a cost that I name."
 
 
-def decided(rule, name, evidence, spans=SPANS, paragraph=None, table=MEASURED, **asked):
+def missed(table, spans, asked):
+    """Return what a right answer has for ``misses``, where all three models were measured."""
+    try:
+        met = goal.requirements_met(table, spans, asked)
+        return {name: [r for r in met if not met.at[name, r]] for name in exercise.MODELS}
+    except Exception:  # the answer is wrong for another reason
+        return None
+
+
+def decided(
+    rule, name, evidence, spans=SPANS, paragraph=None, table=MEASURED, misses=None, **asked
+):
     """Return an answer to the requirements ASKED, but for those in ``asked``."""
-    paragraph = PARAGRAPH.format(name) if paragraph is None else paragraph
-    return Answer(rule, (name, evidence, paragraph, table, spans, ASKED._replace(**asked)))
+    paragraph, asked = paragraph or PARAGRAPH.format(name), ASKED._replace(**asked)
+    misses = misses or missed(table, spans, asked)
+    return Answer(rule, (misses, name, evidence, paragraph, table, spans, asked))
+
+
+MISSES = missed(MEASURED, SPANS, ASKED)
 
 
 WRONG = [
+    # another requirement, one too many, one too few, no lists by name
+    decided("misses", "GRU", GOOD, misses=MISSES | {"GRU": ["Keystroke (ms)"]}),
+    decided("misses", "GRU", GOOD, misses=MISSES | {"RNN": ["Memory Span"]}),
+    decided("misses", "GRU", GOOD, misses=MISSES | {"RNN": []}),
+    decided("misses", "GRU", GOOD, misses=MISSES | {"LSTM": "none"}),
+    decided("misses", "GRU", GOOD, misses={"RNN": MISSES["RNN"]}),
+    decided("misses", "GRU", GOOD, misses=["Memory Span"]),
     # not the name of a model
     decided("recommendation-unknown", "gru", GOOD),
     decided("recommendation-unknown", None, GOOD),
@@ -78,7 +100,7 @@ WRONG = [
     decided("evidence-missing", "GRU", {"Parameters": 719_305, "Keystroke (ms)": 5.4}),
     decided("evidence-missing", "GRU", {"Parameters": 719_305, "Test Perplexity": 6.62}),
     # no paragraph
-    decided("paragraph-missing", "GRU", GOOD, paragraph=""),
+    decided("paragraph-missing", "GRU", GOOD, paragraph="\n?\n"),
     decided("paragraph-missing", "GRU", GOOD, paragraph="?"),
     decided("paragraph-missing", "GRU", GOOD, paragraph="The GRU."),
     decided("paragraph-missing", "GRU", GOOD, paragraph=["the GRU"] * 9),

@@ -4,7 +4,7 @@ import pytest
 
 from lab import checks, exercise, memory
 from tests.answers import assert_breaks, cases, todo_9_spans, todo_10_recommendation
-from tests.answers.todo_10_recommendation import ASKED, GOOD, MEASURED
+from tests.answers.todo_10_recommendation import ASKED, GOOD, MEASURED, MISSES
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +19,9 @@ def short_spans(namespace, sample):
 
 
 def check(spans, namespace, sample, batches=20):
-    return checks.long_context(spans, namespace["MODEL_CLASSES"], sample[0], ASKED, batches)
+    return checks.long_context(
+        11 / 32, spans, namespace["MODEL_CLASSES"], sample[0], ASKED, batches
+    )
 
 
 @pytest.mark.parametrize("batches", [exercise.SPAN_BATCHES, 20], ids=["full", "quick"])
@@ -48,17 +50,17 @@ def test_a_taught_model_answers_the_judge_too(namespace, sample):
     assert span == exercise.LONGEST_LAG
     measured = dict.fromkeys(exercise.MODELS, span)
     classes = dict.fromkeys(exercise.MODELS, namespace["CharLSTM"])
-    result = checks.long_context(measured, classes, sample[0], ASKED, 2_000)
+    result = checks.long_context(11 / 32, measured, classes, sample[0], ASKED, 2_000)
     assert result.rule == "spans-setting" and "measured with learning_rate" in result.message
 
 
 @pytest.mark.parametrize(
-    "rule, name, evidence, paragraph, table, spans, asked", cases(todo_10_recommendation)
+    "rule, misses, name, evidence, paragraph, table, spans, asked", cases(todo_10_recommendation)
 )
 def test_a_recommendation_follows_from_the_numbers(
-    rule, name, evidence, paragraph, table, spans, asked
+    rule, misses, name, evidence, paragraph, table, spans, asked
 ):
-    result = checks.recommendation(name, evidence, paragraph, table, spans, asked, False)
+    result = checks.recommendation(misses, name, evidence, paragraph, table, spans, asked, False)
     assert_breaks(rule, result)
 
 
@@ -73,6 +75,16 @@ def test_a_recommendation_follows_from_the_numbers(
 )
 def test_a_paragraph_earns_a_note_and_costs_no_point(paragraph, note):
     spans = todo_9_spans.SPANS
-    result = checks.recommendation("GRU", GOOD, paragraph, MEASURED, spans, ASKED, False)
+    given = MISSES, "GRU", GOOD, paragraph, MEASURED, spans, ASKED, False
+    result = checks.recommendation(*given)
     assert result.status == "passed"
     assert ("Note:" in result.message) == (note is not None) and (note or "") in result.message
+
+
+def test_in_quick_mode_only_parameters_are_compared():
+    spans = dict.fromkeys(exercise.MODELS, 0)
+    for misses in (MISSES, dict.fromkeys(exercise.MODELS, [])):
+        given = misses, "GRU", GOOD, "I recommend the GRU for its numbers.", MEASURED, spans, ASKED
+        assert checks.recommendation(*given, True).status == "passed"
+    given = MISSES | {"GRU": ["Parameters"]}, *given[1:]
+    assert checks.recommendation(*given, True).rule == "misses"

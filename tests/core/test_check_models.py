@@ -10,6 +10,7 @@ from lab.ask import models as asking
 from lab.checks import models
 from lab.checks.rule import Broken
 from tests.answers import assert_breaks, cases, changed, todo_1_models, todo_4_parameters
+from tests.answers.todo_questions import RATIO
 
 
 def made(model, changes):
@@ -49,4 +50,4 @@ def test_another_layer_in_todo_1_costs_nothing_in_todo_3():
 
 @pytest.mark.parametrize("rule, counts, vocab_size", cases(todo_4_parameters))
 def test_parameter_counts_are_compared_with_the_formula(rule, counts, vocab_size):
-    assert_breaks(rule, checks.parameters(counts, vocab_size))
+    assert_breaks(rule, checks.parameters(RATIO, counts, vocab_size))

@@ -9,6 +9,7 @@ import torch
 import helpers
 from lab import checks
 from tests.answers import assert_breaks, cases, todo_6_samples, todo_7_performance
+from tests.answers.todo_questions import LIMITS
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +49,13 @@ def write(namespace, short, trained):
 
 @pytest.mark.parametrize("rule, answer", cases(todo_6_samples))
 def test_samples_are_texts_that_the_trained_models_would_write(rule, answer, write, short, trained):
-    assert_breaks(rule, checks.samples(answer(write), todo_6_samples.PROMPT, trained[1], short[2]))
+    given = answer(write), todo_6_samples.PROMPT, trained[1], short[2]
+    assert_breaks(rule, checks.samples(LIMITS, *given))
 
 
 @pytest.mark.parametrize("rule, change", cases(todo_7_performance))
 def test_the_table_is_compared_with_the_trained_models(rule, change, trained):
-    assert_breaks(rule, checks.performance(change(*trained), *trained[1:]))
+    assert_breaks(rule, checks.performance(73, 73, change(*trained), *trained[1:]))
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,7 @@ def test_the_table_is_compared_with_the_trained_models(rule, change, trained):
 )
 def test_a_table_needs_three_models_as_specified(change, trained):
     table, models, metrics, *test = trained
-    result = checks.performance(table, *change(models, metrics), *test)
+    result = checks.performance(73, 73, table, *change(models, metrics), *test)
     assert_breaks("models-incomplete", result)
 
 
@@ -84,7 +86,7 @@ def test_the_trained_models_stay_as_they_are(training, trained):
         model.train(training)(test_X[:2])[0].sum().backward()
     gradients = {n: [p.grad.clone() for p in m.parameters()] for n, m in models.items()}
     weights = copy.deepcopy({name: model.state_dict() for name, model in models.items()})
-    checks.performance(table, models, metrics, test_X, test_y)
+    checks.performance(73, 73, table, models, metrics, test_X, test_y)
     for name, model in models.items():
         assert all(m.training == training for m in model.modules())
         assert all(torch.equal(v, weights[name][k]) for k, v in model.state_dict().items())

@@ -14,6 +14,8 @@ import helpers
 from lab import checks, exercise, goal, memory
 from tests.answers import todo_8_figures, todo_9_spans, todo_10_recommendation
 from tests.answers.todo_9_spans import SPANS
+from tests.answers.todo_10_recommendation import MISSES
+from tests.answers.todo_questions import LIMITS, RATIO
 
 PROMPT = "the "
 ASKED = goal.Requirements(**exercise.REQUIREMENTS)
@@ -106,13 +108,13 @@ def usual(namespace, sample, short):
         "char_rnn": (classes["RNN"],),
         "char_lstm": (classes["LSTM"], classes["RNN"]),
         "char_gru": (classes["GRU"], classes["RNN"]),
-        "parameters": (counts, len(chars)),
+        "parameters": (RATIO, counts, len(chars)),
         "training": (namespace["train_and_compare_models"],),
-        "samples": (samples, PROMPT, models, char2idx),
-        "performance": (table, models, metrics, X[:4], y[:4]),
+        "samples": (LIMITS, samples, PROMPT, models, char2idx),
+        "performance": (len(chars), len(chars), table, models, metrics, X[:4], y[:4]),
         "figures": (todo_8_figures.curves(), todo_8_figures.plotted(), MEASURED),
-        "long_context": (spans, classes, sample[0][:5_000], ASKED, exercise.SPAN_BATCHES),
-        "recommendation": ("GRU", evidence, paragraph, MEASURED, SPANS, ASKED, False),
+        "long_context": (11 / 32, spans, classes, sample[0][:5_000], ASKED, exercise.SPAN_BATCHES),
+        "recommendation": (MISSES, "GRU", evidence, paragraph, MEASURED, SPANS, ASKED, False),
     }
 
 

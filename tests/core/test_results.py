@@ -15,6 +15,7 @@ from lab.exercise import MODELS
 from tests.answers import changed
 from tests.answers.todo_1_models import LOOKUP, SOURCE
 from tests.answers.todo_10_recommendation import ASKED
+from tests.answers.todo_questions import RATIO
 
 CLASSES = dict.fromkeys(MODELS, nn.Module)
 STUB = """
@@ -29,11 +30,12 @@ class CharX(nn.Module):
 
 def spans_of(spans):
     """Return the CheckResult of TODO 9 for these spans, on a short text."""
-    return checks.long_context(spans, CLASSES, "the quick brown fox. " * 20, ASKED, 20)
+    return checks.long_context(11 / 32, spans, CLASSES, "the quick brown fox. " * 20, ASKED, 20)
 
 
 def counts(number=0):
-    return checks.parameters({"RNN": 258_505 + number, "LSTM": 949_705, "GRU": 719_305}, 73)
+    given = {"RNN": 258_505 + number, "LSTM": 949_705, "GRU": 719_305}
+    return checks.parameters(RATIO, given, 73)
 
 
 def test_a_failure_says_how_to_get_a_hint():
@@ -45,11 +47,11 @@ def test_a_failure_says_how_to_get_a_hint():
 def test_nothing_filled_in_is_not_attempted(name):
     scope = {"nn": nn}
     exec(STUB, scope)
-    given = {"parameters": (None, 73), "figures": (None, None, None)}
+    given = {"parameters": (None, None, 73), "figures": (None, None, None)}
     given |= {"training": (lambda *args, **more: (None, None),)}
-    given |= {"long_context": (None, CLASSES, "", ASKED, 20)}
-    given |= {"recommendation": (None, None, None, None, None, ASKED, False)}
-    given |= {"samples": (None, "The", None, {}), "performance": (None, None, None, None, None)}
+    given |= {"long_context": (None, None, CLASSES, "", ASKED, 20)}
+    given |= {"recommendation": (None, None, None, "\n?\n", None, None, ASKED, False)}
+    given |= {"samples": (None, None, "The", None, {}), "performance": (None, 73, *[None] * 5)}
     default = (scope["CharX"],) if name.startswith("char") else (None,)
     result = getattr(checks, name)(*given.get(name, default))
     assert (result.status, result.rule, result.points) == ("not attempted", None, 0)
@@ -71,7 +73,7 @@ def test_an_answer_that_no_rule_foresaw_is_a_failure_not_a_traceback():
 
         __hash__ = None
 
-    result = checks.parameters({"RNN": 1, "LSTM": Odd(), "GRU": 2}, Odd())
+    result = checks.parameters(RATIO, {"RNN": 1, "LSTM": Odd(), "GRU": 2}, Odd())
     assert (result.status, result.rule) == ("failed", "raised")
     assert (
         "parameter_counts is a dict with the keys 'RNN', 'LSTM', 'GRU'; vocab_size is an Odd"

@@ -17,7 +17,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from course import read_solution
+from course import make_exercise, read_solution
 from lab import checks, exercise, memory
 from tests.answers import todo_9_spans, todo_10_recommendation
 from tests.answers.todo_9_spans import again
@@ -28,14 +28,8 @@ CELLS = {
     for cell in read_solution.required_cells()
     if cell["cell_type"] == "code"
 }
-SOURCES = {  # as the answers were written: without comment lines, or the batches of a span
-    name: "".join(
-        line.replace(", batches=BATCHES", "")
-        for line in source.splitlines(True)
-        if not re.match(r"\s*#|from lab.memory import", line)
-    )
-    for name, source in CELLS.items()
-}
+# What they were written for: the notebook's cells as they were then.
+SOURCES = make_exercise.read_stubs(FOLDER / "cells.txt")
 CHECKS = {
     "char-rnn": "check-char-rnn",
     "char-lstm": "check-char-lstm",
