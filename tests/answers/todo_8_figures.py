@@ -181,7 +181,6 @@ def a_pie(axes):
 
 WRONG = [
     # no figure, or nothing in it
-    wrong("figure-empty", curves(), None),
     wrong("figure-empty", None, plotted()),
     wrong("figure-empty", curves(), empty()),
     wrong("figure-empty", curves(), plotted().axes[0]),

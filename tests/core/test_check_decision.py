@@ -83,7 +83,7 @@ def test_a_paragraph_earns_a_note_and_costs_no_point(paragraph, note):
 
 def test_in_quick_mode_only_parameters_are_compared():
     spans = dict.fromkeys(exercise.MODELS, 0)
-    for misses in (MISSES, dict.fromkeys(exercise.MODELS, [])):
+    for misses in (MISSES, {name: [] for name in exercise.MODELS}):
         given = misses, "GRU", GOOD, "I recommend the GRU for its numbers.", MEASURED, spans, ASKED
         assert checks.recommendation(*given, True).status == "passed"
     given = MISSES | {"GRU": ["Parameters"]}, *given[1:]
