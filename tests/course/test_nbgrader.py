@@ -47,7 +47,7 @@ def graded(notebook):
 def test_the_points_are_those_of_the_checks_and_the_paragraph(notebook):
     points = graded(notebook)
     assert sum(metadata.points for metadata in points.values()) == exercise.TOTAL
-    assert points["recommendation"].points == exercise.PARAGRAPH_POINTS
+    assert points["paragraph"].points == exercise.PARAGRAPH_POINTS
     assert len(points) == len(exercise.CHECKS) + 1
 
 
@@ -60,7 +60,7 @@ def test_answers_are_stubs_and_all_other_code_is_put_back_when_grading(notebook)
 
 
 def test_a_check_cell_ends_with_the_points(notebook):
-    for cell_id in graded(notebook).keys() - {"recommendation"}:
+    for cell_id in graded(notebook).keys() - {"paragraph"}:
         source = cell_of(notebook, cell_id).source
         assert re.search(r"^checks\.\w+\(.*\)\.points\Z", source, re.M | re.S)
 
@@ -172,7 +172,7 @@ def test_who_marks_sees_what_the_student_wrote_and_saw(course):
         "performance-table": "Test Perplexity 6.616",
         "requirements-met": "GRU: meets both",
         "memory-spans": "{'RNN': 2, 'LSTM': 128}",
-        "recommendation": "remembers 128 characters back",
+        "paragraph": "remembers 128 characters back",
         own.id: "mine, then",
     }
     for cell_id, text in saw.items():
@@ -191,7 +191,7 @@ def test_who_marks_sees_what_the_student_wrote_and_saw(course):
         )
         assert shown[then + 1 : now] == [f"<i>{text}</i>"], cell_id
         assert "handed_in" not in cells[cell_id].metadata
-    assert submissions.SOURCES["recommendation"] in cells["recommendation"].source
+    assert submissions.SOURCES["paragraph"] in cells["paragraph"].source
     assert FULL not in str(cells["check-recommendation"].outputs)
     nbgrader(f"generate_feedback {NAME}", course)
     html = (course / "feedback" / "ada" / NAME / "exercise.html").read_text(encoding="utf-8")
