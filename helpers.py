@@ -176,16 +176,17 @@ def set_looks():
 
     The margin keeps a name beside a point inside the axes.
     """
-    looks = {
-        "figure.figsize": (7, 4),
-        "figure.constrained_layout.use": True,
-        "axes.grid": True,
-        "grid.alpha": 0.3,
-        "axes.xmargin": 0.12,
-        "axes.ymargin": 0.12,
-        "lines.markersize": 4,
-    }
-    plt.rcParams.update(looks)
+    plt.rcParams.update(
+        {
+            "figure.figsize": (7, 4),
+            "figure.constrained_layout.use": True,
+            "axes.grid": True,
+            "grid.alpha": 0.3,
+            "axes.xmargin": 0.12,
+            "axes.ymargin": 0.12,
+            "lines.markersize": 4,
+        }
+    )
     pd.set_option("display.max_colwidth", None)  # sentences stand in tables
     if in_notebook():
         from IPython import get_ipython
