@@ -2,13 +2,16 @@
 
 text -> vocabulary -> windows -> training -> evaluation -> table -> plots. The models are the
 student's. Left out on purpose: no trainer class, no configuration files, no global state but the
-watch over PyTorch's threads; a helper gets what it needs as arguments. A helper that is handed
-``None`` (a TODO not filled in yet) says in one line which TODO it waits for, and returns ``None``.
+watch over PyTorch's threads and the looks of figures; a helper gets what it needs as arguments. A
+helper that is handed ``None`` (a TODO not filled in yet) says in one line which TODO it waits for,
+and returns ``None``.
 """
 
+import base64
 import contextlib
 import copy
 import functools
+import io
 import math
 import os
 import platform
@@ -18,6 +21,7 @@ import sys
 import textwrap
 import time
 import zlib
+from html import escape
 from numbers import Number, Real
 from pathlib import Path
 
@@ -27,6 +31,7 @@ import pandas as pd
 import psutil
 import torch
 from matplotlib.ticker import MaxNLocator
+from PIL import Image
 from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
@@ -41,6 +46,7 @@ from lab.exercise import (
 
 TURN = 100  # keystrokes of one model before it is another's turn; the first turn warms up
 DATA = Path(__file__).parent / "data"
+WRAPPED = "white-space: pre-wrap; overflow-wrap: anywhere"  # lines that break between words
 
 
 def diverged(loss):
@@ -83,6 +89,116 @@ def short(value):
     return text if len(text) <= 40 else f"{text[:37]}…"
 
 
+# ----- What a notebook shows ----------------------------------------------------------------------
+
+
+def in_notebook():
+    """Return whether this runs in a kernel, whose front end shows pictures, and is to be seen.
+
+    A check, which keeps what it prints to itself, shows no pictures either.
+    """
+    ipython = sys.modules.get("IPython")
+    kernel = getattr(ipython and ipython.get_ipython(), "kernel", None)
+    return kernel is not None and type(sys.stdout).__module__.startswith("ipykernel")
+
+
+def say(text):
+    """Print a text in lines that break between words.
+
+    JupyterLab breaks what is printed anywhere, and a window of 800 pixels with its file browser
+    leaves 45 characters: so in a notebook the text is shown as HTML, which has no fixed lines.
+    """
+    if in_notebook():
+        from IPython.display import display
+
+        html = f'<div style="{WRAPPED}">{escape(text)}</div>'
+        display({"text/plain": text, "text/html": html}, raw=True)
+    else:
+        print(text, flush=True)
+
+
+def in_words(figure):
+    """Return what a figure shows, in words, as one line.
+
+    It is the figure's label, if it has one, else of each panel the title, the axes and the values.
+    """
+    panels = []
+    for axes in figure.axes:
+        title = "".join(map(axes.get_title, ("left", "center", "right")))
+        against = " against ".join(filter(None, (axes.get_ylabel(), axes.get_xlabel())))
+        shown = [*map(_with_ends, *axes.get_legend_handles_labels())]
+        if axes.collections:  # points
+            shown += map(_with_place, axes.texts)
+        named = ": ".join(filter(None, (title, against)))
+        panels.append(". ".join(filter(None, (named, "; ".join(shown)))))
+    return " ".join((figure.get_label() or ". ".join(panels)).split())
+
+
+def _with_ends(artist, label):
+    """Return a label, for a line with where it begins and ends, and between what it lies."""
+    points = artist.get_xydata() if isinstance(artist, plt.Line2D) else np.empty((0, 2))
+    x, y = points[np.isfinite(points).all(axis=1)].T
+    if not len(y):
+        return label
+    low, high, first, last = (f"{value:.4g}" for value in (y.min(), y.max(), y[0], y[-1]))
+    if len(y) > 1 and not np.ptp(x):
+        return f"{label} at {x[0]:.4g}"
+    between = f", between {low} and {high}" * ({low, high} != {first, last})
+    return f"{label} from {first} to {last}{between}"
+
+
+def _with_place(text):
+    place = getattr(text, "xy", text.get_position())
+    numbers = (f"{n:,.4g}" if isinstance(n, Real) and abs(n) < 1e4 else f"{n}" for n in place)
+    return f"{text.get_text()} at {' and '.join(numbers)}"
+
+
+def with_words(figure, **how):
+    """Return what a front end may show of a figure, by type: the picture, and what it shows.
+
+    JupyterLab gives a picture of its own no alternative text, but keeps that of an HTML image.
+    ``how`` says more to matplotlib's savefig. The picture has 256 colours, a third of the bytes.
+    """
+    from IPython.core.pylabtools import print_figure
+
+    if not (drawn := print_figure(figure, **how)):  # it has no axes
+        return {"text/plain": repr(figure)}
+    words, file = in_words(figure), io.BytesIO()
+    with Image.open(io.BytesIO(drawn)) as picture:
+        picture.convert("RGB").quantize().save(file, "PNG")
+    png = base64.b64encode(file.getvalue()).decode()
+    html = f'<img alt="{escape(words)}" src="data:image/png;base64,{png}">'
+    return {"text/plain": words, "image/png": png, "text/html": html}
+
+
+def set_looks():
+    """Set what all figures look like, a student's own too, and show them with words.
+
+    The margin keeps a name beside a point inside the axes.
+    """
+    plt.rcParams.update(
+        {
+            "figure.figsize": (7, 4),
+            "figure.constrained_layout.use": True,
+            "axes.grid": True,
+            "grid.alpha": 0.3,
+            "axes.xmargin": 0.12,
+            "axes.ymargin": 0.12,
+            "lines.markersize": 4,
+        }
+    )
+    pd.set_option("display.max_colwidth", None)  # sentences stand in tables
+    if in_notebook():
+        from IPython import get_ipython
+        from IPython.display import display
+
+        shown = get_ipython().display_formatter.ipython_display_formatter
+        shown.for_type(plt.Figure, lambda figure: display(with_words(figure), raw=True))
+
+
+set_looks()
+
+
 # ----- Arguments that are missing, or in each other's place ---------------------------------------
 
 
@@ -93,7 +209,7 @@ def waits_for(checks, *values):
     """
     missing = any(value is None for value in values)
     if missing:
-        print(f"Waiting for {' and '.join(CHECKS[name].title for name in checks.split())}.")
+        say(f"Waiting for {' and '.join(CHECKS[name].title for name in checks.split())}.")
     return missing
 
 
@@ -274,9 +390,7 @@ def load_text(corpus="sample", max_chars=60_000):
             f"corpus {str(corpus)!r} holds no printable text: choose another, or CORPUS = 'sample'."
         )
     if left_out:
-        print(
-            f"Left out of corpus {str(corpus)!r}: {left_out:,} characters that cannot be printed."
-        )
+        say(f"Left out of corpus {str(corpus)!r}: {left_out:,} characters that cannot be printed.")
     return text
 
 
@@ -476,7 +590,7 @@ def _synchronize(device):
 def _announce(seconds, batches):
     """Say how long an epoch is going to take, if that is more than a minute."""
     if (left := seconds * (batches - 10)) > 60:
-        print(f"This epoch has {batches:,} batches: about {left:.0f} s to go.", flush=True)
+        say(f"This epoch has {batches:,} batches: about {left:.0f} s to go.")
 
 
 @torch.enable_grad()
@@ -704,7 +818,7 @@ def create_performance_table(metrics, models_dict, test_X, test_y):
     _need_metrics_and_models(metrics, models_dict)
     _need_windows(test_X, test_y)
     rows, start = [], time.perf_counter()
-    print(f"Reading {len(test_X):,} test windows takes some seconds:", end="", flush=True)
+    print(f"Reading {len(test_X):,} test windows, some seconds:", flush=True)
     streams = {name: Typing(model) for name, model in models_dict.items()}
     keystrokes = keystroke_times(streams, keystrokes_of(test_X)).median()
     for name, model in models_dict.items():
@@ -772,17 +886,19 @@ def show_shapes(model_class, vocab_size):
             logits, hidden = model(x)
             every_step, _ = model(x, return_sequences=True)
             shapes = " and ".join(str(tuple(h.shape)) for h in states(hidden))
-            print(f"x {tuple(x.shape)} -> logits {tuple(logits.shape)}, hidden {shapes}")
-            print(f"with return_sequences=True: logits {tuple(every_step.shape)}")
+            say(
+                f"x {tuple(x.shape)} -> logits {tuple(logits.shape)}, hidden {shapes}\n"
+                f"with return_sequences=True: logits {tuple(every_step.shape)}"
+            )
     except Exception as error:  # the check that follows says more, in the student's terms
         name = getattr(model_class, "__name__", f"a {type(model_class).__name__}")
-        print(f"{name} does not do yet what its cell asks for ({type(error).__name__}).")
+        say(f"{name} does not do yet what its cell asks for ({type(error).__name__}).")
 
 
 def show_text(text, title=""):
     """Print a text below its title, in lines that break between words."""
-    print(title + "\n" * bool(title), end="")
-    print(textwrap.fill(str(text), 88, initial_indent="  ", subsequent_indent="  ") + "\n")
+    text = str(text) if in_notebook() else textwrap.fill(str(text), 78)
+    say(f"{title}\n{textwrap.indent(text, '  ')}\n".lstrip("\n"))
 
 
 def show_samples(samples):
@@ -790,7 +906,7 @@ def show_samples(samples):
     if waits_for("samples", samples):
         return
     if not (isinstance(samples, dict) and all(isinstance(t, dict) for t in samples.values())):
-        print("Expected samples[name][temperature], a dict of texts for each name.")
+        say("Expected samples[name][temperature], a dict of texts for each name.")
         return
     for name, texts in samples.items():
         for temperature, text in texts.items():
@@ -829,51 +945,45 @@ def without_diverged(losses):
 
 
 def plot_learning_curves(metrics):
-    """Return a figure with five panels: both losses and times by epoch, a summary, loss by time."""
+    """Return a figure with five panels: validation loss by epoch and by time, and what else ran.
+
+    Both of the upper row answer which model learns fastest, so they share their axis of losses.
+    """
     if waits_for("training", metrics):
         return None
-    figure = plt.figure(figsize=(10, 10), layout="constrained")
-    panels = figure.subplot_mosaic([["train", "val"], ["times", "best"], ["by time", "by time"]])
-    per_epoch = [
-        ("train", "train_losses", "Training loss (dropout on)", "nats per character"),
-        ("val", "val_losses", "Validation loss (dropout off)", "nats per character"),
-        ("times", "epoch_times", "Time of a training epoch", "seconds"),
-    ]
-    for panel, key, title, unit in per_epoch:
-        axes = panels[panel]
-        for name, measured in metrics.items():
-            epochs = range(1, len(measured[key]) + 1)
-            values = measured[key] if key == "epoch_times" else without_diverged(measured[key])
-            axes.plot(epochs, values, label=name, markersize=4, **STYLES.get(name, {}))
-        axes.set(title=title, xlabel="epoch", ylabel=unit)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    panels["times"].set_ylim(bottom=0)
-    by_time = panels["by time"]
+    figure = plt.figure(figsize=(9, 5.2))
+    rows = [["val"] * 3 + ["by time"] * 3, ["train"] * 2 + ["times"] * 2 + ["best"] * 2]
+    panels, loss = figure.subplot_mosaic(rows), "nats per character"
+    panels["by time"].sharey(panels["val"])
     for name, measured in metrics.items():
-        seconds = np.cumsum(measured["epoch_times"])
-        losses = without_diverged(measured["val_losses"])
-        by_time.plot(seconds, losses, label=name, markersize=4, **STYLES.get(name, {}))
-    by_time.set(
-        title="Validation loss by time", xlabel="seconds trained", ylabel="nats per character"
-    )
-    for panel in ("train", "val", "times", "by time"):
-        panels[panel].legend()
-        panels[panel].grid(alpha=0.3)
-
+        train, val = (without_diverged(measured[f"{key}_losses"]) for key in ("train", "val"))
+        times, style = measured["epoch_times"], STYLES.get(name, {})
+        for panel, values in (("train", train), ("val", val), ("times", times)):
+            panels[panel].plot(range(1, len(values) + 1), values, label=name, **style)
+        panels["by time"].plot(np.cumsum(times), val, label=name, **style)
+    panels["val"].set(title="Validation loss (dropout off)", xlabel="epoch", ylabel=loss)
+    panels["by time"].set(title="Validation loss by time", xlabel="seconds trained", ylabel=loss)
+    panels["train"].set(title="Training loss (dropout on)", xlabel="epoch", ylabel=loss)
+    panels["times"].set(title="Time of a training epoch", xlabel="epoch", ylabel="seconds")
+    panels["times"].set_ylim(bottom=0)
+    for panel in ("train", "val", "times"):
+        panels[panel].xaxis.set_major_locator(MaxNLocator(integer=True))
+        panels[panel].margins(x=0.05)
     _draw_best(panels["best"], metrics)
+    figure.legend(*panels["val"].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 
 def _draw_best(axes, metrics):
-    """Draw the best validation loss of each model as a bar, with its epoch and time."""
+    """Draw the best validation loss of each model as a bar, with its epoch."""
     for name, measured in metrics.items():
         if not (losses := [loss for loss in measured["val_losses"] if not diverged(loss)]):
-            axes.bar(name, 0)
+            axes.bar(name, 0, label=f"{name} none")
             continue
         best = min(losses)
-        bar = axes.bar(name, best, color=STYLES.get(name, {}).get("color"))
-        seconds = statistics.mean(measured["epoch_times"])
-        text = f"{best:.3f}\nepoch {measured['best_epoch']}\n{seconds:.1f} s/epoch"
-        axes.bar_label(bar, [text], padding=2)
+        color = STYLES.get(name, {}).get("color")
+        bar = axes.bar(name, best, label=f"{name} {best:.3f}", color=color)
+        text = f"{best:.3f}\nepoch {measured['best_epoch']}"
+        axes.bar_label(bar, [text], padding=2, fontsize="small")
     axes.set(title="Best validation loss", xlabel="model", ylabel="nats per character")
-    axes.margins(y=0.3)
+    axes.margins(y=0.4)

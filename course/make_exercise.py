@@ -3,9 +3,9 @@
 What a student finds in a cell in place of its answer stands in course/stubs.txt, under the cell's
 id. Cells tagged ``solution-only`` are dropped. A code cell whose first line is ``# TODO n`` opens a
 TODO, which lasts until the next Markdown cell; what the solution printed and drew there is folded
-below it as "What you should see", except for cells tagged ``no-preview``. A cell that draws has its
-figure in words in the metadata ``alt``. Plain JSON on purpose: no library's version can change the
-result.
+below it as "What you should see", except for cells tagged ``no-preview``. A figure is described by
+the text that stands beside it in its output. Plain JSON on purpose: no library's version can change
+the result.
 """
 
 import itertools
@@ -71,12 +71,12 @@ def _preview(cells):
     """Return the Markdown cell that folds away what the cells of one TODO showed, or None."""
     parts, attachments = [], {}
     shown = [cell for cell in cells if not has_tag(cell, "no-preview")]
-    for metadata, output in ((c["metadata"], output) for c in shown for output in c["outputs"]):
+    for output in (output for cell in shown for output in cell["outputs"]):
         data = output.get("data", {})
         if "image/png" in data:
             name = f"figure-{len(attachments) + 1}.png"
             attachments[name] = {"image/png": "".join(data["image/png"]).replace("\n", "")}
-            alt = metadata.get("alt", "the figure that the solution draws here")
+            alt = "".join(data["text/plain"])
             parts.append(f"![{alt}](attachment:{name})")
         elif text := "".join(output.get("text", data.get("text/plain", ""))).rstrip():
             parts.append(f"```text\n{text}\n```")

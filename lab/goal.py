@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from helpers import by_model, waits_for
+from helpers import by_model, say, waits_for
 from lab.exercise import MODELS
 
 
@@ -49,7 +49,7 @@ def requirements_met(table, spans, requirements):
 def _say_what_is_used(table, requirements):
     used = _networks(by_model(table)).get("Characters Used", pd.Series(dtype=float))
     if used.max() < requirements.span:
-        print(
+        say(
             f"By what their predictions use, at most {used.max():.0f} characters, no network here "
             "handles long context on this text. The requirement asks what a network can be taught."
         )
@@ -57,6 +57,9 @@ def _say_what_is_used(table, requirements):
 
 def requirements_table(table, spans, requirements):
     """Return a DataFrame: each requirement, and how each model meets it, the smallest first.
+
+    It is narrow, for a small window: what is required stands below the name of the measure, and
+    parameters are in thousands (k).
 
     "Memory Span" is over how many characters a fresh model can be taught to remember, within the
     budget of memory_span. "Characters Used", no requirement, is how far back the predictions of the
@@ -69,21 +72,26 @@ def requirements_table(table, spans, requirements):
     by_size = with_spans(table, spans).sort_values("Parameters")
     limit = _networks(by_size)["Test Perplexity"].min() * (1 + requirements.perplexity_margin)
     rows = {
-        "Parameters": (f"at most {requirements.parameters:,}", ",.0f"),
-        "Keystroke (ms)": (f"at most {requirements.latency_ms}", ".2g"),
-        "Test Perplexity": (f"at most {limit:.2f}", ".2f"),
-        "Memory Span": (f"at least {requirements.span}", ".0f"),
+        "Parameters": (f"at most {_thousands(requirements.parameters)}", _thousands),
+        "Keystroke (ms)": (f"at most {requirements.latency_ms}", "{:.2g}".format),
+        "Test Perplexity": (f"at most {limit:.2f}", "{:.2f}".format),
+        "Memory Span": (f"at least {requirements.span}", "{:.0f}".format),
     }
-    shown = {"required": {name: text for name, (text, _) in rows.items()}}
+    shown = {}
     for model, values in by_size.iterrows():
+        signs = met.loc[model].map({True: "✓", False: "✗"})
         shown[model] = {
-            name: f"{values[name]:{form}} {'✓' if met.loc[model, name] else '✗'}"
-            for name, (_, form) in rows.items()
+            f"{name} {required}": f"{form(values[name])}\u00a0{signs[name]}"
+            for name, (required, form) in rows.items()
         }
         if model not in MODELS:  # a count is not a parameter of one byte
-            shown[model]["Parameters"] = f"{values['Parameters']:,.0f} counts"
-            shown[model]["Memory Span"] = "cannot be taught"
+            size, *_, span = shown[model]
+            shown[model][size] = f"{_thousands(values['Parameters'])} counts"
+            shown[model][span] = "cannot be taught"
         if "Characters Used" in values:
-            shown["required"]["Characters Used"] = "(nothing)"
-            shown[model]["Characters Used"] = f"{values['Characters Used']:.0f}"
+            shown[model]["Characters Used (not required)"] = f"{values['Characters Used']:.0f}"
     return pd.DataFrame(shown)
+
+
+def _thousands(count):
+    return f"{count / 1000:,.0f}k" if count >= 1000 else f"{count:.0f}"

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
-from helpers import build_vocabulary, call_model, encode, threads, waits_for
+from helpers import build_vocabulary, call_model, encode, say, threads, waits_for
 from lab.exercise import (
     LONGEST_LAG,
     MAX_GRADIENT_NORM,
@@ -88,7 +88,7 @@ def memory_span(
     model = model_class(task.vocab_size, **sizes, dropout=0.0).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     first, taught, span, start = _weights(model), None, 0, time.perf_counter()
-    print(f"{name}: taught {load} symbols over", end="", flush=True)
+    print(f"{name} is taught {load} symbols over", flush=True)
     while span < longest_lag:
         level = max(1, 2 * span)
         if not _passes(task, model, optimizer, level, batches):
@@ -220,14 +220,14 @@ def plot_forgetting(spans, model_classes, text, requirements):
         return None
     task = Recall(text, requirements.load, LONGEST_LAG)
     lags = [2**n for n in range(10) if 2**n < len(text)]
-    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+    figure, axes = plt.subplots()
     for name, span in spans.items():
         try:
             shares = forgetting(
                 task, taught_model(model_classes[name], span, task.vocab_size), lags
             )
         except (AttributeError, KeyError, ValueError) as error:
-            print(f"{name}: no curve ({error}). memory_span measures a span that has one.")
+            say(f"{name}: no curve ({error}). memory_span measures a span that has one.")
             continue
         label = f"{name}, taught to {span}"
         axes.plot(shares.keys(), shares.values(), label=label, **STYLES.get(name, {}))
@@ -243,7 +243,6 @@ def plot_forgetting(spans, model_classes, text, requirements):
         ylim=(0, 1.05),
     )
     axes.legend()
-    axes.grid(alpha=0.3)
     return figure
 
 
@@ -251,12 +250,12 @@ def _say_what_is_remembered(name, span, shares):
     known = [lag for lag, share in shares.items() if share >= KNOWN]
     lost = [lag for lag, share in shares.items() if lag < span and share < 0.5 * KNOWN]
     if span in known and lost:
-        print(
+        say(
             f"The {name} answers {shares[span]:.0%} right after {span} characters and "
             f"{shares[lost[0]]:.0%} after {lost[0]}: it has learned a place, not to remember."
         )
     elif not lost and known and known[-1] > span > 1:
-        print(
+        say(
             f"The {name} was never taught beyond {span} characters, and answers "
             f"{shares[known[-1]]:.0%} right after {known[-1]}: it has learned to hold on."
         )

@@ -188,7 +188,7 @@ def beside_counting(performance_table, models, counting, test_X, test_y):
     }
     table = pd.concat([table, pd.DataFrame(row, index=[counting.name])]).rename_axis("Model")
     apart = table["Test Perplexity"] / perplexity - 1
-    print(
+    helpers.say(
         f"Test perplexity against counting's {perplexity:.2f}: "
         + ", ".join(f"{name} {apart[name]:+.1%}" for name in models)
     )
@@ -206,4 +206,4 @@ def show_beside_counting(models, counting, test_X, test_y):
     for name, model in models.items():
         own = helpers.calculate_perplexity(model, test_X, test_y)
         size = f"{helpers.count_parameters(model):,} parameters"
-        print(f"{name}, {size}: test perplexity {own:.2f}; {counting.name} {counted:.2f}")
+        helpers.say(f"{name}, {size}: test perplexity {own:.2f}; {counting.name} {counted:.2f}")

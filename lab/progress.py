@@ -1,14 +1,20 @@
 """What a training shows while it runs, and what ends one model's training early."""
 
 import contextlib
-import io
-import sys
 import time
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from helpers import diverged, need_a_loss, threads, without_diverged
+from helpers import (
+    diverged,
+    in_notebook,
+    need_a_loss,
+    say,
+    threads,
+    with_words,
+    without_diverged,
+)
 from lab.exercise import LEARNING_RATES, STYLES
 
 
@@ -43,22 +49,20 @@ class Progress:
             yield
         except KeyboardInterrupt:
             self.interrupted = True
-            print(
+            say(
                 f"{name}: interrupted. {self._kept()}; the models before it are whole, those after "
                 "it are missing. The notebook goes on with what there is, but its checks want all "
-                "three: for that, run this cell again.",
-                flush=True,
+                "three: for that, run this cell again."
             )
         except Diverged as error:
-            print(
+            say(
                 f"{name}: {error}. Its training ends here. {self._kept()}. Try a smaller "
-                f"learning rate than {LEARNING_RATES.get(name)}.",
-                flush=True,
+                f"learning rate than {LEARNING_RATES.get(name)}."
             )
         if self.interrupted or name == self.names[-1]:
             self._show(self._done())
             if threads().reduced:
-                print(
+                say(
                     "Other programs were busy, so PyTorch had fewer threads for a time: another "
                     "run may differ in the last digits."
                 )
@@ -109,42 +113,29 @@ class Progress:
         return f"Trained: {', '.join(epochs)}, in {time.perf_counter() - self.start:.0f} s"
 
     def _show(self, status, losses=""):
-        if not _in_notebook():
-            print(status + (f" ({losses})" if losses else ""), flush=True)
+        if not in_notebook():
+            say(status + (f" ({losses})" if losses else ""))
             return
         from IPython.display import display
 
-        shown = {"text/plain": status, "image/png": self._curves(status)}
+        # Not cut to what is drawn: a picture that is redrawn in place keeps its size.
+        shown = with_words(self._curves(status), bbox_inches=None)
         if self.board is None:
             self.board = display(shown, raw=True, display_id=True)
         else:
             self.board.update(shown, raw=True)
 
     def _curves(self, status):
-        """Return the validation curves so far as the bytes of a PNG."""
-        figure = Figure(figsize=(7, 3), dpi=80)
+        """Return a figure of the validation curves so far."""
+        figure = Figure(figsize=(7, 3), dpi=80, layout="none")
         axes = figure.add_axes((0.1, 0.17, 0.87, 0.72))
         for name, measured in self.measured.items():
             losses = without_diverged(measured["val_losses"])
-            style = STYLES.get(name, {}) | {"markersize": 4}
-            axes.plot(range(1, len(losses) + 1), losses, label=name, **style)
+            axes.plot(range(1, len(losses) + 1), losses, label=name, **STYLES.get(name, {}))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_title(status, fontsize="medium", loc="left")
         axes.set(xlabel="epoch", ylabel="validation loss (nats)", xlim=(0.5, self.epochs + 0.5))
         if not any(measured["val_losses"] for measured in self.measured.values()):
             axes.set_yticks([])  # nothing to read yet
         axes.legend(loc="upper right")
-        axes.grid(alpha=0.3)
-        image = io.BytesIO()
-        figure.savefig(image, format="png")
-        return image.getvalue()
-
-
-def _in_notebook():
-    """Return whether this runs in a kernel, whose front end shows pictures, and is to be seen.
-
-    A check, which keeps what it prints to itself, shows no pictures either.
-    """
-    ipython = sys.modules.get("IPython")
-    kernel = getattr(ipython and ipython.get_ipython(), "kernel", None)
-    return kernel is not None and type(sys.stdout).__module__.startswith("ipykernel")
+        return figure

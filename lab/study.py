@@ -10,7 +10,7 @@ import math
 
 import pandas as pd
 
-from helpers import DATA
+from helpers import DATA, say
 from lab import exercise
 
 STUDY = DATA / "study"
@@ -46,10 +46,10 @@ def of_this_text(text, folder=STUDY):
     recorded = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
     measured = fingerprint(text) == recorded["corpora"]["sample"]["sha256"]
     if not measured:
-        print("The study used the bundled sample: it says nothing of a run on another text.")
+        say("The study used the bundled sample: it says nothing of a run on another text.")
     for number, now in exercise_numbers().items():
         if (was := recorded["protocol"][number]) != now:
-            print(f"The study was measured with {number} = {was}: it says nothing of {now}.")
+            say(f"The study was measured with {number} = {was}: it says nothing of {now}.")
             measured = False
     return measured
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from helpers import waits_for
+from helpers import say, waits_for
 from lab import goal, study
 from lab.exercise import MODELS
 
@@ -31,11 +31,11 @@ TOPICS = {
 def note_guess(guess):
     """Print what is wrong with a guess, which names one of the three models for each topic."""
     if not isinstance(guess, dict) or set(guess) != set(TOPICS):
-        print(f"guess must be a dict with the keys {', '.join(TOPICS)}.")
+        say(f"guess must be a dict with the keys {', '.join(TOPICS)}.")
         return
     for topic, name in guess.items():
         if not _is_model(name):
-            print(f"guess[{topic!r}] is {name!r}: put in one of {', '.join(MODELS)}.")
+            say(f"guess[{topic!r}] is {name!r}: put in one of {', '.join(MODELS)}.")
 
 
 def _is_model(name):
@@ -65,13 +65,13 @@ def compare_guess(guess, table, spans, folder=study.STUDY):
         if name not in measured[topic].split(" and ")
     ]
     if surprises:
-        print(f"Surprising: {'; '.join(surprises)}.")
+        say(f"Surprising: {'; '.join(surprises)}.")
     elif made:
-        print("No surprise: your guess measured best, or shared that place.")
+        say("No surprise: your guess measured best, or shared that place.")
     if made:
-        print(
-            f"Perplexities within {noise:.1%} count as equal: so far apart two seeds of one model "
-            "can be in the study, on its sample."
+        say(
+            f"Perplexities within {noise:.1%} count as equal, because two seeds of one model can "
+            "differ by so much: the study measured it on its sample."
         )
     rows = {
         topic: {"your guess": made.get(topic, "no guess"), "measured winner": winners}
@@ -91,7 +91,7 @@ def key_takeaways(table, spans, requirements, text, folder=study.STUDY):
         return None
     table = goal.with_spans(table, spans)
     if missing := [name for name in MODELS if name not in spans or name not in table.index]:
-        print(f"The claims compare all three models: train {' and '.join(missing)} too.")
+        say(f"The claims compare all three models: train {' and '.join(missing)} too.")
         return None
     rows = [
         *_claims_of_the_gru(table, folder),
@@ -117,30 +117,40 @@ def _faster(changes):
 # Each yields (claim, what this run shows, whether it agrees, what the study shows over seeds).
 
 
+def _less(change, less="less"):
+    """Return a relative change in words, like "40% less"."""
+    return f"{abs(change):.0%} {'more' if change > 0 else less}"
+
+
 def _claims_of_the_gru(table, folder):
     gru, lstm = table.loc["GRU"], table.loc["LSTM"]
     apart, noise = gru["Test Perplexity"] / lstm["Test Perplexity"] - 1, study.seed_noise(folder)
     alike = AGREES if abs(apart) + noise <= 0.05 else NOT_SHOWN
     yield (
-        "1. LSTM and GRU predict alike (within 5 %)",
-        f"GRU {apart:+.1%}, seeds alone ±{noise:.1%}",
+        "1. LSTM and GRU predict equally well (within 5%).",
+        f"The GRU's perplexity differs by {apart:+.1%}. Two seeds alone can differ by {noise:.1%}.",
         DISAGREES if abs(apart) - noise > 0.05 else alike,
-        study.difference("GRU", "LSTM", folder=folder)["shown"],
+        f"It differs by {study.difference('GRU', 'LSTM', folder=folder)['shown']}.",
     )
-    smaller = gru["Parameters"] / lstm["Parameters"] - 1
-    yield "1. the GRU is smaller", f"{-smaller:.0%} fewer parameters", _below(smaller, 0), ""
-    epoch = gru["Avg Epoch Time (s)"] / lstm["Avg Epoch Time (s)"] - 1
+    change = {"size": gru["Parameters"] / lstm["Parameters"] - 1}
+    change |= {unit: gru[column] / lstm[column] - 1 for unit, column in TIMES.items()}
     yield (
-        "1. the GRU trains faster (by the epoch)",
-        f"epoch {epoch:+.0%}",
-        _below(epoch, ALIKE),
+        "1. The GRU is smaller than the LSTM.",
+        f"The GRU has {_less(change['size'], 'fewer')} parameters.",
+        _below(change["size"], 0),
         "",
     )
-    change = {unit: gru[TIMES[unit]] / lstm[TIMES[unit]] - 1 for unit in ("key", "window")}
     yield (
-        "1. the GRU answers faster",
-        ", ".join(f"{unit} {value:+.0%}" for unit, value in change.items()),
-        _faster(change.values()),
+        "1. The GRU trains faster than the LSTM.",
+        f"An epoch of the GRU takes {_less(change['epoch'])} time.",
+        _below(change["epoch"], ALIKE),
+        "",
+    )
+    yield (
+        "1. The GRU answers faster than the LSTM.",
+        f"The GRU takes {_less(change['key'])} time for a keystroke, and "
+        f"{_less(change['window'])} for a window.",
+        _faster([change["key"], change["window"]]),
         "",
     )
 
@@ -149,19 +159,22 @@ def _claims_of_the_rnn(table, requirements, folder):
     times = table[[*TIMES.values()]].set_axis([*TIMES], axis=1)
     ahead = times.loc["RNN"] / times.drop("RNN").min() - 1
     yield (
-        "2. the plain RNN is the fastest",
-        ", ".join(f"{unit} {value:+.0%}" for unit, value in ahead.items()) + " to the next",
+        "2. The plain RNN is the fastest.",
+        f"It takes {_less(ahead['epoch'])} time than the next model for an epoch, "
+        f"{_less(ahead['key'])} for a keystroke, and {_less(ahead['window'])} for a window.",
         _faster(ahead),
         "",
     )
     span = table["Memory Span"]
     short = span["RNN"] < requirements.span <= span.max()
     known = study.spans_of_seeds((128, 1), requirements.load, folder)
+    seen = [f"{name} over {study.value_range(known[name])}" for name in MODELS if name in known]
     yield (
-        "2. but it struggles with long sequences",
-        f"taught {requirements.load} over {span['RNN']:.0f}, the best over {span.max():.0f}",
+        "2. But the plain RNN struggles with long sequences.",
+        f"It can be taught to remember {requirements.load} symbols over {span['RNN']:.0f} "
+        f"characters, the best model over {span.max():.0f}.",
         AGREES if short else DISAGREES,
-        "; ".join(f"{name} {study.value_range(known[name])}" for name in MODELS if name in known),
+        f"They can be taught: {', '.join(seen)}." if seen else "",
     )
 
 
@@ -172,17 +185,19 @@ def _claims_of_the_size(table, folder):
     largest, smallest = by_size.index[-1], by_size.index[0]
     change = perplexity.drop(largest).min() / perplexity[largest] - 1
     yield (
-        "3. more parameters are not always better",
-        f"best smaller one against the {largest}: {change:+.1%}",
+        "3. More parameters are not always better.",
+        f"The {largest} is the largest model. The best of the smaller ones differs from it by "
+        f"{change:+.1%} in perplexity.",
         _below(change, noise),
-        f"agrees: GRU of 128 units {smaller['shown']}"
+        f"It agrees: with 128 units, the smaller GRU differs from the LSTM by {smaller['shown']}."
         if smaller["verdict"] == "GRU better"
         else smaller["verdict"],
     )
     quality = _winners(perplexity, noise)
     yield (
-        "4. the use case decides: no model is best at all",
-        f"best prediction: {quality}; smallest: {smallest}",
+        "4. The use case decides: no model is the best in everything.",
+        f"The {smallest} is the smallest model. {quality} predict"
+        f"{'s' * (' and ' not in quality)} best.",
         DISAGREES if smallest in quality else AGREES,
         "",
     )

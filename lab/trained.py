@@ -56,7 +56,7 @@ class Saved:
             torch.save(made | {"weights": model.state_dict()}, partial)
             os.replace(partial, path)
         except Exception as error:  # of the disk, or of what the student measured or built
-            print(f"{name} is trained, but not saved in {path}: {error}.", flush=True)
+            helpers.say(f"{name} is trained, but not saved in {path}: {error}.")
 
     def load(self, model_classes):
         """Return (models, metrics) from the files, as train_and_compare_models returns them.
@@ -70,7 +70,7 @@ class Saved:
             if (self.folder / f"{name}.pt").exists():
                 models[name], metrics[name] = self._load(name, model_class)
             else:
-                print(f"{name}: not in {self.folder}, so it has to be trained.")
+                helpers.say(f"{name}: not in {self.folder}, so it has to be trained.")
         if not models:
             raise FileNotFoundError(f"no trained model in {self.folder.resolve()}: train first.")
         return models, metrics

@@ -47,7 +47,8 @@ def cell_of(notebook, cell_id):
 
 
 def printed_by(notebook, cell_id):
-    return "".join(output.get("text", "") for output in cell_of(notebook, cell_id).outputs)
+    outputs = cell_of(notebook, cell_id).outputs  # helpers.say shows what others print
+    return "".join(o.get("text") or o.get("data", {}).get("text/plain", "") for o in outputs)
 
 
 def seeded(classes, seed):

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from helpers import describe, one_thread
+from helpers import WRAPPED, describe, one_thread
 from lab.ask import TooSlow, seconds_allowed, within
 from lab.checks.rule import RULES, Broken, NotAttempted, need
 from lab.exercise import CHECKS, PARAGRAPH_POINTS, POINTS, VERDICT_COLORS, VERSION
@@ -55,7 +55,7 @@ class CheckResult:
 
             # The sign and the word carry the meaning; colour only repeats it, on any theme.
             style = f"border-left: 6px solid {VERDICT_COLORS[self.status]}; padding: 4px 12px"
-            html = f'<div style="{style}; white-space: pre-wrap">{escape(str(self))}</div>'
+            html = f'<div style="{style}; {WRAPPED}">{escape(str(self))}</div>'
             display({"text/plain": str(self), "text/html": html}, raw=True)
         else:  # on a console, which may lack the signs
             encoding = getattr(sys.stdout, "encoding", None) or "utf-8"

@@ -8,6 +8,8 @@ import itertools
 import torch
 from torch import nn
 
+from helpers import say
+
 UNITS = 3
 
 
@@ -60,14 +62,14 @@ def check(gru_step):
     with torch.no_grad():
         answer = gru_step(x, h, *weights)
         if not (isinstance(answer, tuple) and len(answer) == 2 and answer[0].shape == h.shape):
-            print("gru_step is not filled in yet: it should return (h, z), both of h's shape.")
+            say("gru_step is not filled in yet: it should return (h, z), both of h's shape.")
             return None
         new, wanted, given = answer[0], cell(x, h), dict(zip(names, weights, strict=True))
         steps = {what: _step(x, h, **given | how) for what, how in KNOWN.items()}
     if torch.allclose(new, wanted, atol=1e-5):
-        print("✔ gru_step computes what nn.GRUCell computes.")
+        say("✔ gru_step computes what nn.GRUCell computes.")
         return gru_step
     reason = f"the first number of h is {new[0, 0]:.3f}, where nn.GRUCell gives {wanted[0, 0]:.3f}"
     known = (what for what, state in steps.items() if torch.allclose(new, state, atol=1e-5))
-    print(f"✘ gru_step is not the step of nn.GRUCell: {next(known, reason)}.")
+    say(f"✘ gru_step is not the step of nn.GRUCell: {next(known, reason)}.")
     return None

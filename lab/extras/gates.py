@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 from torch.nn import functional as F
 
-from helpers import states, waits_for
+from helpers import say, states, waits_for
 from lab.checks.specified import ordered
 from lab.exercise import LONGEST_LAG, SEED, SIZES, SPAN_SIZES
 from lab.memory import Recall, Span
@@ -57,7 +57,7 @@ def gates_of(kind, weights, x, step, **sizes):
         weights = [torch.as_tensor(values).detach().cpu() for values in weights]
         table, *flat, _, _ = ordered(kind, weights, **sizes)
     except ValueError as error:
-        print(f"{kind}: its gates cannot be read from its weights ({error}).")
+        say(f"{kind}: its gates cannot be read from its weights ({error}).")
         return []
     inputs, found = F.embedding(x, table), []
     for n in range(0, len(flat), 4):
@@ -134,7 +134,7 @@ def plot_places(taught):
 
 def _panels(rows, columns, figsize):
     shared = {"sharex": True, "sharey": True, "squeeze": False}
-    return plt.subplots(rows, columns, figsize=figsize, layout="constrained", **shared)
+    return plt.subplots(rows, columns, figsize=figsize, **shared)
 
 
 def _say_where_it_holds(kind, gates):
@@ -142,9 +142,9 @@ def _say_where_it_holds(kind, gates):
         *before, end = values.mean(dim=(0, 2)).tolist()
         symbols, lag = before[:-LAG], sum(before[-LAG:]) / LAG
         told = ", ".join(f"{value:.2f}" for value in symbols)
-        print(f"{kind} {name}: {told} at the symbols, {lag:.2f} in the lag, {end:.2f} at the end.")
+        say(f"{kind} {name}: {told} at the symbols, {lag:.2f} in the lag, {end:.2f} at the end.")
         if name == GATES[kind][0] and lag > OPEN and max(*symbols, end) < lag - 0.1:
-            print(f"  So the {kind} lets in the symbols, holds them in the lag, then lets go.")
+            say(f"  So the {kind} lets in the symbols, holds them in the lag, then lets go.")
 
 
 def half_lives(taught, reading):
@@ -181,7 +181,12 @@ def plot_saturation(taught, reading):
     """
     if not (kinds := [kind for kind in taught if kind in reading]):
         return None
-    figure, panels = _panels(len(kinds), 2, (7, 3 * len(kinds)))
+    figure, panels = _panels(len(kinds), 2, (7, 2.6 * len(kinds)))
+    figure.set_label(
+        f"A point for each unit of {' and '.join(kinds)}: the share of characters with a gate "
+        f"above {OPEN} against the share with one below {CLOSED}. On the left the models that were "
+        "taught to remember, on the right those trained on text"
+    )
     for (left, right), kind in zip(panels, kinds, strict=True):
         on_text = [gates[GATES[kind][0]] for gates in reading[kind]]
         for axes, layers in ((left, [_in_lag(kind, taught[kind])]), (right, on_text)):
@@ -248,4 +253,6 @@ def _coloured(rows, sentence):
         axes.set_title(title, fontsize="small", loc="left")
         axes.axis("off")
     figure.colorbar(image, ax=panels, label="keeps (z)")
+    titles = "; ".join(title for _, (title, _) in rows)
+    figure.set_label(f"A sentence, each character coloured by the gate z of one unit. {titles}")
     return figure

@@ -38,11 +38,10 @@ def plot_reach(models, X, y, windows=64):
         return None
     every = max(1, len(X) // windows)
     X, y = X[::every][:windows], y[::every][:windows]
-    figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
+    figure, axes = plt.subplots(figsize=(7, 3.5))
     for name, model in models.items():
         reach = reach_of(model, X, y)
-        style = STYLES.get(name, {}) | {"markersize": 4}
-        axes.plot(range(1, len(reach) + 1), reach, label=name, **style)
+        axes.plot(range(1, len(reach) + 1), reach, label=name, **STYLES.get(name, {}))
     axes.set(
         title="How sensitive the trained models are to each character",
         xlabel="characters back (1: the last one)",
@@ -50,5 +49,4 @@ def plot_reach(models, X, y, windows=64):
         yscale="log",
     )
     axes.legend()
-    axes.grid(alpha=0.3)
     return figure

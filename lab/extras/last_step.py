@@ -16,11 +16,11 @@ def plot(metrics, table):
     if waits_for("performance", metrics, table):
         return None
     perplexity = by_model(table, "Test Perplexity")["Test Perplexity"]
-    figure, panels = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
+    figure, panels = plt.subplots(1, 2, figsize=(9, 4), sharey=True)
     recorded = read_study("last_step")
     recorded = recorded[recorded["variant"] == "original"].groupby("model")
     for name, measured in metrics.items():
-        style = STYLES.get(name, {}) | {"markersize": 4}
+        style = STYLES.get(name, {})
         rows = recorded.get_group(name)
         label = f"{name}: {rows['test_perplexity'].iloc[-1]:.2f}"
         panels[0].plot(rows["epoch"], rows["val_loss"], label=label, **style)
@@ -34,5 +34,4 @@ def plot(metrics, table):
         axes.set(xlabel="epoch", ylabel="validation loss (nats per character)")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(title="test perplexity")
-        axes.grid(alpha=0.3)
     return figure

@@ -48,26 +48,29 @@ def plot_beside(table, text, folder=STUDY):
     seeds = of_sample("comparisons", folder=folder).set_index("model")["perplexity"]
     own = by_model(table, "Test Perplexity")["Test Perplexity"]
     means = perplexities(folder=folder).loc[own.index]
-    figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
+    figure, axes = plt.subplots(figsize=(7, 3))
+    ink = plt.rcParams["text.color"]  # white on a dark page
     for place, (name, mean) in enumerate(means.iterrows()):
         values, style = seeds[name], STYLES[name] | {"linestyle": "", "alpha": 0.6}
         axes.plot(values, [place - 0.15] * len(values), **style)
         reach = [[mean["perplexity"] - mean["low"]], [mean["high"] - mean["perplexity"]]]
         errors = {"xerr": reach, "color": style["color"], "capsize": 4}
         axes.errorbar(mean["perplexity"], place + 0.15, **errors)
-        axes.plot(own[name], place, "k*", markersize=12)
+        axes.plot(own[name], place, "*", color=ink, markersize=12)
     looks = {
         f"the study's {len(values)} seeds": {"marker": "o"},
         "their 95 % interval of the mean": {"linestyle": "-"},
         "your run": {"marker": "*", "markersize": 12},
     }
-    black = {"color": "black", "linestyle": ""}
-    handles = [Line2D([], [], label=label, **(black | look)) for label, look in looks.items()]
+    looked = {"color": ink, "linestyle": ""}
+    handles = [Line2D([], [], label=label, **(looked | look)) for label, look in looks.items()]
     axes.legend(handles=handles, fontsize="small")
     axes.set(title="Your run among other seeds", xlabel="test perplexity", ylabel="model")
     axes.set_yticks(range(len(own)), own.index)
     axes.margins(y=0.25)
-    axes.grid(axis="x", alpha=0.3)
+    told = "; ".join(f"{name} {value_range(seeds[name].round(2))}" for name in own.index)
+    figure.set_label(f"Test perplexities of the seeds: {told}. A star for your run")
+    axes.grid(visible=False, axis="y")
     return figure
 
 
@@ -202,9 +205,10 @@ def plot_text_sizes(folder=STUDY):
     """Return a figure: test perplexity against characters of WikiText-2, for all four."""
     table = text_sizes(folder=folder).loc["WikiText-2", [*MODELS, COUNTING]]
     rows = read_study("text_sizes", folder).query("text == 'WikiText-2'")
-    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+    figure, axes = plt.subplots(figsize=(7, 4))
     for name, means in table.items():
-        style = STYLES.get(name, {"color": "black", "linestyle": "-.", "marker": "D"})
+        ink = plt.rcParams["text.color"]  # white on a dark page
+        style = STYLES.get(name, {"color": ink, "linestyle": "-.", "marker": "D"})
         axes.plot(means, label=name, **style)
         seeds, marks = rows[rows["model"] == name], style | {"linestyle": "", "alpha": 0.4}
         axes.plot(seeds["characters"], np.exp(seeds["test_loss"]), **marks)
@@ -218,7 +222,6 @@ def plot_text_sizes(folder=STUDY):
     axes.set_xticks(table.index, [f"{characters:,}" for characters in table.index])
     axes.minorticks_off()
     axes.legend()
-    axes.grid(alpha=0.3)
     return figure
 
 

@@ -4,6 +4,8 @@ import itertools
 import math
 import sys
 
+import matplotlib.pyplot as plt
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +13,7 @@ import torch
 from torch import nn
 
 import helpers
+from tests.running import run_notebook
 
 # --- text ------------------------------------------------------------------------------------
 
@@ -361,6 +364,67 @@ def test_learning_curves_have_labelled_panels_one_of_them_by_time(metrics):
     assert sorted(len(a.lines) for a in figure.axes) == [0, 3, 3, 3, 3]
     (line, *_) = panels["Validation loss by time"].lines
     assert line.get_xdata().tolist() == np.cumsum(metrics["RNN"]["epoch_times"]).tolist()
+
+
+def test_the_question_per_second_is_answered_in_the_first_row(metrics):
+    figure = helpers.plot_learning_curves(metrics)
+    places = {axes.get_title(): axes.get_position().y0 for axes in figure.axes}
+    figure.canvas.draw()
+    assert places["Validation loss by time"] == places["Validation loss (dropout off)"]
+    assert places["Validation loss by time"] == max(places.values())
+
+
+def test_a_figure_is_told_by_its_titles_axes_and_values(metrics):
+    metrics["GRU"] |= {"val_losses": [2.5, 1.5, 1.75], "epoch_times": [1.0, 1.0, 1.0]}
+    words = helpers.in_words(helpers.plot_learning_curves(metrics))
+    assert "Validation loss by time: nats per character against seconds trained. RNN from" in words
+    assert "GRU from 2.5 to 1.75, between 1.5 and 2.5" in words and "GRU 1.500" in words
+    figure, axes = plt.subplots()
+    axes.axvline(64, label="required")
+    axes.plot([1, 2], [math.nan, math.nan], label="nothing")
+    assert helpers.in_words(figure) == "required at 64; nothing"
+    figure.set_label("In other\nwords")
+    assert helpers.in_words(figure) == "In other words"
+
+
+@pytest.fixture
+def tradeoff(table):
+    """The figure of TODO 8 that students draw themselves."""
+    x, y = "Keystroke (ms)", "Test Perplexity"
+    axes = table.plot.scatter(x, y, s=60)
+    for name, *place in table[["Model", x, y]].to_numpy():
+        axes.annotate(name, place, xytext=(6, 6), textcoords="offset points")
+    return axes.figure
+
+
+def test_a_students_points_are_told_by_the_names_beside_them(tradeoff):
+    axes, told = "Test Perplexity against Keystroke (ms)", helpers.in_words(tradeoff)
+    assert told == f"{axes}. RNN at 1 and 6; LSTM at 3 and 5; GRU at 2 and 5.1"
+
+
+def test_names_beside_a_students_points_stay_inside_the_axes(tradeoff):
+    tradeoff.canvas.draw()
+    (axes,) = tradeoff.axes
+    inside = axes.get_window_extent()
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert len(boxes) == 3
+    assert all(box.x1 <= inside.x1 and box.y1 <= inside.y1 for box in boxes)
+
+
+def test_in_a_notebook_figures_have_words_and_texts_have_no_fixed_lines():
+    sources = [
+        "import helpers",
+        "helpers.say('a < b')",
+        "figure = helpers.plt.figure(); figure.subplots().set_title('a > b'); display(figure)",
+        "display(helpers.plt.figure())",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[*map(nbformat.v4.new_code_cell, sources)])
+    run_notebook(notebook)
+    (said,), (drawn,), (empty,) = (cell.outputs for cell in notebook.cells[1:])
+    assert said.data["text/plain"] == "a < b" and "a &lt; b</div>" in said.data["text/html"]
+    assert drawn.data["text/plain"] == "a > b" and drawn.data["image/png"]
+    assert drawn.data["text/html"].startswith('<img alt="a &gt; b" src="data:image/png;base64,')
+    assert "0 Axes" in empty.data["text/plain"] and len(empty.data) == 1
 
 
 # --- slips in the cells that call them ---------------------------------------------------------

@@ -51,6 +51,13 @@ def test_every_todo_but_the_personal_ones_has_a_preview():
     assert previews == {f"{cell['id']}-preview" for cell in todos if cell not in personal}
 
 
+def test_the_words_of_a_figure_stand_in_its_preview():
+    drawn = {"image/png": "aGk=", "text/plain": "Loss against epoch. RNN from 3 to 2"}
+    cell = {"id": "curves", "source": "# TODO 8", "metadata": {}, "outputs": [{"data": drawn}]}
+    preview = "".join(make_exercise._preview([cell])["source"])
+    assert "![Loss against epoch. RNN from 3 to 2](attachment:figure-1.png)" in preview
+
+
 def filled(stub, answer):
     """Return a stub whose lines with a gap have become those of the answer."""
     answers = [make_exercise.code(line) for line in answer.split("\n")]

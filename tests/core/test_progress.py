@@ -101,3 +101,4 @@ def test_in_a_notebook_one_picture_is_redrawn_in_place():
     (output,) = notebook.cells[0].outputs
     assert output.output_type == "display_data" and output.data["image/png"]
     assert output.data["text/plain"].startswith("Trained: RNN 5 epochs, in ")
+    assert "RNN from 2 to 2" in output.data["text/plain"] and " alt=" in output.data["text/html"]

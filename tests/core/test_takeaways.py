@@ -1,5 +1,7 @@
 """lab/takeaways.py: guesses and claims follow what was measured."""
 
+from html import escape
+
 import pytest
 
 from lab import exercise, goal, study, takeaways
@@ -19,7 +21,7 @@ def claims(made_up, table):
 
 
 def test_a_claim_is_shown_or_not_by_what_seeds_alone_could_make(claims, table):
-    alike = "1. LSTM and GRU predict alike (within 5 %)"
+    alike = "1. LSTM and GRU predict equally well (within 5%)."
     assert claims().loc[alike, "verdict"] == "agrees"  # 2 % apart, seeds alone 2.8 %
     table.loc[2, "Test Perplexity"] = 5.0 * 1.04
     assert claims().loc[alike, "verdict"] == "not shown"
@@ -29,17 +31,26 @@ def test_a_claim_is_shown_or_not_by_what_seeds_alone_could_make(claims, table):
 
 def test_verdicts_follow_the_run(claims, table):
     shown = claims()
-    assert max(*shown.index.map(len), shown.map(len).max(axis=None)) <= 50  # what pandas shows
     verdicts = shown["verdict"]
-    assert verdicts["1. the GRU is smaller"] == "agrees"
-    assert verdicts["1. the GRU trains faster (by the epoch)"] == "disagrees"
-    assert verdicts["3. more parameters are not always better"] == "not shown"
-    assert verdicts["2. but it struggles with long sequences"] == "agrees"
-    assert verdicts["4. the use case decides: no model is best at all"] == "agrees"
+    assert verdicts["1. The GRU is smaller than the LSTM."] == "agrees"
+    assert verdicts["1. The GRU trains faster than the LSTM."] == "disagrees"
+    assert verdicts["3. More parameters are not always better."] == "not shown"
+    assert verdicts["2. But the plain RNN struggles with long sequences."] == "agrees"
+    assert verdicts["4. The use case decides: no model is the best in everything."] == "agrees"
     table.loc[0, "Test Perplexity"] = 5.0  # the smallest predicts as well as any
     verdicts = claims(SPANS | {"RNN": 128})["verdict"]
-    assert verdicts["2. but it struggles with long sequences"] == "disagrees"
-    assert verdicts["4. the use case decides: no model is best at all"] == "disagrees"
+    assert verdicts["2. But the plain RNN struggles with long sequences."] == "disagrees"
+    assert verdicts["4. The use case decides: no model is the best in everything."] == "disagrees"
+
+
+def test_claims_and_measurements_are_sentences_that_pandas_shows_whole(claims):
+    shown = claims()
+    sentences = [*shown.index, *shown["this run"]]
+    assert all(sentence.endswith(".") for sentence in sentences)
+    html = " ".join(shown.to_html().split())
+    assert all(escape(sentence, quote=False) in html for sentence in sentences)
+    assert "It can be taught to remember 4 symbols over 8 characters, the best" in html
+    assert "An epoch of the GRU takes 50% more time." in sentences
 
 
 @pytest.mark.parametrize(
@@ -49,12 +60,13 @@ def test_verdicts_follow_the_run(claims, table):
 def test_answering_faster_is_judged_both_ways_of_asking(keystroke, window, verdict, table, made_up):
     table["Keystroke (ms)"], table["Inference Speed (ms)"] = [1, 1, keystroke], [1, 1, window]
     claims = takeaways._claims_of_the_gru(goal.with_spans(table, SPANS), made_up())
-    assert {claim: said for claim, _, said, _ in claims}["1. the GRU answers faster"] == verdict
+    verdicts = {claim: said for claim, _, said, _ in claims}
+    assert verdicts["1. The GRU answers faster than the LSTM."] == verdict
 
 
 def test_a_load_that_the_study_did_not_try_leaves_its_cell_empty(claims):
     shown = claims(asked=ASKED._replace(load=3))
-    assert shown.loc["2. but it struggles with long sequences", "the study"] == ""
+    assert shown.loc["2. But the plain RNN struggles with long sequences.", "the study"] == ""
 
 
 def test_the_claims_wait_for_all_three_models(table, capsys):

@@ -10,9 +10,9 @@ import pytest
 from bs4 import BeautifulSoup
 
 from course import bundle, handout, make_exercise, read_solution
-from course.make_exercise import ROOT, SOLUTION
+from course.make_exercise import ROOT
 from lab import checks
-from tests.running import cell_of, run_notebook
+from tests.running import run_notebook
 
 
 @pytest.fixture(scope="module")
@@ -35,21 +35,13 @@ def test_every_figure_is_described_in_words(page):
     }
     described = [image["alt"] for image in page("img")]
     assert all(described) and len(described) == sum(drawn.values()) > 0
-    assert len(set(described)) == sum(map(bool, drawn.values()))  # cells that draw
+    assert "No description has been provided for this image" not in described  # nbconvert's
 
 
 def test_the_page_holds_the_solution_and_its_outputs(page):
     text = page.get_text()
     assert "nn.LSTM(" in text and "Test Perplexity" in text
     assert "How to mark" not in text and "10 of 10" not in text  # for who marks
-
-
-def test_a_figure_without_words_is_refused(tmp_path):
-    notebook = nbformat.read(SOLUTION, as_version=4)
-    del cell_of(notebook, "tradeoff").metadata["alt"]
-    nbformat.write(notebook, tmp_path / "solution.ipynb")
-    with pytest.raises(ValueError, match=r"'tradeoff' draws a figure: describe it"):
-        handout.write(tmp_path / "handout.html", tmp_path / "solution.ipynb")
 
 
 def test_the_bundle_works_where_it_is_unpacked_and_has_no_answers(tmp_path, quick):

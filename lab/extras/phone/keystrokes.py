@@ -64,7 +64,7 @@ def say_what_onednn_costs(model, indices):
             medians.append(
                 helpers.keystroke_times({"LSTM": helpers.Typing(model)}, indices)["LSTM"].median()
             )
-    print(
+    helpers.say(
         f"A keystroke of the LSTM takes {medians[0]:.2f} ms through oneDNN, the library that "
         f"PyTorch hands whole LSTM layers to, and {medians[1]:.2f} ms without it."
     )

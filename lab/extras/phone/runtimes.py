@@ -123,12 +123,12 @@ def compare_runtimes(models, test_X, chars, folder="exported"):
     if helpers.waits_for("training", models):
         return None
     if said := _what_is_missing():
-        print(said)
+        helpers.say(said)
         return None
     try:
         paths = write_steps(models, chars, folder := Path(folder))
     except OSError as error:
-        print(
+        helpers.say(
             f"This part is left out: {folder} cannot be written ({error.strerror}). Remove what "
             "stands there, or make it yours to write to."
         )
@@ -145,7 +145,7 @@ def compare_runtimes(models, test_X, chars, folder="exported"):
                 helpers.Typing(stored), session, indices
             )
     medians = helpers.keystroke_times(streams, indices).median().unstack(sort=False)
-    print(f"In {folder}: {', '.join(sorted(p.name for p in folder.glob('*.onnx')))}")
+    helpers.say(f"In {folder}: {', '.join(sorted(p.name for p in folder.glob('*.onnx')))}")
     table = pd.DataFrame.from_dict(rows, orient="index").join(medians)
     return table.rename_axis("Model")
 
@@ -176,6 +176,6 @@ def show_runtimes(runtimes):
         times = runtimes[f"{runtime} (ms)"].sort_values()
         fastest, *others = times.index
         slower = ", ".join(f"{name} {times[name] / times[fastest]:.1f} times" for name in others)
-        print(f"{runtime}: fastest {fastest} ({times[fastest]:.3f} ms); {slower} as long.")
+        helpers.say(f"{runtime}: fastest {fastest} ({times[fastest]:.3f} ms); {slower} as long.")
         orders.append(list(times.index))
-    print(f"The two rank the models {'alike' if orders[0] == orders[1] else 'differently'}.")
+    helpers.say(f"The two rank the models {'alike' if orders[0] == orders[1] else 'differently'}.")

@@ -156,6 +156,6 @@ def print_differences(saved):
     ranked = saved.mean().sort_values(ascending=False).index
     for better, worse in itertools.pairwise(ranked):
         more, lower, upper = with_interval(saved[better] - saved[worse])
-        print(
+        helpers.say(
             f"{better} saves {more:.1f} keys of 100 more than {worse} ({lower:.1f} to {upper:.1f})."
         )

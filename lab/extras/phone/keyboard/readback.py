@@ -72,11 +72,11 @@ def show_beside_laptop(text, keyboard, on_phone, runtimes):
     try:
         table, device = device_table(text if text.strip() else last_received(keyboard), given)
     except NotATable as error:
-        print(f"{error} So far, no phone was measured.")
+        helpers.say(f"{error} So far, no phone was measured.")
         return
     display(helpers.show_table(beside_laptop(table, on_phone, runtimes), FORMATS))
-    print(f"There: {device}")
-    print(what_it_shows(table, device))
+    helpers.say(f"There: {device}")
+    helpers.say(what_it_shows(table, device))
 
 
 def last_received(keyboard):

@@ -120,15 +120,15 @@ def write_keyboard(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(filled(given), encoding="utf-8", newline="\n")
     except NotForThePage as error:
-        print(error)
+        helpers.say(str(error))
         return None
     except OSError as error:
-        print(
+        helpers.say(
             f"{error.filename or path} cannot be written ({error.strerror}). Remove what stands "
             "there, or make it yours to write to."
         )
         return None
-    print(
+    helpers.say(
         f"{path.as_posix()} ({path.stat().st_size / 1e6:.1f} MB) opens in a browser. An iPhone "
         "opens no local file: serve it."
     )
