@@ -255,7 +255,5 @@ def _say_what_is_remembered(name, span, shares):
             f"{shares[lost[0]]:.0%} after {lost[0]}: it has learned a place, not to remember."
         )
     elif not lost and known and known[-1] > span > 1:
-        say(
-            f"The {name} was never taught beyond {span} characters, and answers "
-            f"{shares[known[-1]]:.0%} right after {known[-1]}: it has learned to hold on."
-        )
+        beyond = [f"{share:.0%} right after {lag}" for lag, share in shares.items() if lag > span]
+        say(f"Never taught beyond {span} characters, the {name} answers {', '.join(beyond)}.")

@@ -8,36 +8,51 @@ import itertools
 import torch
 from torch import nn
 
-from helpers import say
+from helpers import describe, say
+from lab.exercise import SEED
 
-UNITS = 3
+INPUTS, UNITS = 2, 3
 
 
-def _step(x, h, w_ih, w_hh, b_ih, b_hh, order="rzn", new=None, mix=None):
-    """Return the new state by nn.GRU's equations, or with one of them done otherwise.
+def _step(x, h, w_ih, w_hh, b_ih, b_hh, order="rzn", **otherwise):
+    """Return (h, z) by nn.GRU's equations, or with one of them done otherwise.
 
-    ``order`` is that of the gates in the weights, ``new`` and ``mix`` compute n and the new state.
+    ``order`` is that of the gates in the weights; of ``otherwise``, r, z, n and new are functions.
     """
     of_x = dict(zip(order, (x @ w_ih.T + b_ih).chunk(3, dim=1), strict=True))
 
     def of(state):
         return dict(zip(order, (state @ w_hh.T + b_hh).chunk(3, dim=1), strict=True))
 
-    r, z = (torch.sigmoid(of_x[gate] + of(h)[gate]) for gate in "rz")
-    n = new(of_x["n"], of, r, h) if new else torch.tanh(of_x["n"] + r * of(h)["n"])
-    return mix(z, h, n) if mix else z * h + (1 - z) * n
+    steps = {
+        "r": lambda of_x, of_h: torch.sigmoid(of_x["r"] + of_h["r"]),
+        "z": lambda of_x, of_h: torch.sigmoid(of_x["z"] + of_h["z"]),
+        "n": lambda of_x, of, r, h: torch.tanh(of_x["n"] + r * of(h)["n"]),
+        "new": lambda z, h, n: z * h + (1 - z) * n,
+    } | otherwise
+    r, z = (steps[gate](of_x, of(h)) for gate in "rz")
+    return steps["new"](z, h, steps["n"](of_x, of, r, h)), z
 
 
 KNOWN = {  # mistakes, by what they do: the arguments of _step that do so
     "r scales the state before the product with U; in PyTorch it scales the product": {
-        "new": lambda x_n, of, r, h: torch.tanh(x_n + of(r * h)["n"])
+        "n": lambda of_x, of, r, h: torch.tanh(of_x["n"] + of(r * h)["n"])
     },
-    "r is not used": {"new": lambda x_n, of, r, h: torch.tanh(x_n + of(h)["n"])},
-    "n has no tanh": {"new": lambda x_n, of, r, h: x_n + r * of(h)["n"]},
+    "r scales the state itself; the product of the state with U is h_n": {
+        "n": lambda of_x, of, r, h: torch.tanh(of_x["n"] + r * h)
+    },
+    "r is not used": {"n": lambda of_x, of, r, h: torch.tanh(of_x["n"] + of(h)["n"])},
+    "n does not see the old state": {"n": lambda of_x, of, r, h: torch.tanh(of_x["n"])},
+    "n has no tanh": {"n": lambda of_x, of, r, h: of_x["n"] + r * of(h)["n"]},
+    "r reads the character alone, not the state": {"r": lambda of_x, of_h: of_x["r"].sigmoid()},
+    "z reads the character alone, not the state": {"z": lambda of_x, of_h: of_x["z"].sigmoid()},
+    "z has no sigmoid": {"z": lambda of_x, of_h: of_x["z"] + of_h["z"]},
+    "r has no sigmoid": {"r": lambda of_x, of_h: of_x["r"] + of_h["r"]},
     "z and 1 - z are exchanged: z is the share of the old state": {
-        "mix": lambda z, h, n: (1 - z) * h + z * n
+        "new": lambda z, h, n: (1 - z) * h + z * n
     },
-    "the old state is not kept: z * h is missing": {"mix": lambda z, h, n: (1 - z) * n},
+    "the old state is not kept: z * h is missing": {"new": lambda z, h, n: (1 - z) * n},
+    "the new content is not scaled by 1 - z": {"new": lambda z, h, n: z * h + n},
     "b_ih is left out": {"b_ih": torch.zeros(3 * UNITS)},
     "b_hh is left out": {"b_hh": torch.zeros(3 * UNITS)},
     **{
@@ -56,20 +71,31 @@ def check(gru_step):
     ``gru_step(x, h, w_ih, w_hh, b_ih, b_hh)`` returns ``(h, z)``. Where it differs, the line names
     the mistake if it is a known one.
     """
-    cell = nn.GRUCell(2, UNITS)
-    x, h, weights = torch.randn(4, 2), torch.randn(4, UNITS), [*cell.parameters()]
-    names = ("w_ih", "w_hh", "b_ih", "b_hh")
-    with torch.no_grad():
-        answer = gru_step(x, h, *weights)
-        if not (isinstance(answer, tuple) and len(answer) == 2 and answer[0].shape == h.shape):
-            say("gru_step is not filled in yet: it should return (h, z), both of h's shape.")
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(SEED)  # the same numbers at each try
+        cell = nn.GRUCell(INPUTS, UNITS)
+        x, h, weights = torch.randn(4, INPUTS), torch.randn(4, UNITS), [*cell.parameters()]
+        try:
+            answer = gru_step(x, h, *weights)
+        except Exception as error:
+            say(f"✘ gru_step ended in an error, for x of shape (4, {INPUTS}): {error}")
             return None
-        new, wanted, given = answer[0], cell(x, h), dict(zip(names, weights, strict=True))
+        given = dict(zip(("w_ih", "w_hh", "b_ih", "b_hh"), weights, strict=True))
         steps = {what: _step(x, h, **given | how) for what, how in KNOWN.items()}
-    if torch.allclose(new, wanted, atol=1e-5):
+        right = cell(x, h), _step(x, h, **given)[1]
+    if not (
+        isinstance(answer, tuple) and [getattr(a, "shape", 0) for a in answer] == [h.shape] * 2
+    ):
+        say(f"✘ gru_step returned {describe(answer)}: expected (h, z), both of h's shape.")
+        return None
+    if _alike(answer, right):
         say("✔ gru_step computes what nn.GRUCell computes.")
         return gru_step
-    reason = f"the first number of h is {new[0, 0]:.3f}, where nn.GRUCell gives {wanted[0, 0]:.3f}"
-    known = (what for what, state in steps.items() if torch.allclose(new, state, atol=1e-5))
-    say(f"✘ gru_step is not the step of nn.GRUCell: {next(known, reason)}.")
+    known = (what for what, step in steps.items() if _alike(answer, step))
+    lines = "r, n or the last line is not" if _alike(answer[1:], right[1:]) else "start with z"
+    say(f"✘ gru_step is not the step of nn.GRUCell: {next(known, lines)}.")
     return None
+
+
+def _alike(one, other):
+    return all(torch.allclose(a, b, atol=1e-5) for a, b in zip(one, other, strict=True))

@@ -127,7 +127,7 @@ def plot_places(taught):
         axes.set(ylabel="gate", ylim=(0, 1.03))
         axes.legend(loc="center")
         _say_where_it_holds(kind, gates)
-    panels[0, 0].set_title("Gray: the symbols, and the question")
+    panels[0, 0].set_title("Gray: the symbols, and the question. Bands: eight of ten units")
     panels[-1, 0].set_xlabel("place (characters)")
     return figure
 
@@ -138,13 +138,19 @@ def _panels(rows, columns, figsize):
 
 
 def _say_where_it_holds(kind, gates):
-    for name, values in gates.items():
-        *before, end = values.mean(dim=(0, 2)).tolist()
-        symbols, lag = before[:-LAG], sum(before[-LAG:]) / LAG
-        told = ", ".join(f"{value:.2f}" for value in symbols)
-        say(f"{kind} {name}: {told} at the symbols, {lag:.2f} in the lag, {end:.2f} at the end.")
-        if name == GATES[kind][0] and lag > OPEN and max(*symbols, end) < lag - 0.1:
-            say(f"  So the {kind} lets in the symbols, holds them in the lag, then lets go.")
+    means = {name: values.mean(dim=(0, 2)) for name, values in gates.items()}  # by place
+    for name, mean in means.items():
+        told = ", ".join(f"{value:.2f}" for value in mean[: -LAG - 1])
+        later = f"{mean[-LAG - 1 : -1].mean():.2f} in the lag, {mean[-1]:.2f} at the question"
+        say(f"{kind} {name}: {told} at the symbols, {later}.")
+    keeps, *others = means.values()
+    writes = others[0] if others else 1 - keeps  # the GRU's share of new content
+    lag = keeps[-LAG - 1 : -1].mean()
+    at_symbols = keeps[: -LAG - 1].max() < lag - 0.1 and (
+        writes[: -LAG - 1].min() > writes[-LAG - 1 : -1].mean() + 0.1
+    )
+    if lag > OPEN and at_symbols:
+        say(f"So the {kind} writes at the symbols, and keeps what it has in the lag.")
 
 
 def half_lives(taught, reading):
@@ -165,7 +171,6 @@ def half_lives(taught, reading):
             "mean gate": f"{values.mean():.2f}",
             f"units above {OPEN}": f"{(values.mean(dim=(0, 1)) > OPEN).sum()} of {len(lives)}",
             "half-life of the median unit": f"{lives.median():.1f}",
-            "of the longest": f"{lives.max():.1f}",
         }
     return pd.DataFrame(rows).T if rows else None
 
@@ -196,7 +201,9 @@ def plot_saturation(taught, reading):
                 axes.scatter(*shares, s=14, alpha=0.5, marker=marker, label=f"layer {n}")
             axes.plot([0, 1], [1, 0], color="gray", linewidth=0.7)
             axes.set_xlabel(f"share of characters with a gate below {CLOSED}")
-        left.set(title=f"{kind}, taught, in the lag", ylabel=f"share with one above {OPEN}")
+        left.set(
+            title=f"{kind}, taught, in the lag", ylabel=f"share of them with a gate above {OPEN}"
+        )
         right.set_title(f"{kind}, trained on text")
         right.legend()
     return figure
@@ -217,6 +224,7 @@ def plot_sentence(models, model_classes, X, chars):
     x = X[:: X.shape[1]].flatten()[:READ].split(STRETCH)  # the text that the windows are cut from
     x = torch.stack([part for part in x if len(part) == STRETCH])
     text, half = "".join(chars[i] for i in x.flatten().tolist()), x.numel() // 2
+    begin = half + next((n for n, char in enumerate(text[half:-SHOWN]) if char.isupper()), 0)
     for name, of in (("trained", models["GRU"]), ("untrained", untrained)):
         sizes = SIZES | {"vocab_size": len(chars)}
         layers = gates_of("GRU", of.parameters(), x, gru_step, **sizes)
@@ -224,8 +232,8 @@ def plot_sentence(models, model_classes, X, chars):
             return None
         kept = torch.cat([gates["keeps (z)"] for gates in layers], dim=2).flatten(0, 1)
         for kind, title, unit in _units(kept, text, half):
-            rows[kind, name] = f"{name}, {title}", kept[half : half + SHOWN, unit]
-    return _coloured(sorted(rows.items()), text[half : half + SHOWN]) if rows else None
+            rows[kind, name] = f"{name}, {title}", kept[begin : begin + SHOWN, unit]
+    return _coloured(sorted(rows.items()), text[begin : begin + SHOWN]) if rows else None
 
 
 def _units(kept, text, half):
@@ -236,7 +244,9 @@ def _units(kept, text, half):
             at, elsewhere = _means(kept[:half], chosen[:half])
             unit = (at - elsewhere).abs().argmax()
             at, elsewhere = (mean[unit] for mean in _means(kept[half:], chosen[half:]))
-            yield kind, f"unit {unit}: keeps {at:.2f} at {kind}, {elsewhere:.2f} elsewhere", unit
+            layer, place = divmod(unit.item(), SIZES["hidden_dim"])
+            which = f"layer {layer + 1}, unit {place}"
+            yield kind, f"{which}: keeps {at:.2f} at {kind}, {elsewhere:.2f} elsewhere", unit
 
 
 def _means(kept, chosen):

@@ -137,7 +137,7 @@ def recommended_by_study(requirements, text, folder=STUDY):
     A model can be taught enough when all seeds reach the span, at both sizes that the notebook
     has, or of equal parameters at theirs; it is near the best network when its perplexity's
     interval lies within the margin. What some seeds, one of the sizes or only a part of the
-    interval satisfies is open.
+    interval satisfies is open; while a smaller network is, nothing is decided.
     """
     if not of_this_text(text, folder):
         return None
@@ -151,11 +151,17 @@ def recommended_by_study(requirements, text, folder=STUDY):
         found = above.join(reach).loc[by_size]  # of a load not tried NaN: neither yes nor no
         taught, near = found["min"] >= span, found["high"] <= margin
         fails = (found["max"] < span) | (found["low"] > margin)
+        possible = found.index[~fails]  # the smallest first
+        meets = (taught & near)[possible]
         rows[what] = {
             f"taught {span}": _names(taught),
             "near the best": _names(near),
             "open": _names(~fails & ~(taught & near)),
-            "recommended": _names(taught & near).partition(",")[0],
+            "recommended": "none"
+            if not meets.any()
+            else possible[0]
+            if meets.iloc[0]
+            else "undecided",
         }
     return pd.DataFrame(rows).T
 

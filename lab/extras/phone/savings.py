@@ -152,10 +152,15 @@ def with_interval(blocks, draws=2_000):
 
 
 def print_differences(saved):
-    """Print by how many keys of 100 each model saves more than the next one, on the same blocks."""
+    """Print by how many keys of 100 each model saves more than the next one, on the same blocks.
+
+    Where the interval reaches 0 no difference is shown.
+    """
     ranked = saved.mean().sort_values(ascending=False).index
     for better, worse in itertools.pairwise(ranked):
         more, lower, upper = with_interval(saved[better] - saved[worse])
+        shown = "" if lower > 0 else ": no difference shown"
         helpers.say(
-            f"{better} saves {more:.1f} keys of 100 more than {worse} ({lower:.1f} to {upper:.1f})."
+            f"{better} saves {more:.1f} keys of 100 more than {worse} ({lower:.1f} to {upper:.1f})"
+            f"{shown}."
         )
