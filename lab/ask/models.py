@@ -95,8 +95,7 @@ def ask(cls, questions, first=None):
         return facts
     facts["built"] = {spec: _layers(model) for spec, model in models.items()}
     model = models[Question().spec()]
-    bases = [base for base in cls.__mro__[1:] if base.__name__ == getattr(first, "__name__", "")]
-    facts["stale"] = bases not in ([], [first])
+    facts["stale"] = _of_an_older(cls, first)
     facts["empty"] = _is_empty(model)
     if facts["empty"]:
         return facts
@@ -109,6 +108,12 @@ def ask(cls, questions, first=None):
         ]
         facts["elsewhere"] = _elsewhere(model)
     return facts
+
+
+def _of_an_older(cls, first):
+    # Whether a class is made from one that had the name of the first, and is not the first.
+    name = getattr(first, "__name__", None)
+    return any(base.__name__ == name and base is not first for base in cls.__mro__[1:])
 
 
 def _signature(cls):

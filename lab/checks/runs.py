@@ -114,6 +114,7 @@ def _told(error):
 if shell():
     shell().events.register("pre_run_cell", begin_cell)
     shell().events.register("post_run_cell", end_cell)
-    # PyTorch loads its compiler, for two seconds, with the first optimizer or the first tensor of
-    # the device "meta": here, among the imports, and not in a check.
+if "ipykernel" in sys.modules:
+    # In a notebook somebody waits. PyTorch loads its compiler, for two seconds, with the first
+    # optimizer or a layer on the device "meta": here, among the imports, and not in a check.
     torch.optim.SGD([torch.zeros(1)])

@@ -133,7 +133,8 @@ def test_a_check_whose_todo_has_not_run_says_what_to_do(name, notebook):
     result = notebook.check(name)
     assert (result.status, result.rule) == ("not attempted", None)
     assert re.search(
-        r"Fill in TODO \d+ above, and run its cell|then run its cell, and those before it", result.message
+        r"Fill in TODO \d+ above, and run its cell|then run its cell, and those before it",
+        result.message,
     )
     notebook.check(name)
     assert isinstance(notebook.run("CharRNN"), NameError)  # it is not None from now on
