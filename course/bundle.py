@@ -26,7 +26,7 @@ SUPPLIES = {
     " trained.py",
     "lab/ask": "__init__.py figures.py models.py outputs.py training.py",
     "lab/checks": "__init__.py decision.py figures.py hints.toml models.py outputs.py questions.py"
-    " results.py rule.py specified.py trained.py training.py",
+    " results.py rule.py runs.py specified.py trained.py training.py",
     "lab/extras": "__init__.py by_hand.py gates.py gradients.py last_step.py recurrences.py"
     " series.py study_views.py",
     "lab/extras/phone": "__init__.py costs.py int8.py keystrokes.py runtimes.py savings.py"

@@ -46,11 +46,11 @@ def main(path):
     for cell_id, source, check in cells:
         tell(cell=cell_id)
         result = shell.run_cell(source, store_history=True)
-        error = result.error_before_exec or result.error_in_exec
+        error, found = result.error_before_exec or result.error_in_exec, result.result
         if error:
             tell(error=f"{type(error).__name__}: {error}")
-        # None is found if checks is not ours.
-        elif check and (found := sys.modules["lab.checks"].latest.get(check)):
+        # None is found if checks is not ours; what it noted is what the cell ends with.
+        elif check and found is sys.modules["lab.checks"].latest.get(check) and found:
             tell(check=check, status=found.status, rule=found.rule, message=found.message)
     process = psutil.Process()
     tell(left=len(process.children(recursive=True)), seconds=sum(process.cpu_times()[:4]))

@@ -69,7 +69,7 @@ def _shows_data(name, figure):
     need(
         isinstance(figure, dict),
         "figure-empty",
-        f"{name} is {figure}: expected a matplotlib figure (that of axes is axes.figure).",
+        f"{name} is {figure}: expected a whole matplotlib figure.",
     )
     shown = [axes for axes in figure["axes"] if axes["data"]]
     need(shown, "figure-empty", f"{name} has no axes that show any data.")

@@ -32,7 +32,16 @@ TRIED = (
 SAID = {  # what PyTorch says: the rule that is broken then, and where it comes from
     "does not match weight dtype": (
         "raised",
-        "The recurrent layer was given x, the indices, where the embedded characters belong.",
+        "The recurrent layer was given whole numbers: are they indices of characters, which "
+        "nothing has embedded?",
+    ),
+    "shapes cannot be multiplied": (
+        "raised",
+        "A Linear layer was given vectors of another size than it was made for.",
+    ),
+    "must be equal to input_size": (
+        "raised",
+        "The recurrent layer was given vectors of another size than it was made for.",
     ),
     "index out of range in self": (
         "raised",
@@ -80,13 +89,12 @@ def questions(kind, seed=0):
     return [(rule, q._replace(seed=seed)) for rule, q in asked]
 
 
-def judge(kind, facts, asked, renamed=None):
+def judge(kind, facts, asked):
     """Return the message for a class that answers as specified; raises Broken or NotAttempted.
 
-    ``facts`` are those of lab.ask.models on the class; ``renamed`` are the shapes of CharRNN's
-    parameters, to which a copy that kept its name has put another layer.
+    ``facts`` are those of lab.ask.models on the class.
     """
-    _the_class(kind, facts, renamed)
+    _the_class(kind, facts)
     built = facts["built"]
     _layers(built[Question().spec()])
     _sizes(kind, built[Question().spec()]["shapes"], SPEC)
@@ -101,8 +109,8 @@ def judge(kind, facts, asked, renamed=None):
         need(
             not facts["elsewhere"],
             "init-hidden-device",
-            f"{facts['elsewhere']} makes a tensor on the CPU in a model on another device: it "
-            "should ask one of the model's parameters for its device.",
+            f"{facts['elsewhere']} makes a tensor on the CPU, although the model is on another "
+            "device.",
         )
     except Broken as broken:
         raise Broken(broken.rule, f"{broken}\n  {TRIED}") from None
@@ -112,7 +120,7 @@ def judge(kind, facts, asked, renamed=None):
     )
 
 
-def _the_class(kind, facts, renamed):
+def _the_class(kind, facts):
     # Raise for a class that cannot be asked.
     attempted(facts["class"])
     need(facts["module"], "not-a-module", f"it is {facts['class']}: expected a class of nn.Module.")
@@ -121,17 +129,15 @@ def _the_class(kind, facts, renamed):
         early = "before Module.__init__() call" in raised.text
         raise Broken(
             "super-init" if early else "raised",
-            f"{raised}" + "\n  Call super().__init__() first in __init__." * early,
+            f"{raised}" + "\n  nn.Module has no place for a layer yet at this line." * early,
         )
     if facts["empty"]:
-        need(
-            kind == "RNN" or renamed != sorted(shapes(kind, **SPEC)),
-            "class-name",
-            f"Char{kind} is still empty, but CharRNN now has nn.{kind}: the class in this cell is "
-            f"named CharRNN and has replaced the first one. Name it Char{kind}, run the cell "
-            "again, then that of CharRNN.",
-        )
         raise NotAttempted
+    need(
+        not facts["stale"],
+        "stale",
+        f"Char{kind} is made from a CharRNN that you have replaced since.",
+    )
     unseen = next(iter(facts["built"].values()))["unseen"]
     need(
         not unseen,

@@ -20,12 +20,12 @@ import torch
 
 from helpers import WRAPPED, describe, one_thread
 from lab.ask import TooSlow, seconds_allowed, within
+from lab.checks import runs
 from lab.checks.rule import RULES, Broken, NotAttempted, need
 from lab.exercise import CHECKS, PARAGRAPH_POINTS, POINTS, VERDICT_COLORS, VERSION
 
 latest = {}  # the last result of each check in this session, for summary() and hint()
-_hinted = {}  # the number of hints given for a check and rule
-_ended = {}  # of each cell that once ran to its end, by its first line: the last run's error
+_hinted = {}  # of each check, the number of hints given on the mistake that it found last
 
 
 @dataclass(eq=False)
@@ -38,11 +38,14 @@ class CheckResult:
     message: str
     points: int
     max_points: int
+    judged: str = ""  # the runs of the TODO's cells that it is about
 
     def __str__(self):
         sign = {"passed": "✔", "failed": "✘", "not attempted": "○"}[self.status]
         rule = f" [{self.rule}]" if self.rule else ""
         more = f'\n  For a hint: checks.hint("{self.check}")' if self.status != "passed" else ""
+        if self.judged:
+            more += f"\n  Judged: {self.judged}. After a change, run the cell of the TODO again."
         return f"{sign} {CHECKS[self.check].title}: {self.status}{rule}. {self.message}{more}"
 
     def _ipython_display_(self):
@@ -50,7 +53,7 @@ class CheckResult:
 
     def show(self):
         """Show the banner: in a notebook below its cell, else as a line."""
-        if _shell():
+        if runs.shell():
             from IPython.display import display
 
             # The sign and the word carry the meaning; colour only repeats it, on any theme.
@@ -60,11 +63,6 @@ class CheckResult:
         else:  # on a console, which may lack the signs
             encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
             print(str(self).encode(encoding, "replace").decode(encoding))
-
-
-def _shell():
-    ipython = sys.modules.get("IPython")
-    return ipython.get_ipython() if ipython else None
 
 
 def summary():
@@ -98,27 +96,37 @@ def summary():
 def hint(check=None):
     """Print the next hint for a check.
 
-    Hints belong to the rule that the check found broken last, or to a TODO not yet attempted: from
-    a question to nearly the line. After the last hint it is shown again. Raises ValueError for an
-    unknown check.
+    Hints belong to the mistake that the check found last, or to a TODO not yet attempted: from a
+    question to nearly the line. After the last hint it is shown again; another mistake begins with
+    its first. Raises ValueError for an unknown check.
     """
     if check not in CHECKS:
         raise ValueError(f"checks.hint({check!r}): put the name of a check, {', '.join(CHECKS)}")
-    rule = latest[check].rule if check in latest else None
-    texts = hints(check, rule)
-    step = _hinted[check, rule] = min(_hinted.get((check, rule), 0) + 1, len(texts))
+    rule, message = (latest[check].rule, latest[check].message) if check in latest else (None, "")
+    texts = hints(check, rule, message)
+    step = _hinted[check] = min(_hinted.get(check, 0) + 1, len(texts))
     print(f"{CHECKS[check].title}: {RULES.get(rule, 'where to begin')}")
     print(textwrap.fill(f"Hint {step} of {len(texts)}: {texts[step - 1]}", 80))
 
 
-def hints(check, rule=None):
-    """Return the hints for a rule that a check found broken, or for a check not yet attempted."""
+def hints(check, rule=None, message=""):
+    """Return the hints for a rule that a check found broken, or for a check not yet attempted.
+
+    A ``message`` on an exception may hold words that have hints of their own.
+    """
     filed = tomllib.loads(Path(__file__).with_name("hints.toml").read_text(encoding="utf-8"))
+    words = filed["said"] if rule in ("raised", "cell-failed") else ()
+    texts = next((filed["said"][said] for said in words if said in message), filed[rule or check])
     kind = check.removeprefix("char_").upper()
     state = "torch.zeros(self.num_layers, batch_size, self.hidden_dim, device=device)"
     state = f"h, torch.zeros_like(h), with h = {state}" if kind == "LSTM" else state
-    texts = (text.replace("{layer}", f"nn.{kind}") for text in filed[rule or check])
-    return [text.replace("{state}", state) for text in texts]
+    return [text.replace("{layer}", f"nn.{kind}").replace("{state}", state) for text in texts]
+
+
+def _mistake(result):
+    # What is counted by itself when hints are given: a rule, and of an exception its kind.
+    exception = re.findall(r"(?:raised|ended in) (\w+)", result.message)
+    return result.rule, exception[:1], hints(result.check, result.rule, result.message)
 
 
 def check(function):
@@ -134,13 +142,13 @@ def check(function):
         status, rule, points = "failed", None, 0
         try:
             _need_this_version()
-            _need_a_cell_that_ended(todo.number)
-            with _nothing_changes():
+            runs.need_the_last(todo)
+            with one_thread(), _nothing_changes():
                 message = function(*args, **kwargs)
             status, points = "passed", todo.points
         except NotAttempted as untouched:
             status = "not attempted"
-            message = str(untouched) or f"Fill in TODO {todo.number} above first."
+            message = str(untouched) or f"Fill in TODO {todo.number} above, and run its cell."
         except Broken as broken:
             rule, message = broken.rule, str(broken)
         except TooSlow as slow:
@@ -151,22 +159,27 @@ def check(function):
         except Exception:  # an answer of a kind that nobody foresaw
             given = map("{} is {}".format, names, map(describe, args))
             rule, message = "raised", f"{'; '.join(given)}: expected {todo.wanted}."
-        latest[name] = CheckResult(name, status, rule, message, points, todo.points)
-        latest[name].show()
-        return latest[name]
+        result = CheckResult(name, status, rule, message, points, todo.points)
+        if status != "passed" or name in latest:  # the first "passed" is the same in every session
+            result.judged = " and ".join(f"In [{run.number}]" for run in runs.of(todo))
+        if name in latest and _mistake(result) != _mistake(latest[name]):
+            _hinted.pop(name, None)
+        latest[name] = result
+        result.show()
+        return result
 
     return checked
 
 
 def answered(ask, *given):
-    """Return what ``ask``, an asking half, finds: it runs student code, on one thread, in time."""
-    with one_thread(), within(seconds_allowed()):
+    """Return what ``ask``, an asking half, finds: it runs student code, unheard and in time."""
+    with contextlib.redirect_stdout(io.StringIO()), within(seconds_allowed()):
         return ask(*given)
 
 
 def _need_this_version():
     # The notebook's setup cell carries a version; outside of a notebook there is none.
-    seen = _shell().user_ns.get("VERSION") if _shell() else VERSION
+    seen = runs.shell().user_ns.get("VERSION") if runs.shell() else VERSION
     need(
         seen == VERSION,
         "other-version",
@@ -175,40 +188,14 @@ def _need_this_version():
     )
 
 
-def _need_a_cell_that_ended(number):
-    for line, error in _ended.items():
-        need(
-            not error or not re.match(rf"# TODO {number}\b", line),
-            "cell-failed",
-            f"the cell of TODO {number} ended in {error}. Mend that first; a check would judge "
-            "what an earlier run has left.",
-        )
-
-
-def note_cell(result):
-    """Remember how a cell ended: IPython calls this after each cell.
-
-    Where none has run to its end before, nothing is left that a check could mistake for this run's.
-    """
-    line = (result.info.raw_cell or "").strip().partition("\n")[0]
-    error = result.error_before_exec or result.error_in_exec
-    if error is None or line in _ended:
-        _ended[line] = error and f"{type(error).__name__}: {str(error)[:200]}"
-
-
-if _shell():
-    _shell().events.register("post_run_cell", note_cell)
-
-
 @contextlib.contextmanager
 def _nothing_changes():
-    # Keep global state, and what student code prints or warns, inside the check.
+    # Keep global state, and what student code warns, inside the check.
     python_state, numpy_state = random.getstate(), np.random.get_state()
     try:
         with (
             torch.random.fork_rng(),
             warnings.catch_warnings(action="ignore"),
-            contextlib.redirect_stdout(io.StringIO()),
             contextlib.redirect_stderr(io.StringIO()),  # nbgrader gives 0 for a word on it
         ):
             torch.manual_seed(0)

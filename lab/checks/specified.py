@@ -349,8 +349,7 @@ MISTAKES = [
     *(
         Mistake(
             "batch-first",
-            "batch and time are exchanged by a view, which mixes the windows: "
-            "transpose exchanges two dimensions",
+            "batch and time are exchanged by a view, which mixes the windows",
             {"recur": viewed(back)},
         )
         for back in (lambda h: h.transpose(0, 1), lambda h: h.view(h.shape[1], h.shape[0], -1))

@@ -160,15 +160,15 @@ MISTAKES = [
     *(
         Mistake(
             "other-windows",
-            "every epoch shows the same windows in the same order: the given line passes the "
-            "epoch's number to one_pass as its seed",
+            "every epoch shows the same windows in the same order: one_pass has the same seed each "
+            "time",
             {"shown": lambda self, seed=seed: helpers.one_pass(*self.train, seed)},
         )
         for seed in (0, 1, exercise.SEED)
     ),
     Mistake(
         "other-windows",
-        "the seed of one_pass is the epoch's number counted from 1; the given line counts from 0",
+        "the seed of one_pass is the epoch's number counted from 1, not from 0",
         {"shown": lambda self: helpers.one_pass(*self.train, self.epoch + 1)},
     ),
     Mistake(
@@ -188,7 +188,7 @@ MISTAKES = [
     ),
     Mistake(
         "wrong-targets",
-        "the targets are the first of train_y, and not y, which one_pass returned with X",
+        "the targets are the first of train_y, which belong to other windows",
         {"batches": lambda self, X, y: Training.batches(self, X, self.train[1][: len(X)])},
     ),
     Mistake(
@@ -210,29 +210,27 @@ MISTAKES = [
     Mistake("update-steps", "the gradients are not clipped", {"clip": lambda self: None}),
     Mistake(
         "other-loss",
-        "the loss has label smoothing: the given line makes nn.CrossEntropyLoss()",
+        "the loss has label smoothing, which the given loss does not have",
         {"loss": lambda self, z, y: F.cross_entropy(z, y, label_smoothing=0.1)},
     ),
     Mistake(
         "other-loss",
-        "the loss is a sum: the given line makes nn.CrossEntropyLoss(), which takes the mean",
+        "the loss is a sum over all predictions, not their mean",
         {"loss": lambda self, z, y: F.cross_entropy(z, y, reduction="sum")},
     ),
     Mistake(
         "other-loss",
-        "the loss is nn.NLLLoss, which expects log-probabilities: the given line makes "
-        "nn.CrossEntropyLoss()",
+        "the loss is nn.NLLLoss, which expects log-probabilities, and the models return logits",
         {"loss": lambda self, z, y: F.nll_loss(z, y)},
     ),
     Mistake(
         "validation",
-        "the model is validated on its final timestep only: every_step=True is missing",
+        "the model is validated on its final timestep only, not on every timestep",
         FINAL_STEP,
     ),
     Mistake(
         "validation",
-        "the model is validated on all windows of val_X, which overlap, so that most characters "
-        "count 50 times",
+        "the model is validated on all windows of val_X, which overlap",
         {"validated": lambda self: self.val},
     ),
     Mistake(
@@ -257,7 +255,7 @@ MISTAKES = [
     ),
     Mistake(
         "validation",
-        "the model is validated in training mode: evaluate_model switches dropout off",
+        "the model is validated in training mode, in which dropout is on",
         {"measured": lambda self, X, y: self.loss(*self.predicted(X, y)).item()},
     ),
     Mistake(
@@ -297,8 +295,7 @@ MISTAKES = [
     ),
     Mistake(
         "best-weights",
-        "no epoch's weights are kept, as best.update does after each epoch: the model ends with "
-        "those from before its training",
+        "no epoch's weights are kept: the model ends with those from before its training",
         {"update": lambda self, loss: None},
     ),
     Mistake(
@@ -339,7 +336,7 @@ MISTAKES = [
     ),
     Mistake(
         "best-weights",
-        "best.restore() is not called: the last epoch takes the place of the best",
+        "weights and best_epoch are those of the last epoch, not of the best",
         {"put_back": lambda self: self.epochs},
     ),
     Mistake(

@@ -13,20 +13,21 @@ from lab.exercise import DROPOUT, LEARNING_RATES, MODELS, SIZES
 
 SPEC = {"vocab_size": VOCAB} | SIZES | {"dropout": DROPOUT}
 UNNAMED = {  # of a difference without a name: its rule, and what the quantity should be
-    "first weights": ("seed", "SEED is set right before each model is made"),
-    "windows": ("other-windows", "one_pass(train_X, train_y, seed=epoch) returned X and y, which "
-                "train_epoch takes whole, in batches of 32"),
+    "first weights": ("seed", "a model begins with the weights that SEED gives the first one made"),
+    "windows": ("other-windows", "the given line chooses the windows of an epoch, and train_epoch "
+                "takes them whole, in batches of 32"),
     "weights": ("differs", "one Adam takes a step for each batch, on the mean loss at every "
                 "timestep"),
     "train_losses": ("losses-changed", "the list holds the loss that train_epoch returned, before "
                      "the seconds"),
     "val_losses": ("validation", "it is the loss on val_X and val_y at every timestep, after the "
                    "epoch's training"),
-    "best_epoch": ("best-weights", "it is what best.restore() returned, counted from 1"),
+    "best_epoch": ("best-weights", "it is the epoch with the lowest validation loss, counted from "
+                   "1"),
     "last weights": ("best-weights", "the model ends with the weights of the epoch that has the "
                      "lowest validation loss"),
-    "kept weights": ("keep-missing", "the given lines call keep(name, models[name], metrics[name]) "
-                     "once the best weights are put back"),
+    "kept weights": ("keep-missing", "the given lines hand over each model once its best weights "
+                     "are put back"),
 }  # fmt: skip
 
 
@@ -60,7 +61,7 @@ def _returned(seen):
         need(
             not other,
             "model-sizes",
-            f"the {made['kind']} is made with {other}: expected it as model_class(vocab_size).",
+            f"the {made['kind']} is made with {other}: expected what its class has by default.",
         )
     need(not seen["raised"], "raised", str(seen["raised"]))
     need(
@@ -100,8 +101,8 @@ def _trained(name, seen):
     need(
         trained or np.inf not in helpers.states(seen["metrics"][name]["train_losses"]),
         "other-loss",
-        f"the first loss of the {name} is so large that it counts as diverged: the given "
-        "line makes nn.CrossEntropyLoss(), which takes the mean.",
+        f"the first loss of the {name} is so large that it counts as diverged: expected the mean "
+        "over all predictions.",
     )
     need(
         trained,
@@ -112,7 +113,7 @@ def _trained(name, seen):
     need(
         len(trained) == 1,
         "many-models",
-        f"{len(trained)} models of Char{name} were trained: one is made, before the epochs.",
+        f"{len(trained)} models of Char{name} were trained: expected one, through all epochs.",
     )
     place = seen["models"][name]["place"]
     need(
@@ -140,14 +141,14 @@ def _learned(name, trained):
                 "learning-rate",
                 f"the {name} was trained with lr={group['lr']:g}"
                 f"{', which a scheduler changes' * (SCHEDULED in other)}: expected "
-                f"LEARNING_RATES[{name!r}], {usual['lr']:g}, in all epochs.",
+                f"{usual['lr']:g}, the rate of the {name}, in all epochs.",
             )
             need(not other, "optimizer", f"the {name}'s Adam has {other}: expected its defaults.")
     need(
         len({step["number"] for step in trained["steps"]}) == 1,
         "optimizer",
-        f"the {name} was trained by more than one Adam: it is made once, before the epochs, "
-        "since it keeps running means of the gradients.",
+        f"the {name} was trained by more than one Adam: a new one has lost the running means of "
+        "the gradients.",
     )
     need(
         all(step["training"] for step in trained["steps"]),

@@ -9,7 +9,7 @@ from torch import nn
 
 import helpers
 from lab import checks, exercise
-from lab.checks import results
+from lab.checks import results, runs
 from lab.checks.rule import Broken
 from lab.exercise import MODELS
 from tests.answers import changed
@@ -115,45 +115,10 @@ def test_summary_tells_the_state_of_every_check_and_what_to_do_next(namespace, c
     assert table.loc["paragraph", "points"] == 0
 
 
-class Shell:
-    """What IPython says of a cell that has run."""
-
-    def __init__(self, source, error=None):
-        self.info, self.error_before_exec, self.error_in_exec = self, None, error
-        self.raw_cell = source
-
-
-def test_a_cell_that_ended_in_an_error_is_not_judged_by_what_an_earlier_run_left():
-    source = "# TODO 4: count the trainable parameters of each model\nparameter_counts = ?"
-    failed = Shell(source, SyntaxError("invalid syntax"))
-    try:
-        results.note_cell(failed)  # there was no earlier run
-        assert counts().status == "passed"
-        results.note_cell(Shell(source))
-        results.note_cell(failed)
-        result = counts()
-        assert (result.status, result.rule) == ("failed", "cell-failed")
-        assert "the cell of TODO 4 ended in SyntaxError: invalid syntax" in result.message
-        results.note_cell(Shell("print('another cell')", ValueError()))
-        results.note_cell(Shell(source))
-        assert counts().status == "passed"
-    finally:
-        results._ended.clear()
-
-
-def test_a_copied_class_that_kept_its_name_is_told_so():
-    scope = {"nn": nn, "torch": torch}
-    exec(STUB.replace("CharX", "CharLSTM"), scope)
-    exec(changed(SOURCE["LSTM"], {"class CharLSTM": "class CharRNN"}), scope)
-    result = checks.char_lstm(scope["CharLSTM"], scope["CharRNN"])
-    assert (result.status, result.rule) == ("failed", "class-name")
-    assert "CharRNN now has nn.LSTM" in result.message
-
-
 @pytest.mark.parametrize("seen", ["1.5", None])
 def test_a_notebook_of_another_version_is_told_so(seen, monkeypatch):
     notebook = SimpleNamespace(user_ns={"VERSION": seen})
-    monkeypatch.setattr(results, "_shell", lambda: notebook)
+    monkeypatch.setattr(runs, "shell", lambda: notebook)
     with pytest.raises(Broken, match=f"is of version {seen or 1} of the exercise") as broken:
         results._need_this_version()
     assert broken.value.rule == "other-version" and exercise.VERSION in str(broken.value)

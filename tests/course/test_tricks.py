@@ -72,7 +72,7 @@ TRICKS = {  # what stands in place of CharRNN, and the points that it gets
     "results that pass": (
         "import lab.checks, lab.exercise\nlab.checks.latest = "
         f"dict.fromkeys(lab.exercise.CHECKS, {PASSED})",
-        exercise.POINTS - CLASSES,
+        0,
     ),
     "patches the checks": (PATCH, CLASSES),
     "searches the memory": (MEMORY, 0),
