@@ -54,8 +54,11 @@ def need_the_last(todo):
 
 def _as_handed_out(run):
     # Whether nothing in a cell is a student's, as far as it can be read. Python can read ours.
-    begun = rf"(?m)^\s*(?:{'|'.join(run.left)})\b.*=(?!.*None\s*$)"
-    stub = re.search("delete this line|= None", run.source) and not re.search(begun, run.source)
+    empty = {
+        n for line in re.findall(r"(?m)^(.+) = None\s*$", run.source) for n in line.split(" = ")
+    }
+    begun = rf"(?m)^\s*(?:{'|'.join(empty)})\b.*=(?!.*None\s*$)"
+    stub = empty and not re.search(begun, run.source) or "delete this line" in run.source
     return stub and not run.error.startswith(UNREADABLE)
 
 

@@ -248,9 +248,19 @@ def test_a_tensor_that_does_not_fit_a_layer_has_hints_of_its_own(misfit, noteboo
 def test_a_check_that_reads_many_windows_says_so_before(namespace, capsys, sample):
     *_, X, y = helpers.prepare_sequences(sample[0][:15_000], sample[2])
     models = {name: cls(len(sample[1])) for name, cls in namespace["MODEL_CLASSES"].items()}
-    checks.performance({}, models, None, X[:20], y[:20])
+    vocab_size = len(sample[1])
+    checks.performance(vocab_size, vocab_size, {}, models, None, X[:20], y[:20])
     assert "Checking" not in capsys.readouterr().out
-    checks.performance({}, models, None, X, y)
+    checks.performance(vocab_size, vocab_size, {}, models, None, X, y)
     assert capsys.readouterr().out.startswith(
         f"Checking TODO 7 takes some seconds: it reads {len(X):,}"
     )
+
+
+def test_the_summary_reminds_of_what_has_no_points(notebook):
+    notebook.run('guess = {"perplexity": "GRU", "speed": "?", "memory": "GRU"}')
+    summary = " ".join(notebook.run("_ = checks.summary()").split())
+    assert "Still open: guess (before TODO 5)" in summary
+    assert "Still open: coherence (after TODO 6)" in summary
+    notebook.run('guess["speed"], coherence = "RNN", "The text of the GRU at 0.5."')
+    assert "Still open" not in notebook.run("_ = checks.summary()")
