@@ -247,13 +247,15 @@ def plot_forgetting(spans, model_classes, text, requirements):
 
 
 def _say_what_is_remembered(name, span, shares):
-    known = [lag for lag, share in shares.items() if share >= KNOWN]
-    lost = [lag for lag, share in shares.items() if lag < span and share < 0.5 * KNOWN]
-    if span in known and lost:
+    beyond = {lag: share for lag, share in shares.items() if lag > span}
+    lost = [lag for lag in shares if lag < span and shares[lag] < 0.5 * KNOWN]
+    if shares.get(span, 0) < KNOWN:
+        return
+    if lost:
         say(
             f"The {name} answers {shares[span]:.0%} right after {span} characters and "
             f"{shares[lost[0]]:.0%} after {lost[0]}: it has learned a place, not to remember."
         )
-    elif not lost and known and known[-1] > span > 1:
-        beyond = [f"{share:.0%} right after {lag}" for lag, share in shares.items() if lag > span]
-        say(f"Never taught beyond {span} characters, the {name} answers {', '.join(beyond)}.")
+    elif span > 1 and max(beyond.values(), default=0) >= KNOWN:
+        told = ", ".join(f"{share:.0%} right after {lag}" for lag, share in beyond.items())
+        say(f"Never taught beyond {span} characters, the {name} answers {told}.")

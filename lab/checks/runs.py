@@ -58,7 +58,7 @@ def _as_handed_out(run):
         n for line in re.findall(r"(?m)^(.+) = None\s*$", run.source) for n in line.split(" = ")
     }
     begun = rf"(?m)^\s*(?:{'|'.join(empty)})\b.*=(?!.*None\s*$)"
-    stub = empty and not re.search(begun, run.source) or "delete this line" in run.source
+    stub = (empty and not re.search(begun, run.source)) or "delete this line" in run.source
     return stub and not run.error.startswith(UNREADABLE)
 
 

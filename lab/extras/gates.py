@@ -221,19 +221,25 @@ def plot_sentence(models, model_classes, X, chars):
         return None
     torch.manual_seed(SEED)
     untrained, rows = model_classes["GRU"](len(chars)), {}
-    x = X[:: X.shape[1]].flatten()[:READ].split(STRETCH)  # the text that the windows are cut from
-    x = torch.stack([part for part in x if len(part) == STRETCH])
+    x = X[:: X.shape[1]].flatten()[:READ]  # the text that the windows are cut from
+    x = x[: len(x) // STRETCH * STRETCH].view(-1, STRETCH)
     text, half = "".join(chars[i] for i in x.flatten().tolist()), x.numel() // 2
-    begin = half + next((n for n, char in enumerate(text[half:-SHOWN]) if char.isupper()), 0)
-    for name, of in (("trained", models["GRU"]), ("untrained", untrained)):
+    shown = _with_a_capital(text, half)
+    for name, model in (("trained", models["GRU"]), ("untrained", untrained)):
         sizes = SIZES | {"vocab_size": len(chars)}
-        layers = gates_of("GRU", of.parameters(), x, gru_step, **sizes)
-        if not layers:
+        if not (layers := gates_of("GRU", model.parameters(), x, gru_step, **sizes)):
             return None
         kept = torch.cat([gates["keeps (z)"] for gates in layers], dim=2).flatten(0, 1)
         for kind, title, unit in _units(kept, text, half):
-            rows[kind, name] = f"{name}, {title}", kept[begin : begin + SHOWN, unit]
-    return _coloured(sorted(rows.items()), text[begin : begin + SHOWN]) if rows else None
+            rows[kind, name] = f"{name}, {title}", kept[shown, unit]
+    return _coloured(sorted(rows.items()), text[shown]) if rows else None
+
+
+def _with_a_capital(text, begin):
+    # Where SHOWN characters stand that begin with a capital, from a place on; or those there.
+    capitals = (n for n in range(begin, len(text) - SHOWN) if text[n].isupper())
+    begin = next(capitals, begin)
+    return slice(begin, begin + SHOWN)
 
 
 def _units(kept, text, half):
