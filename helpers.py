@@ -179,7 +179,6 @@ def set_looks():
     plt.rcParams.update(
         {
             "figure.figsize": (7, 4),
-            "figure.constrained_layout.use": True,
             "axes.grid": True,
             "grid.alpha": 0.3,
             "axes.xmargin": 0.12,
@@ -953,7 +952,7 @@ def plot_learning_curves(metrics):
     """
     if waits_for("training", metrics):
         return None
-    figure = plt.figure(figsize=(9, 5.2))
+    figure = plt.figure(figsize=(9, 5.2), layout="constrained")
     rows = [["val"] * 3 + ["by time"] * 3, ["train"] * 2 + ["times"] * 2 + ["best"] * 2]
     panels, loss = figure.subplot_mosaic(rows), "nats per character"
     panels["by time"].sharey(panels["val"])

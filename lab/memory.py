@@ -220,7 +220,7 @@ def plot_forgetting(spans, model_classes, text, requirements):
         return None
     task = Recall(text, requirements.load, LONGEST_LAG)
     lags = [2**n for n in range(10) if 2**n < len(text)]
-    figure, axes = plt.subplots()
+    figure, axes = plt.subplots(layout="constrained")
     for name, span in spans.items():
         try:
             shares = forgetting(

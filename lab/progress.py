@@ -127,7 +127,7 @@ class Progress:
 
     def _curves(self, status):
         """Return a figure of the validation curves so far."""
-        figure = Figure(figsize=(7, 3), dpi=80, layout="none")
+        figure = Figure(figsize=(7, 3), dpi=80)
         axes = figure.add_axes((0.1, 0.17, 0.87, 0.72))
         for name, measured in self.measured.items():
             losses = without_diverged(measured["val_losses"])

@@ -58,13 +58,12 @@ class StandIn(nn.Module):
         self.embedding = nn.Embedding(vocab_size, 8)
         self.rnn = getattr(nn, self.kind)(8, 12, batch_first=True)
         self.output = nn.Linear(12, vocab_size)
-        self.first, self.steps, self.validated = self.weights(), [], []
+        self.first, self.steps = self.weights(), []
         self.read = {"windows": None, "training": True}  # last, and whether in training mode
         self.log.append(self)
 
     def forward(self, x, hidden=None, return_sequences=False):
         self.read = {"windows": x.tolist(), "training": self.training}
-        self.validated = [] if self.training else self.validated + x.tolist()
         outputs, hidden = self.rnn(self.embedding(x), hidden)  # (b, t, 12)
         logits = self.output(outputs if return_sequences else outputs[:, -1])
         if not self.training:
@@ -76,7 +75,7 @@ class StandIn(nn.Module):
         return (zeros, zeros.clone()) if self.kind == "LSTM" else zeros
 
     def facts(self):
-        return {n: getattr(self, n) for n in ("kind", "spec", "first", "steps", "validated")}
+        return {n: getattr(self, n) for n in ("kind", "spec", "first", "steps")}
 
     def weights(self):
         """Return all weights as one vector, a NumPy array."""

@@ -8,7 +8,7 @@ from helpers import describe
 from lab.ask.training import EPOCHS, KEYS, SCHEDULED, SYMBOLS, VOCAB
 from lab.checks.rule import Broken, NotAttempted, need, need_one_per_model
 from lab.checks.specified import alike, most_explained
-from lab.checks.trained import MISTAKES, offset_of, trace
+from lab.checks.trained import MISTAKES, losses_by_offset, trace
 from lab.exercise import DROPOUT, LEARNING_RATES, MODELS, SIZES
 
 SPEC = {"vocab_size": VOCAB} | SIZES | {"dropout": DROPOUT}
@@ -185,13 +185,12 @@ def _times(seen):
 # ----- What happened ------------------------------------------------------------------------------
 
 
-def _agreement(name, found, mistake=None):
+def _agreement(name, found, offset, mistake=None):
     # Return how many events a model shares with the training asked for, or with one that has a
     # mistake, and the first other one: (quantity, epoch, what was seen, what was expected).
     count = 0
     for epochs, seen in zip(EPOCHS, found, strict=True):
         happened = {quantity: iter(values) for quantity, values in _happened(name, seen).items()}
-        offset = offset_of(_trained(name, seen)["validated"])
         for quantity, epoch, wanted in trace(name, epochs, offset, mistake):
             got = next(happened[quantity], None)
             if not _same(got, wanted):
@@ -200,6 +199,14 @@ def _agreement(name, found, mistake=None):
         if more := next(happened["windows"], None):
             return count, ("windows", epochs, more, None)
     return count + 1, None
+
+
+def _offsets(name, first):
+    # Yield from which windows on every 50th may have been validated on, by the first loss.
+    losses = enumerate(losses_by_offset(name))
+    fitting = (offset for offset, loss in losses if _same(first, loss))
+    yield next(fitting, 0)
+    yield from fitting
 
 
 def _happened(name, seen):
@@ -234,12 +241,17 @@ def _same(got, wanted):
 
 def _compare(name, found):
     # Where a model's training departs from the one asked for, by its mistake's name.
-    shared, other = _agreement(name, found)
-    if other is None:
-        return
+    tried, first = {}, next(iter(found[0]["metrics"][name]["val_losses"]), None)
+    for offset in _offsets(name, first):
+        tried[offset] = shared, other = _agreement(name, found, offset)
+        if other is None:
+            return
+    offset, (shared, other) = max(tried.items(), key=lambda one: one[1][0])
     quantity, epoch, got, wanted = other
     when = f"{quantity} of the {name}" + f" in epoch {epoch}" * bool(epoch)
-    if best := most_explained(MISTAKES, lambda made: _agreement(name, found, made)[0], shared):
+    if best := most_explained(
+        MISTAKES, lambda made: _agreement(name, found, offset, made)[0], shared
+    ):
         raise Broken(best.rule, f"{when}: {best.says}.")
     rule, means = UNNAMED[quantity]
     raise Broken(rule, f"{when}: {_told(quantity, got, wanted)}. Expected: {means}.")

@@ -134,7 +134,7 @@ def plot_places(taught):
 
 def _panels(rows, columns, figsize):
     shared = {"sharex": True, "sharey": True, "squeeze": False}
-    return plt.subplots(rows, columns, figsize=figsize, **shared)
+    return plt.subplots(rows, columns, figsize=figsize, layout="constrained", **shared)
 
 
 def _say_where_it_holds(kind, gates):

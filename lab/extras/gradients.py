@@ -38,7 +38,7 @@ def plot_reach(models, X, y, windows=64):
         return None
     every = max(1, len(X) // windows)
     X, y = X[::every][:windows], y[::every][:windows]
-    figure, axes = plt.subplots(figsize=(7, 3.5))
+    figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
     for name, model in models.items():
         reach = reach_of(model, X, y)
         axes.plot(range(1, len(reach) + 1), reach, label=name, **STYLES.get(name, {}))

@@ -16,7 +16,7 @@ def plot(metrics, table):
     if waits_for("performance", metrics, table):
         return None
     perplexity = by_model(table, "Test Perplexity")["Test Perplexity"]
-    figure, panels = plt.subplots(1, 2, figsize=(9, 4), sharey=True)
+    figure, panels = plt.subplots(1, 2, figsize=(9, 4), sharey=True, layout="constrained")
     recorded = read_study("last_step")
     recorded = recorded[recorded["variant"] == "original"].groupby("model")
     for name, measured in metrics.items():

@@ -48,7 +48,7 @@ def plot_beside(table, text, folder=STUDY):
     seeds = of_sample("comparisons", folder=folder).set_index("model")["perplexity"]
     own = by_model(table, "Test Perplexity")["Test Perplexity"]
     means = perplexities(folder=folder).loc[own.index]
-    figure, axes = plt.subplots(figsize=(7, 3))
+    figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
     ink = plt.rcParams["text.color"]  # white on a dark page
     for place, (name, mean) in enumerate(means.iterrows()):
         values, style = seeds[name], STYLES[name] | {"linestyle": "", "alpha": 0.6}
@@ -211,7 +211,7 @@ def plot_text_sizes(folder=STUDY):
     """Return a figure: test perplexity against characters of WikiText-2, for all four."""
     table = text_sizes(folder=folder).loc["WikiText-2", [*MODELS, COUNTING]]
     rows = read_study("text_sizes", folder).query("text == 'WikiText-2'")
-    figure, axes = plt.subplots(figsize=(7, 4))
+    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
     for name, means in table.items():
         ink = plt.rcParams["text.color"]  # white on a dark page
         style = STYLES.get(name, {"color": ink, "linestyle": "-.", "marker": "D"})

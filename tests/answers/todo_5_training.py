@@ -184,7 +184,8 @@ WRONG = [
     wrong("validation", {SUBSET: "val_X, val_y = val_X[:1], val_y[:1]"}),
     wrong("validation", {VALIDATE: BY_HAND.replace("model", "model.train()")}),
     # given lines
-    wrong("validation", {SUBSET: "val_X, val_y = val_X[::50], val_y[::50]"}),
+    wrong("validation", {SUBSET: "val_X, val_y = val_X[:50], val_y[:50]"}),
+    wrong("validation", {SUBSET: "val_X, val_y = val_X[::25], val_y[::25]"}),
     wrong("validation", {SUBSET: "val_X, val_y = val_X[7::8], val_y[7::8]"}),
     wrong("other-windows", {"seed=epoch": "seed=1000 + epoch"}),
     wrong("other-windows", {TRAIN: f"model.train() and {OWN_EPOCH.format(*EVERY_STEP)}"}),
@@ -223,6 +224,9 @@ WRONG = [
 ]
 
 RIGHT = [
+    # any window first
+    right({SUBSET: "val_X, val_y = val_X[::50], val_y[::50]"}),
+    right({SUBSET: "val_X, val_y = val_X[7::50], val_y[7::50]"}),
     right({}),
     # validation by hand, a measure of one's own beside the loss
     right({VALIDATE: BY_HAND.replace("model", "model.eval()")}),

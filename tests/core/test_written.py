@@ -105,7 +105,11 @@ def measured_otherwise(spans):
 
 def given(notebook, spans, cell):
     """Return the names that a cell finds, with measurements like those of the solution's run."""
-    measured = {"memory_span": measured_otherwise(spans), "BATCHES": exercise.SPAN_BATCHES}
+    measured = {
+        "one_kept": 11 / 32,
+        "memory_span": measured_otherwise(spans),
+        "BATCHES": exercise.SPAN_BATCHES,
+    }
     scope = dict(notebook) | measured
     scope["models"] = copy.deepcopy(notebook["models"])
     if cell in ("learning-curves", "tradeoff", "recommendation"):
