@@ -190,7 +190,7 @@ def points():
             seconds[todo] = seconds.get(todo, 0) + taken.total_seconds()
     rows = {
         str(check.number): {
-            "what": f"`{check.what}`".replace(" and ", "` and `"),
+            "what": re.sub("(, | and )", r"`\1`", f"`{check.what}`"),
             "computing (s)": f"{seconds.get(check.number, 0):.0f}",
             "points": check.points,
         }

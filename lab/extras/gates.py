@@ -124,7 +124,7 @@ def plot_places(taught):
         question = len(low) - 1
         axes.axvspan(-0.5, question - LAG - 0.5, color="gray", alpha=0.2)
         axes.axvspan(question - 0.5, question + 0.5, color="gray", alpha=0.2)
-        axes.set(ylabel="gate", ylim=(0, 1.03))
+        axes.set(ylabel="gate", ylim=(0, 1.03), xlim=(-1, question + 1))
         axes.legend(loc="center")
         _say_where_it_holds(kind, gates)
     panels[0, 0].set_title("Gray: the symbols, and the question. Bands: eight of ten units")
@@ -201,9 +201,8 @@ def plot_saturation(taught, reading):
                 axes.scatter(*shares, s=14, alpha=0.5, marker=marker, label=f"layer {n}")
             axes.plot([0, 1], [1, 0], color="gray", linewidth=0.7)
             axes.set_xlabel(f"share of characters with a gate below {CLOSED}")
-        left.set(
-            title=f"{kind}, taught, in the lag", ylabel=f"share of them with a gate above {OPEN}"
-        )
+            axes.margins(0.05)
+        left.set(title=f"{kind}, taught, in the lag", ylabel=f"share above {OPEN}")
         right.set_title(f"{kind}, trained on text")
         right.legend()
     return figure

@@ -36,7 +36,7 @@ def test_a_number_in_a_signature_is_compared(monkeypatch):
 def test_points_are_filled_in_from_one_place(monkeypatch):
     before = exercise.CHECKS["samples"]
     monkeypatch.setitem(exercise.CHECKS, "samples", before._replace(points=9))
-    assert re.search(r"^\| 6 \| `samples` \| \d+ \| 9 \|$", generate.points(), re.M)
+    assert re.search(r"^\| 6 \| `samples` and `\w+` \| \d+ \| 9 \|$", generate.points(), re.M)
     with pytest.raises(SystemExit, match=r"out of date: docs/instructors\.md"):
         generate.main(["--check"])
 
@@ -107,7 +107,7 @@ def test_numbers_that_change_leave_no_old_one_behind(tmp_path):
     text, samples = source.read_text(encoding="utf-8"), exercise.CHECKS["samples"].points
     paragraph, seconds = exercise.PARAGRAPH_POINTS, exercise.GRADING_SECONDS
     for old, new in [
-        (f'Todo(6, {samples}, "samples"', f'Todo(6, {samples + 2}, "samples"'),
+        (f'6, {samples}, "samples', f'6, {samples + 2}, "samples'),
         (f"PARAGRAPH_POINTS = {paragraph}", f"PARAGRAPH_POINTS = {paragraph + 2}"),
         (f"GRADING_SECONDS = {seconds}", f"GRADING_SECONDS = {seconds - 15}"),
     ]:
