@@ -254,7 +254,8 @@ def _say_what_is_remembered(name, span, shares):
     if lost:
         say(
             f"The {name} answers {shares[span]:.0%} right after {span} characters and "
-            f"{shares[lost[0]]:.0%} after {lost[0]}: it has learned a place, not to remember."
+            f"{shares[lost[0]]:.0%} after {lost[0]}: it has learned one place, "
+            "and does not remember."
         )
     elif span > 1 and max(beyond.values(), default=0) >= KNOWN:
         told = ", ".join(f"{share:.0%} right after {lag}" for lag, share in beyond.items())

@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from torch.nn import functional as F
 
-from helpers import Words, short
+from helpers import Words
 from lab import goal, memory
 from lab.checks.outputs import rows_of, specified
 from lab.checks.rule import Broken, attempted, need, need_number, need_one_per_model
@@ -111,7 +111,7 @@ def judge_recommendation(facts, requirements, quick):
     attempted(facts["misses"], name, evidence, paragraph)
     table = _table(facts)
     met = goal.requirements_met(table, facts["spans"], requirements)
-    _misses(facts["misses"], met[["Parameters"]] if quick else met)
+    _misses(facts["misses"], met, ["Parameters"] if quick else [*met])
     need(
         name in MODELS,
         "recommendation-unknown",
@@ -138,8 +138,8 @@ def judge_recommendation(facts, requirements, quick):
     return f"Your numbers fit.{none} A person reads your reasons.{note}"
 
 
-def _misses(misses, met):
-    # For each model, the columns of ``met`` that it misses.
+def _misses(misses, met, compared):
+    # For each model, the columns of ``met`` that it misses; some of them are compared.
     need_one_per_model("misses", misses, "misses", "a list of requirements")
     for name, named in misses.items():
         need(
@@ -147,7 +147,13 @@ def _misses(misses, met):
             "misses",
             f"misses[{name!r}] is {named}: expected a list of requirements, [] for none.",
         )
-        for column in met:
+        others = [each for each in named if each not in [*met]]
+        need(
+            not others,
+            "misses",
+            f"misses[{name!r}] names {others}: the requirements are {', '.join(met)}.",
+        )
+        for column in compared:
             said, is_so = column in named, not met.loc[name, column]
             need(
                 said == is_so,
@@ -222,8 +228,8 @@ def _paragraph(name, paragraph):
     need(
         not isinstance(paragraph, Words) and len(paragraph.split()) >= 5,
         "paragraph-missing",
-        f"paragraph is {short(paragraph)}: expected what you would write to the product manager, "
-        "in a few sentences.",
+        f"paragraph has {len(paragraph.split()) * (paragraph != 'None')} words: expected what you "
+        "would write to the product manager, in a few sentences.",
     )
     verbs = r"(?:recommend|choose|pick|ship|suggest|propose|go with|use)\w*\W+(?:\w+\W+){0,3}?"
     named = re.findall(rf"{verbs}(?:char)?({'|'.join(MODELS)})s?\b", paragraph, re.IGNORECASE)

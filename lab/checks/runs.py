@@ -42,7 +42,8 @@ def need_the_last(todo):
     need(
         not (of(todo) and missing),
         "other-name",
-        f"the cell of TODO {todo.number} ran to its end, but did not make {missing}.",
+        f"the cell of TODO {todo.number} ran to its end, but did not make "
+        f"{missing}.{_others(todo)}",
     )
     theirs = {name for number, names in ANSWERS.items() if number != todo.number for name in names}
     if needed := ", ".join(sorted(_absent - theirs)):  # of other TODOs the check says more
@@ -50,6 +51,17 @@ def need_the_last(todo):
             f"Nothing has made {needed} yet: fill in TODO {todo.number} above, then run its "
             "cell, and those before it."
         )
+
+
+def _others(todo):
+    # Say which class of another TODO a cell of this one has made in its place.
+    made = re.findall(r"(?m)^class (\w+)", "\n".join(run.source for run in of(todo)))
+    number = {name: number for number, names in ANSWERS.items() for name in names}
+    return "".join(
+        f" It made {name} anew: mend it, then run the cell of TODO {number[name]} again."
+        for name in made
+        if number.get(name, todo.number) != todo.number
+    )
 
 
 def _as_handed_out(run):

@@ -15,15 +15,15 @@ from torch.nn import functional as F
 
 import helpers
 from lab import exercise
-from lab.ask.training import VOCAB, splits, stand_ins
+from lab.ask.training import SEQ_LEN, VOCAB, splits, stand_ins
 from lab.checks.specified import Mistake
 
 
 class Training:
     """The training of a stand-in on the tiny texts; ``otherwise`` replaces some of its steps."""
 
-    def __init__(self, name, epochs, offset, **otherwise):
-        self.epochs, self.offset = epochs, offset
+    def __init__(self, name, epochs, chosen, **otherwise):
+        self.epochs, self.chosen = epochs, chosen  # of the validation windows: the first, the step
         train_X, train_y, val_X, val_y = splits()
         self.train, self.val = (train_X, train_y), (val_X, val_y)
         for step, function in otherwise.items():
@@ -91,7 +91,8 @@ class Training:
         nn.utils.clip_grad_norm_(self.model.parameters(), exercise.MAX_GRADIENT_NORM)
 
     def validated(self):
-        return [part[self.offset :: exercise.SEQ_LEN] for part in self.val]
+        first, step = self.chosen
+        return [part[first::step] for part in self.val]
 
     def measured(self, X, y):
         return helpers.evaluate_model(self.model, X, y, self.loss, every_step=True)
@@ -108,25 +109,29 @@ class Training:
 
 
 @functools.cache
-def _trace(name, epochs, offset, mistake):
+def _trace(name, epochs, chosen, mistake):
     # An iterator that computes each event once, and keeps it for copies of itself.
     steps = mistake.steps if mistake else {}
-    return itertools.tee(Training(name, epochs, offset, **steps), 1)[0]
+    return itertools.tee(Training(name, epochs, chosen, **steps), 1)[0]
 
 
-def trace(name, epochs, offset, mistake=None):
+def trace(name, epochs, chosen, mistake=None):
     """Yield the events of the training of a name, with a mistake or without one, from the first.
 
-    Every 50th window of the validation text is read, from the one at ``offset``.
+    ``chosen`` says on which windows it is validated: the first, and the step to the next.
     """
-    return itertools.tee(_trace(name, epochs, offset, mistake))[1]
+    return itertools.tee(_trace(name, epochs, chosen, mistake))[1]
 
 
-def losses_by_offset(name):
-    """Yield the validation loss after one epoch, with every 50th window from each of the first."""
-    made = Training(name, 1, 0)
+# Windows that do not overlap: every 50th, as in the notebook, or as far apart as these are long.
+ONCE = [(first, step) for step in (exercise.SEQ_LEN, SEQ_LEN) for first in range(step)]
+
+
+def losses_by_choice(name):
+    """Yield the validation loss after one epoch, with each of ONCE."""
+    made = Training(name, 1, ONCE[0])
     list(made)
-    for made.offset in range(exercise.SEQ_LEN):
+    for made.chosen in ONCE:
         yield made.measured(*made.validated())
 
 
@@ -230,6 +235,23 @@ MISTAKES = [
         "the model is validated on all windows of val_X, which overlap",
         {"validated": lambda self: self.val},
     ),
+    *(
+        Mistake(
+            "validation",
+            f"the model is validated on windows of val_X that begin {every} characters apart: they "
+            "overlap, so that characters count several times",
+            {"validated": lambda self, every=every: [part[::every] for part in self.val]},
+        )
+        for every in (2, 5, 10, 25)
+    ),
+    *(
+        Mistake(
+            "validation",
+            "the model is validated on 50 windows of val_X, which overlap, and not on all of it",
+            {"validated": lambda self, some=some: [part[some] for part in self.val]},
+        )
+        for some in (slice(50), slice(-50, None))
+    ),
     Mistake(
         "validation",
         "the model is validated on all windows of val_X, which overlap, at their final timesteps",
@@ -243,7 +265,7 @@ MISTAKES = [
     Mistake(
         "validation",
         "the model is validated on windows of train_X",
-        {"validated": lambda self: [part[self.offset :: exercise.SEQ_LEN] for part in self.train]},
+        {"validated": lambda self: [p[self.chosen[0] :: self.chosen[1]] for p in self.train]},
     ),
     Mistake(
         "validation",

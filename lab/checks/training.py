@@ -8,7 +8,7 @@ from helpers import describe
 from lab.ask.training import EPOCHS, KEYS, SCHEDULED, SYMBOLS, VOCAB
 from lab.checks.rule import Broken, NotAttempted, need, need_one_per_model
 from lab.checks.specified import alike, most_explained
-from lab.checks.trained import MISTAKES, losses_by_offset, trace
+from lab.checks.trained import MISTAKES, ONCE, losses_by_choice, trace
 from lab.exercise import DROPOUT, LEARNING_RATES, MODELS, SIZES
 
 SPEC = {"vocab_size": VOCAB} | SIZES | {"dropout": DROPOUT}
@@ -20,8 +20,8 @@ UNNAMED = {  # of a difference without a name: its rule, and what the quantity s
                 "timestep"),
     "train_losses": ("losses-changed", "the list holds the loss that train_epoch returned, before "
                      "the seconds"),
-    "val_losses": ("validation", "it is the loss on val_X and val_y at every timestep, after the "
-                   "epoch's training"),
+    "val_losses": ("validation", "it is the loss on windows of val_X with which each character "
+                   "counts once, at every timestep, after the epoch's training"),
     "best_epoch": ("best-weights", "it is the epoch with the lowest validation loss, counted from "
                    "1"),
     "last weights": ("best-weights", "the model ends with the weights of the epoch that has the "
@@ -185,13 +185,13 @@ def _times(seen):
 # ----- What happened ------------------------------------------------------------------------------
 
 
-def _agreement(name, found, offset, mistake=None):
+def _agreement(name, found, chosen, mistake=None):
     # Return how many events a model shares with the training asked for, or with one that has a
     # mistake, and the first other one: (quantity, epoch, what was seen, what was expected).
     count = 0
     for epochs, seen in zip(EPOCHS, found, strict=True):
         happened = {quantity: iter(values) for quantity, values in _happened(name, seen).items()}
-        for quantity, epoch, wanted in trace(name, epochs, offset, mistake):
+        for quantity, epoch, wanted in trace(name, epochs, chosen, mistake):
             got = next(happened[quantity], None)
             if not _same(got, wanted):
                 return count, (quantity, epoch, got, wanted)
@@ -201,11 +201,11 @@ def _agreement(name, found, offset, mistake=None):
     return count + 1, None
 
 
-def _offsets(name, first):
-    # Yield from which windows on every 50th may have been validated on, by the first loss.
-    losses = enumerate(losses_by_offset(name))
-    fitting = (offset for offset, loss in losses if _same(first, loss))
-    yield next(fitting, 0)
+def _choices(name, first):
+    # Yield which of ONCE may have been validated on, by the first loss.
+    losses = zip(ONCE, losses_by_choice(name), strict=True)
+    fitting = (chosen for chosen, loss in losses if _same(first, loss))
+    yield next(fitting, ONCE[0])
     yield from fitting
 
 
@@ -241,16 +241,16 @@ def _same(got, wanted):
 
 def _compare(name, found):
     # Where a model's training departs from the one asked for, by its mistake's name.
-    tried, first = {}, next(iter(found[0]["metrics"][name]["val_losses"]), None)
-    for offset in _offsets(name, first):
-        tried[offset] = shared, other = _agreement(name, found, offset)
-        if other is None:
+    tried, first = [], next(iter(found[0]["metrics"][name]["val_losses"]), None)
+    for chosen in _choices(name, first):
+        tried.append((*_agreement(name, found, chosen), chosen))
+        if tried[-1][1] is None:
             return
-    offset, (shared, other) = max(tried.items(), key=lambda one: one[1][0])
+    shared, other, chosen = max(tried, key=lambda one: one[0])
     quantity, epoch, got, wanted = other
     when = f"{quantity} of the {name}" + f" in epoch {epoch}" * bool(epoch)
     if best := most_explained(
-        MISTAKES, lambda made: _agreement(name, found, offset, made)[0], shared
+        MISTAKES, lambda made: _agreement(name, found, chosen, made)[0], shared
     ):
         raise Broken(best.rule, f"{when}: {best.says}.")
     rule, means = UNNAMED[quantity]

@@ -23,13 +23,34 @@ def test_wrong_training_breaks_its_own_rule_and_right_training_none(rule, change
 
 def test_the_best_epoch_of_the_stand_ins_cannot_be_guessed():
     losses = {
-        name: [v for quantity, _, v in trained.Training(name, 4, 49) if quantity == "val_losses"]
+        name: [v for what, _, v in trained.Training(name, 4, (49, 50)) if what == "val_losses"]
         for name in ("RNN", "LSTM", "GRU")
     }
     best = [values.index(min(values)) for values in losses.values()]
     assert any(0 < epoch < 3 for epoch in best)  # neither the first nor the last
     first, second, third, _ = losses["RNN"]
     assert third < first < second  # an epoch that is no improvement comes before the best
+
+
+@pytest.mark.parametrize(
+    ("cut", "says"),
+    [
+        ("[::25]", "begin 25 characters apart: they overlap"),
+        ("[:50]", "50 windows of val_X, which overlap"),
+        ("", "all windows of val_X, which overlap"),
+        ("[::30]", "with which each character counts once"),
+    ],
+)
+def test_validation_windows_that_overlap_are_named(cut, says, namespace):
+    lines = f"val_X, val_y = val_X{cut}, val_y{cut}"
+    result = check(namespace, {todo_5_training.SUBSET: lines})
+    assert_breaks("validation", result)
+    assert says in result.message
+
+
+def test_windows_may_be_as_far_apart_as_they_are_long(namespace):
+    lines = "val_X, val_y = val_X[:: val_X.shape[1]], val_y[:: val_X.shape[1]]"
+    assert_breaks(None, check(namespace, {todo_5_training.SUBSET: lines}))
 
 
 def test_the_classes_of_todo_1_to_3_do_not_matter(namespace):
@@ -45,7 +66,7 @@ def test_an_unnamed_difference_shows_quantity_epoch_and_both_values(namespace):
     assert_breaks("validation", result)
     assert "val_losses of the RNN in epoch 1: 5." in result.message
     assert "in the training asked for 4." in result.message
-    assert "Expected: it is the loss on val_X and val_y at every timestep" in result.message
+    assert "Expected: it is the loss on windows of val_X with which each" in result.message
 
 
 def test_another_function_of_the_notebooks_is_told_so(namespace):

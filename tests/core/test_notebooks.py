@@ -36,7 +36,8 @@ def run_filled(k, cells=slice(None)):
             cell.source = SOLUTION_SOURCES[cell.id]
     notebook.cells.append(
         nbformat.v4.new_code_cell(
-            "print(checks.summary().set_index('check')['status'].to_json(), end='')",
+            "states = checks.summary().set_index('check')['status']\n"
+            "print('\\n' + states.to_json(), end='')",
             id="statuses",
         )
     )
