@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from torch.nn import functional as F
 
-from helpers import Words
+from helpers import Words, describe
 from lab import goal, memory
 from lab.checks.outputs import rows_of, specified
 from lab.checks.rule import Broken, attempted, need, need_number, need_one_per_model
@@ -145,7 +145,7 @@ def _misses(misses, met, compared):
         need(
             isinstance(named, list),
             "misses",
-            f"misses[{name!r}] is {named}: expected a list of requirements, [] for none.",
+            f"misses[{name!r}] is {describe(named)}: expected a list of requirements, [] for none.",
         )
         others = [each for each in named if each not in [*met]]
         need(

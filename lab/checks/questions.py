@@ -2,7 +2,7 @@
 
 import math
 
-from helpers import short
+from helpers import describe, short
 from lab.checks.rule import Broken, NotAttempted, need
 
 GUESSED = "that is the share of a model that only guesses"
@@ -51,7 +51,7 @@ def _answered(name, given):
 def _each(name, rule, given, wanted, known):
     _answered(name, given)
     keys = " and ".join(map(repr, wanted))
-    expected = f"{name} is {given}: expected a dict with an answer under {keys}."
+    expected = f"{name} is {describe(given)}: expected a dict with an answer under {keys}."
     need(isinstance(given, dict) and set(given) == set(wanted), rule, expected)
     for key, answer in given.items():
         why = known.get((key, answer), "that is not right")
@@ -60,7 +60,7 @@ def _each(name, rule, given, wanted, known):
 
 def _number(name, rule, given, wanted, known):
     _answered(name, given)
-    need(isinstance(given, int | float), rule, f"{name} is {given}: expected a number.")
+    need(isinstance(given, int | float), rule, f"{name} is {describe(given)}: expected a number.")
     if not math.isclose(given, wanted, rel_tol=0.01):
         whose = (why for value, why in known.items() if math.isclose(given, value, rel_tol=0.01))
         raise Broken(rule, f"{name} is {given:.4g}: {next(whose, 'that is not right')}.")

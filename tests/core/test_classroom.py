@@ -149,8 +149,9 @@ def test_the_kernels_interrupt_in_the_middle_of_an_epoch(tmp_path, quick):
         cell.source = cell.source.replace("epochs=EPOCHS", "epochs=10_000")
         cell.source = f"import os\nopen({str(pid)!r}, 'w').write(str(os.getpid()))\n{cell.source}"
         # The key's paragraph needs all three models.
-        of_one = "recommendation, evidence, paragraph = 'RNN', {}, ''"
+        of_one = "misses, recommendation, evidence = {}, 'RNN', {}"
         cell_of(notebook, "recommendation").source = of_one
+        cell_of(notebook, "paragraph").source = "paragraph = ''"
         cell.outputs = []
         threading.Thread(target=interrupt, args=[notebook], daemon=True).start()
 
