@@ -92,18 +92,23 @@ def short(value):
 # ----- What a notebook shows ----------------------------------------------------------------------
 
 
+def shell():
+    """Return IPython's shell, or None outside of it."""
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython else None
+
+
 def in_notebook():
     """Return whether this runs in a kernel, whose front end shows pictures, and is to be seen.
 
     A check, which keeps what it prints to itself, shows no pictures either.
     """
-    ipython = sys.modules.get("IPython")
-    kernel = getattr(ipython and ipython.get_ipython(), "kernel", None)
+    kernel = getattr(shell(), "kernel", None)
     return kernel is not None and type(sys.stdout).__module__.startswith("ipykernel")
 
 
-def say(text):
-    """Print a text in lines that break between words.
+def say(text, style=""):
+    """Print a text in lines that break between words, in a notebook in a style of HTML's.
 
     JupyterLab breaks what is printed anywhere, and a window of 800 pixels with its file browser
     leaves 45 characters: so in a notebook the text is shown as HTML, which has no fixed lines.
@@ -111,10 +116,11 @@ def say(text):
     if in_notebook():
         from IPython.display import display
 
-        html = f'<div style="{WRAPPED}">{escape(text)}</div>'
+        html = f'<div style="{style}{WRAPPED}">{escape(text)}</div>'
         display({"text/plain": text, "text/html": html}, raw=True)
-    else:
-        print(text, flush=True)
+    else:  # on a console, which may lack the signs
+        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        print(text.encode(encoding, "replace").decode(encoding), flush=True)
 
 
 def in_words(figure):
@@ -188,10 +194,9 @@ def set_looks():
     )
     pd.set_option("display.max_colwidth", None)  # sentences stand in tables
     if in_notebook():
-        from IPython import get_ipython
         from IPython.display import display
 
-        shown = get_ipython().display_formatter.ipython_display_formatter
+        shown = shell().display_formatter.ipython_display_formatter
         shown.for_type(plt.Figure, lambda figure: display(with_words(figure), raw=True))
 
 

@@ -6,19 +6,17 @@ import inspect
 import io
 import random
 import re
-import sys
 import textwrap
 import tomllib
 import warnings
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
-from helpers import WRAPPED, describe, one_thread, say
+from helpers import describe, one_thread, say
 from lab.ask import TooSlow, seconds_allowed, within
 from lab.checks import runs
 from lab.checks.rule import RULES, Broken, NotAttempted, need
@@ -54,16 +52,9 @@ class CheckResult:
 
     def show(self):
         """Show the banner: in a notebook below its cell, else as a line."""
-        if runs.shell():
-            from IPython.display import display
-
-            # The sign and the word carry the meaning; colour only repeats it, on any theme.
-            style = f"border-left: 6px solid {VERDICT_COLORS[self.status]}; padding: 4px 12px"
-            html = f'<div style="{style}; {WRAPPED}">{escape(str(self))}</div>'
-            display({"text/plain": str(self), "text/html": html}, raw=True)
-        else:  # on a console, which may lack the signs
-            encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-            print(str(self).encode(encoding, "replace").decode(encoding))
+        # The sign and the word carry the meaning; colour only repeats it, on any theme.
+        color = VERDICT_COLORS[self.status]
+        say(str(self), f"border-left: 6px solid {color}; padding: 4px 12px; ")
 
 
 def summary():

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import torch
 
+from helpers import shell
 from lab.checks.rule import Broken, NotAttempted, need
 from lab.exercise import CHECKS
 
@@ -16,12 +17,6 @@ ANSWERS = {todo.number: re.split(", | and ", todo.what) for todo in CHECKS.value
 UNREADABLE = ("SyntaxError", "IndentationError", "TabError")
 _runs = {}  # the last run of each cell of a TODO, by the cell's id, or else its first line
 _absent = set()  # names that a cell with a check uses and nothing has made; they are None meanwhile
-
-
-def shell():
-    """Return IPython's shell, or None outside of a notebook."""
-    ipython = sys.modules.get("IPython")
-    return ipython.get_ipython() if ipython else None
 
 
 def of(todo):
