@@ -20,11 +20,8 @@ def required_cells():
 
 def answer_ids():
     """Return the ids of the code cells that students fill in, outside the optional sections."""
-    return {
-        cell["id"]
-        for cell in required_cells()
-        if cell["cell_type"] == "code" and cell["id"] in read_stubs()
-    }
+    cells = [cell for cell in required_cells() if cell["cell_type"] == "code"]
+    return read_stubs().keys() & {cell["id"] for cell in cells}
 
 
 def check_of(cell):

@@ -15,7 +15,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from course import read_solution
 from course.grade.handed_in import Refused
-from course.make_exercise import make_exercise, read_stubs
+from course.make_exercise import make_exercise
 from lab import exercise
 
 OWN = "a cell of your own"
@@ -54,13 +54,15 @@ def defined(source):
 def our_cells():
     """Return the code cells of the exercise."""
     cells = [c for c in make_exercise(read_solution.read())["cells"] if c["cell_type"] == "code"]
-    found = []
-    for number, cell in enumerate(cells):
-        source = "".join(cell["source"])
-        answers = defined(source) if cell["id"] in read_stubs() else set()
-        check = read_solution.check_of(cell)
-        found.append(Cell((number, 0), cell["id"], source, check, answers, []))
-    return found
+    filled_in = read_solution.answer_ids()
+    sources = ["".join(cell["source"]) for cell in cells]
+    answers = [
+        defined(s) if c["id"] in filled_in else set() for c, s in zip(cells, sources, strict=True)
+    ]
+    return [
+        Cell((number, 0), cell["id"], source, read_solution.check_of(cell), answer, [])
+        for number, (cell, source, answer) in enumerate(zip(cells, sources, answers, strict=True))
+    ]
 
 
 class Merged(NamedTuple):
