@@ -201,14 +201,6 @@ def _agreement(name, found, chosen, mistake=None):
     return count + 1, None
 
 
-def _choices(name, first):
-    # Yield which of ONCE may have been validated on, by the first loss.
-    losses = zip(ONCE, losses_by_choice(name), strict=True)
-    fitting = (chosen for chosen, loss in losses if _same(first, loss))
-    yield next(fitting, ONCE[0])
-    yield from fitting
-
-
 def _happened(name, seen):
     # Return the values of each quantity in a model's training, in their order.
     trained, measured = _trained(name, seen), seen["metrics"][name]
@@ -232,21 +224,24 @@ def _happened(name, seen):
     }
 
 
-def _same(got, wanted):
+def _same(got, wanted, digits=(2, 3)):
+    # Whether a number, which may be rounded to so many digits, or an array is the one wanted.
     if not isinstance(got, int | float):
         return alike(got, wanted, rtol=0)
-    rounded = (got == round(got, n) and abs(got - wanted) <= 0.51 * 10**-n for n in (2, 3))
+    rounded = (got == round(got, n) and abs(got - wanted) <= 0.51 * 10**-n for n in digits)
     return np.isclose(got, wanted, rtol=2e-5) or any(rounded)
 
 
 def _compare(name, found):
     # Where a model's training departs from the one asked for, by its mistake's name.
-    tried, first = [], next(iter(found[0]["metrics"][name]["val_losses"]), None)
-    for chosen in _choices(name, first):
-        tried.append((*_agreement(name, found, chosen), chosen))
-        if tried[-1][1] is None:
+    exact, first = [], next(iter(found[0]["metrics"][name]["val_losses"]), None)
+    for chosen, loss in zip(ONCE, losses_by_choice(name), strict=True):
+        if _same(first, loss) and _agreement(name, found, chosen)[1] is None:
             return
-    shared, other, chosen = max(tried, key=lambda one: one[0])
+        if _same(first, loss, digits=()):
+            exact.append(chosen)
+    chosen = next(iter(exact), ONCE[0])
+    shared, other = _agreement(name, found, chosen)
     quantity, epoch, got, wanted = other
     when = f"{quantity} of the {name}" + f" in epoch {epoch}" * bool(epoch)
     if best := most_explained(

@@ -186,7 +186,7 @@ WRONG = [
     # given lines
     wrong("validation", {SUBSET: "val_X, val_y = val_X[:50], val_y[:50]"}),
     wrong("validation", {SUBSET: "val_X, val_y = val_X[::25], val_y[::25]"}),
-    wrong("validation", {SUBSET: "val_X, val_y = val_X[7::8], val_y[7::8]"}),
+    wrong("validation", {SUBSET: "val_X, val_y = val_X[6::7], val_y[6::7]"}),
     wrong("other-windows", {"seed=epoch": "seed=1000 + epoch"}),
     wrong("other-windows", {TRAIN: f"model.train() and {OWN_EPOCH.format(*EVERY_STEP)}"}),
     wrong("other-loss", {"nn.CrossEntropyLoss()": "nn.CrossEntropyLoss(label_smoothing=0.1)"}),
