@@ -39,9 +39,9 @@ def write_all(folder):
     chars, char2idx, _ = helpers.build_vocabulary(text)
     splits = helpers.prepare_sequences(text, char2idx)
     models, _ = Saved(text, EPOCHS).load(run_todos(1, 2, 3, 5)["MODEL_CLASSES"])
-    counting = NGram.of_windows(*splits[:4], len(chars))
+    ngram_model = NGram.of_windows(*splits[:4], len(chars))
     write_steps(models, chars, folder)
-    return phone.write_keyboard(models, counting, *splits[:2], splits[4], chars, folder)
+    return phone.write_keyboard(models, ngram_model, *splits[:2], splits[4], chars, folder)
 
 
 def measure(address):

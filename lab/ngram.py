@@ -85,7 +85,7 @@ class NGram:
 
     @property
     def name(self):
-        return f"{self.order}-gram"
+        return "n-gram model"
 
     @property
     def counts(self):
@@ -165,7 +165,7 @@ def closed_form(counts):
     return found
 
 
-def beside_counting(performance_table, models, counting, test_X, test_y):
+def compare(performance_table, models, ngram_model, test_X, test_y):
     """Return the performance table with a row for counting, and print how far each network is off.
 
     Its parameters are the counts that it keeps, its epoch the seconds of counting; a keystroke and
@@ -176,34 +176,35 @@ def beside_counting(performance_table, models, counting, test_X, test_y):
         return None
     table = helpers.by_model(performance_table, "Test Perplexity")
     keystrokes = helpers.keystrokes_of(test_X)
-    times = helpers.keystroke_times({"": Typing(counting)}, keystrokes)[""]
-    perplexity = counting.perplexity(test_X, test_y)
+    times = helpers.keystroke_times({"": Typing(ngram_model)}, keystrokes)[""]
+    perplexity = ngram_model.perplexity(test_X, test_y)
     row = {
-        "Parameters": counting.counts,
+        "Parameters": ngram_model.counts,
         "Test Perplexity": perplexity,
         "Bits per Character": math.log2(perplexity),
-        "Avg Epoch Time (s)": counting.seconds,
+        "Avg Epoch Time (s)": ngram_model.seconds,
         "Keystroke (ms)": times.median(),
         "Inference Speed (ms)": times.median(),
     }
-    table = pd.concat([table, pd.DataFrame(row, index=[counting.name])]).rename_axis("Model")
+    table = pd.concat([table, pd.DataFrame(row, index=[ngram_model.name])]).rename_axis("Model")
     apart = table["Test Perplexity"] / perplexity - 1
     helpers.say(
-        f"Test perplexity against counting's {perplexity:.2f}: "
-        + ", ".join(f"{name} {apart[name]:+.1%}" for name in models)
+        f"The n-gram model has order {ngram_model.order}: it predicts from the last "
+        f"{ngram_model.order - 1} characters. Its test perplexity is {perplexity:.2f}. Compared with "
+        "it: " + ", ".join(f"{name} {apart[name]:+.1%}" for name in models)
     )
     predict = {name: partial(helpers.calculate_perplexity, model) for name, model in models.items()}
-    predict |= {counting.name: counting.perplexity}
+    predict |= {ngram_model.name: ngram_model.perplexity}
     used = {name: characters_used(each, test_X, test_y) for name, each in predict.items()}
     return table.assign(**{"Characters Used": pd.Series(used)}).reset_index()
 
 
-def show_beside_counting(models, counting, test_X, test_y):
+def show_perplexities(models, ngram_model, test_X, test_y):
     """Print the test perplexity of each model beside that of counting the same training text."""
     if helpers.waits_for("training", models):
         return
-    counted = counting.perplexity(test_X, test_y)
+    counted = ngram_model.perplexity(test_X, test_y)
     for name, model in models.items():
         own = helpers.calculate_perplexity(model, test_X, test_y)
         size = f"{helpers.count_parameters(model):,} parameters"
-        helpers.say(f"{name}, {size}: test perplexity {own:.2f}; {counting.name} {counted:.2f}")
+        helpers.say(f"{name}, {size}: test perplexity {own:.2f}; {ngram_model.name} {counted:.2f}")

@@ -16,10 +16,10 @@ from lab import exercise
 STUDY = DATA / "study"
 LESS_DROPOUT = 0.1  # which the study tried, beside the notebook's
 # What the study calls its comparisons, and counting among its models.
-AS_IN_THE_NOTEBOOK, UNTIL_LEARNED = "as in the notebook", "until it has learned"
+AS_IN_THE_NOTEBOOK, UNTIL_LEARNED = "as in the notebook", "until early stopping"
 NO_DROPOUT, DROPOUT_OF = "no dropout", f"dropout of {LESS_DROPOUT}"
 LESS_DROPOUT_LEARNED = f"{DROPOUT_OF}, {UNTIL_LEARNED}"
-EQUAL_PARAMETERS, COUNTING = "equal parameters", "counting"
+EQUAL_PARAMETERS, NGRAM = "equal parameters", "n-gram model"
 
 
 def fingerprint(text):

@@ -121,7 +121,7 @@ def _made_up_differences(gru_against_lstm, rnn):
         ("GRU", "LSTM", gru_against_lstm),
         ("RNN", "LSTM", rnn),
         ("RNN", "GRU", rnn),
-        *((name, "counting", rnn) for name in ("RNN", "LSTM", "GRU")),
+        *((name, "n-gram model", rnn) for name in ("RNN", "LSTM", "GRU")),
     ):
         for one, other, *ends in ((first, second, low, high), (second, first, -high, -low)):
             better = one if estimate < 0 else other
@@ -144,7 +144,8 @@ def _made_up_text_sizes(folder):
         for s, apart in ((1, -0.2), (2, 0.2))
     ]
     rows += [
-        {"characters": n, "model": "counting", "seed": 0, "test_loss": 1.7} for n in (1_000, 9_000)
+        {"characters": n, "model": "n-gram model", "seed": 0, "test_loss": 1.7}
+        for n in (1_000, 9_000)
     ]
     table = pd.DataFrame(rows).assign(text="WikiText-2")
     sample = table.assign(text="the sample", characters=500)
@@ -174,8 +175,8 @@ def to_type(namespace, short):
     torch.manual_seed(0)
     classes = namespace["MODEL_CLASSES"].items()
     models = {name: model_class(len(chars), 10, 20, 2, 0.3) for name, model_class in classes}
-    counting = NGram.of_windows(*splits[:4], len(chars))
-    return models, counting, *splits[:2], splits[4], chars
+    ngram_model = NGram.of_windows(*splits[:4], len(chars))
+    return models, ngram_model, *splits[:2], splits[4], chars
 
 
 @pytest.fixture

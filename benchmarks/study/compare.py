@@ -1,7 +1,7 @@
 """What the study's runs show: means over seeds, and differences with their intervals.
 
 Differences are of perplexity, relative, and intervals are of 95 %. Where the losses by blocks of
-the test text are kept (of the family, "as in the notebook" and "until it has learned"), an interval
+the test text are kept (of the family, "as in the notebook" and "until early stopping"), an interval
 covers seeds and test text together: a bootstrap that draws the seeds of each model and, for all
 models alike, the blocks of the text. Blocks are drawn whole because neighbouring characters are not
 independent (Carlstein, "The Use of Subseries Values for Estimating the Variance of a General
@@ -22,7 +22,7 @@ from scipy import stats
 
 from benchmarks.study import jobs, plan
 from lab.exercise import DROPOUT, EPOCHS, MODELS
-from lab.study import COUNTING
+from lab.study import NGRAM
 
 RESAMPLES = 9_999
 SMALLEST_P = 2 / (1 + RESAMPLES)  # that so many can show: where it stands, p is at most that
@@ -74,7 +74,7 @@ def text_sizes(learned, counted):
     tried = pilots.groupby(training)["rate"].agg(lambda rates: ", ".join(map(str, rates)))
     best = pilots.sort_values("best_val_loss").drop_duplicates(training)[[*training, "rate"]]
     networks = learned.merge(best).merge(tried.rename("tried").reset_index())
-    rows = pd.concat([networks, counted.assign(model=COUNTING, seed=0)])
+    rows = pd.concat([networks, counted.assign(model=NGRAM, seed=0)])
     rows = rows.assign(text=rows["corpus"].map(jobs.TEXTS))
     return rows.sort_values(["text", "characters", "parameters"])  # counting, which has none, last
 
@@ -128,9 +128,9 @@ def differences(runs, blocks):
     for (name, corpus), of_comparison in runs.groupby(COMPARISON, sort=False):
         losses, drawn = dict([*of_comparison.groupby("model")["test_loss"]]), {}
         if corpus == "sample" and (training := jobs.TRAININGS.get(name)):
-            rows = blocks[blocks["training"].eq(training) | blocks["model"].eq(COUNTING)]
+            rows = blocks[blocks["training"].eq(training) | blocks["model"].eq(NGRAM)]
             by_block = rows.pivot(index=["model", "seed"], columns="block", values="test_loss")
-            losses[COUNTING] = by_block.loc[COUNTING].mean(axis=1)
+            losses[NGRAM] = by_block.loc[NGRAM].mean(axis=1)
             drawn = _resampled(by_block)
         pairs = [both for one in itertools.combinations(losses, 2) for both in (one, one[::-1])]
         table = pd.DataFrame([_difference(*pair, losses, drawn) for pair in pairs], columns=columns)

@@ -22,7 +22,7 @@ from benchmarks.study import compare, jobs, plan
 from course import workers
 from lab import exercise
 from lab.extras import study_views
-from lab.study import AS_IN_THE_NOTEBOOK, COUNTING, EQUAL_PARAMETERS, STUDY, read_study
+from lab.study import AS_IN_THE_NOTEBOOK, EQUAL_PARAMETERS, NGRAM, STUDY, read_study
 
 DOCS = Path(helpers.__file__).parent / "docs"
 STYLES = exercise.STYLES | {"Attention": {"color": "#CC79A7", "linestyle": "-.", "marker": "D"}}
@@ -120,7 +120,7 @@ def _last_step_variants():
 
 
 def _each_pair_once(pairs):
-    order = ("Attention", "RNN", "GRU", "LSTM", COUNTING).index
+    order = ("Attention", "RNN", "GRU", "LSTM", NGRAM).index
     pairs = pairs[pairs["first"].map(order) < pairs["second"].map(order)]
     least = np.where(np.isclose(pairs["p"], compare.SMALLEST_P), "at most ", "")
     told = pairs["holm"].map("{:.2g}".format).replace("nan", "exploratory")

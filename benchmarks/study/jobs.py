@@ -33,9 +33,9 @@ from lab.exercise import (
 from lab.ngram import NGram
 from lab.study import (
     AS_IN_THE_NOTEBOOK,
-    COUNTING,
     LESS_DROPOUT,
     LESS_DROPOUT_LEARNED,
+    NGRAM,
     UNTIL_LEARNED,
 )
 
@@ -199,7 +199,7 @@ def blocks_of(job, comparison, losses):
         return {}
     of = {
         "corpus": job.corpus,
-        "model": getattr(job, "model", COUNTING),
+        "model": getattr(job, "model", NGRAM),
         "seed": getattr(job, "seed", 0),
         "training": TRAININGS[comparison],
     }
@@ -228,7 +228,7 @@ def run_on_text(job, text):
 
 
 def learn(job, text):
-    """Train until it has learned; or count, as often as the order says that validation chose."""
+    """Train until early stopping; or count, as often as the order says that validation chose."""
     splits, chars = splits_of(job, text)
     if isinstance(job, Counted):
         model = NGram.of_windows(*splits[:4], len(chars))

@@ -12,10 +12,10 @@ from helpers import by_model, waits_for
 from lab.exercise import EPOCHS, MODELS, SIZES, SPAN_BATCHES, SPAN_SIZES, STYLES
 from lab.study import (
     AS_IN_THE_NOTEBOOK,
-    COUNTING,
     DROPOUT_OF,
     EQUAL_PARAMETERS,
     LESS_DROPOUT_LEARNED,
+    NGRAM,
     NO_DROPOUT,
     STUDY,
     UNTIL_LEARNED,
@@ -38,7 +38,7 @@ SETTINGS = (  # comparisons that differ in one setting
 )
 
 
-def plot_beside(table, text, folder=STUDY):
+def plot_with_seeds(table, text, folder=STUDY):
     """Return a figure: the test perplexities of this run beside those of the study's seeds.
 
     Says so in one line instead when ``text`` is not the text that the study used.
@@ -89,7 +89,7 @@ def differences(text, folder=STUDY):
         ("shown", UNTIL_LEARNED): UNTIL_LEARNED,
         ("verdict", UNTIL_LEARNED): f"{UNTIL_LEARNED}: verdict",
     }
-    pairs = [("GRU", "LSTM"), ("RNN", "LSTM"), ("RNN", "GRU"), *((m, COUNTING) for m in MODELS)]
+    pairs = [("GRU", "LSTM"), ("RNN", "LSTM"), ("RNN", "GRU"), *((m, NGRAM) for m in MODELS)]
     table = cells.loc[[" against ".join(pair) for pair in pairs], [*columns]]
     return table.set_axis(columns.values(), axis=1).rename_axis(None)
 
@@ -198,18 +198,18 @@ def _circumstances(requirements, folder):
 def text_sizes(column="test_loss", folder=STUDY):
     """Return the test perplexities by text and characters trained on: a row for each of them.
 
-    Networks are means over seeds, each until it has learned, at its best rate on validation. The
+    Networks are means over seeds, each until early stopping, at its best rate on validation. The
     last column says how far the GRU is from the LSTM.
     """
     losses = read_study("text_sizes", folder).pivot_table(column, ["text", "characters"], "model")
-    table = np.exp(losses.reindex(columns=[*MODELS, COUNTING]))
+    table = np.exp(losses.reindex(columns=[*MODELS, NGRAM]))
     apart = table["GRU"] / table["LSTM"] - 1
     return table.assign(**{"GRU against LSTM": apart.map("{:+.1%}".format)})
 
 
 def plot_text_sizes(folder=STUDY):
     """Return a figure: test perplexity against characters of WikiText-2, for all four."""
-    table = text_sizes(folder=folder).loc["WikiText-2", [*MODELS, COUNTING]]
+    table = text_sizes(folder=folder).loc["WikiText-2", [*MODELS, NGRAM]]
     rows = read_study("text_sizes", folder).query("text == 'WikiText-2'")
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
     for name, means in table.items():
@@ -218,9 +218,9 @@ def plot_text_sizes(folder=STUDY):
         axes.plot(means, label=name, **style)
         seeds, marks = rows[rows["model"] == name], style | {"linestyle": "", "alpha": 0.4}
         axes.plot(seeds["characters"], np.exp(seeds["test_loss"]), **marks)
-    apart = table[[*MODELS]].min(axis=1) / table[COUNTING] - 1
+    apart = table[[*MODELS]].min(axis=1) / table[NGRAM] - 1
     axes.set_title(
-        "WikiText-2 (validation split, tokenised form), each network until it has learned:\n"
+        "WikiText-2 (validation split, tokenised form), each network until early stopping:\n"
         f"the best against counting {', '.join(f'{value:+.1%}' for value in apart)}",
         fontsize="medium",
     )

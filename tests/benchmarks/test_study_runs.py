@@ -250,7 +250,7 @@ def _with_blocks(between_seeds, apart=0.1, count=400):
         for name, shift in (("RNN", apart), ("LSTM", 0.0))
     }
     runs = _runs({name: values.mean(axis=1) for name, values in losses.items()}, AS_IN_THE_NOTEBOOK)
-    blocks = _blocks(losses | {"counting": text[None] + 0.05})
+    blocks = _blocks(losses | {"n-gram model": text[None] + 0.05})
     rows = compare.differences(runs, blocks).set_index(["first", "second"])
     return rows.loc[("RNN", "LSTM")]
 
@@ -276,11 +276,11 @@ def test_holm_corrects_for_the_number_of_a_family():
 
 
 def test_counting_has_no_seed_but_the_text_to_vary_over():
-    by_block = {"RNN": np.full((5, 60), 2.0), "counting": np.linspace(1.9, 2.1, 60)[None]}
+    by_block = {"RNN": np.full((5, 60), 2.0), "n-gram model": np.linspace(1.9, 2.1, 60)[None]}
     table = _blocks(by_block).pivot(index=["model", "seed"], columns="block", values="test_loss")
     spread = compare._resampled(table)
-    assert spread["RNN"].std() == 0 and spread["counting"].std() == pytest.approx(
-        by_block["counting"].std() / np.sqrt(60), rel=0.05
+    assert spread["RNN"].std() == 0 and spread["n-gram model"].std() == pytest.approx(
+        by_block["n-gram model"].std() / np.sqrt(60), rel=0.05
     )
 
 
@@ -297,7 +297,7 @@ def test_more_text_counts_at_the_rate_that_validation_chose():
     counted = {"corpus": jobs.LONG_TEXT, "characters": 1_000, "test_loss": 1.7}
     counted |= {f"within_{n}": 1.7 for n in jobs.CONTEXTS}
     sizes = compare.text_sizes(pd.DataFrame(rows), pd.DataFrame([counted]))
-    assert list(sizes["model"]) == ["GRU", "GRU", "LSTM", "LSTM", "counting"]
+    assert list(sizes["model"]) == ["GRU", "GRU", "LSTM", "LSTM", "n-gram model"]
     assert list(sizes["test_loss"]) == pytest.approx([2.2] * 4 + [1.7])
     assert set(sizes["tried"].dropna()) == {"0.002, 0.004"}
     contexts = compare.contexts(sizes)

@@ -35,16 +35,16 @@ def test_each_requirement_is_judged_on_its_own(table, asked, missed):
 
 
 def test_counting_stands_beside_the_networks_and_moves_no_goal(table):
-    row = {"Model": "8-gram", "Parameters": 5, "Test Perplexity": 4.0, "Keystroke (ms)": 0.1}
+    row = {"Model": "n-gram model", "Parameters": 5, "Test Perplexity": 4.0, "Keystroke (ms)": 0.1}
     beside = pd.concat([table, pd.DataFrame([row | {"Characters Used": 7}])])
     shown = goal.requirements_table(beside, SPANS, ASKED)
-    assert list(shown.columns) == ["8-gram", "RNN", "GRU", "LSTM"]
-    assert shown.loc["Memory Span at least 64", "8-gram"] == "cannot be taught"
-    assert shown.loc["Characters Used (not required)", "8-gram"] == "7"
-    counts = shown.loc["Parameters at most 1,400k", "8-gram"]
+    assert list(shown.columns) == ["n-gram model", "RNN", "GRU", "LSTM"]
+    assert shown.loc["Memory Span at least 64", "n-gram model"] == "cannot be taught"
+    assert shown.loc["Characters Used (not required)", "n-gram model"] == "7"
+    counts = shown.loc["Parameters at most 1,400k", "n-gram model"]
     assert counts == "5 counts"  # no parameters of a byte each
     without = goal.requirements_table(table, SPANS, ASKED)
-    assert (shown.drop(columns="8-gram").loc[without.index] == without).all(axis=None)
+    assert (shown.drop(columns="n-gram model").loc[without.index] == without).all(axis=None)
 
 
 @pytest.mark.parametrize(("used", "told"), [([6, 7, 8], True), ([6, 7, 50], False)])

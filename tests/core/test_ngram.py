@@ -84,24 +84,24 @@ def test_validation_chooses_the_order_and_only_the_training_text_is_counted(samp
 
 def test_its_row_stands_below_those_of_the_networks(capsys, table, short, tiny):
     splits, chars, *_ = short
-    counting = NGram.of_windows(*splits[:4], len(chars))
+    ngram_model = NGram.of_windows(*splits[:4], len(chars))
     models = dict.fromkeys(table["Model"], tiny[0])
-    beside = ngram.beside_counting(table, models, counting, *splits[4:])
+    beside = ngram.compare(table, models, ngram_model, *splits[4:])
     row = beside.iloc[-1]
-    assert row["Model"] == counting.name and list(beside["Model"][:3]) == list(table["Model"])
-    assert row["Parameters"] == sum(len(level.keys) for level in counting.levels)
-    assert row["Characters Used"] < counting.order and (beside["Characters Used"] >= 1).all()
+    assert row["Model"] == ngram_model.name and list(beside["Model"][:3]) == list(table["Model"])
+    assert row["Parameters"] == sum(len(level.keys) for level in ngram_model.levels)
+    assert row["Characters Used"] < ngram_model.order and (beside["Characters Used"] >= 1).all()
     assert row["Keystroke (ms)"] == row["Inference Speed (ms)"] > 0
     assert row["Bits per Character"] == pytest.approx(math.log2(row["Test Perplexity"]))
     assert f"RNN {6 / row['Test Perplexity'] - 1:+.1%}, LSTM" in capsys.readouterr().out
     assert isinstance(helpers.show_table(beside), pd.DataFrame)
 
 
-def test_models_are_shown_beside_counting(tiny, capsys):
+def test_perplexities_are_shown_with_that_of_the_ngram_model(tiny, capsys):
     model, splits, char2idx, _ = tiny
-    counting = NGram.of_windows(*splits[:4], len(char2idx))
-    ngram.show_beside_counting({"GRU": model}, counting, *splits[4:])
+    ngram_model = NGram.of_windows(*splits[:4], len(char2idx))
+    ngram.show_perplexities({"GRU": model}, ngram_model, *splits[4:])
     perplexity = helpers.calculate_perplexity(model, *splits[4:])
     printed = capsys.readouterr().out
     assert printed.startswith(f"GRU, {helpers.count_parameters(model):,} parameters")
-    assert f"test perplexity {perplexity:.2f}; {counting.name} 1." in printed
+    assert f"test perplexity {perplexity:.2f}; {ngram_model.name} 1." in printed

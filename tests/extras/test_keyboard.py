@@ -125,21 +125,21 @@ def test_nothing_is_written_over_files(to_type, tmp_path, capsys):
 
 def test_a_long_training_text_is_counted_at_its_end(to_type, monkeypatch):
     monkeypatch.setattr(write, "COUNTED", 200)
-    models, counting, train_X, train_y, test_X, chars = to_type
-    contents = write.contents(models, counting, train_X, train_y, test_X, chars)
+    models, ngram_model, train_X, train_y, test_X, chars = to_type
+    contents = write.contents(models, ngram_model, train_X, train_y, test_X, chars)
     learned = "".join(chars[index] for index in [*train_X[0].tolist(), *train_y.tolist()])
-    assert contents["counting"]["text"] == learned[-200:]
-    again = NGram(train_y[-200:].tolist(), len(chars), counting.order)
+    assert contents["ngram"]["text"] == learned[-200:]
+    again = NGram(train_y[-200:].tolist(), len(chars), ngram_model.order)
     text = contents["text"]
     probabilities = [again.probabilities(text[: k + 1])[text[k + 1]] for k in range(len(text) - 1)]
     expected = np.exp(-np.log(probabilities).mean())
-    assert contents["perplexities"][counting.name] == pytest.approx(expected)
+    assert contents["perplexities"][ngram_model.name] == pytest.approx(expected)
 
 
 def test_no_text_ends_the_page_early(to_type, tmp_path):
-    models, counting, *splits, _ = to_type
+    models, ngram_model, *splits, _ = to_type
     chars = ["</script><p>", *to_type[-1][1:]]  # whatever a vocabulary may hold
-    path = phone.write_keyboard(models, counting, *splits, chars, tmp_path)
+    path = phone.write_keyboard(models, ngram_model, *splits, chars, tmp_path)
     assert write.given_to(path)["chars"] == chars
     assert path.read_text(encoding="utf-8").count("</script>") == 3
 
@@ -150,7 +150,7 @@ def test_no_text_ends_the_page_early(to_type, tmp_path):
 def table_of(keyboard, device=ON_A_PHONE, changed=("", "")):
     """Return a table as the page at a path would copy it; ``changed`` is (old, new)."""
     page = write.given_to(keyboard)
-    names = [*page["models"], page["counting"]["name"]]
+    names = [*page["models"], page["ngram"]["name"]]
     rows = [f"{name}, 0.1, 0.2, 0.3, 0.4, 0.0, 1.0, 2.0, 9.01, 9.01, 1.0e-6" for name in names[:3]]
     rows += [f"{names[3]}, 0.1, 0.2, 0.3, 0.4, 0.0, 1.0, 2.0, 9.01, 9.01, "]
     columns = ", ".join(["Model", *write.COLUMNS.values()])
@@ -232,7 +232,7 @@ def on_phone(to_type):
 
 
 def shown(capsys, *given):
-    phone.show_beside_laptop(*given)
+    phone.compare_with_laptop(*given)
     return capsys.readouterr().out
 
 
@@ -275,9 +275,9 @@ def test_a_phones_table_stands_beside_the_laptops_figures(keyboard, on_phone, ca
     printed = shown(capsys, table_of(keyboard), keyboard, on_phone, runtimes)
     assert f"There: {ON_A_PHONE}\nThe models were measured on a phone" in printed
     table, _ = readback.device_table(table_of(keyboard), write.given_to(keyboard))
-    beside = readback.beside_laptop(table, on_phone, runtimes)
+    beside = readback.with_laptop(table, on_phone, runtimes)
     assert beside.loc["LSTM", "There: Keystroke (ms)"] == 0.1
-    assert beside.loc["LSTM", "Here, PyTorch; counting: NumPy (ms)"] == 4
+    assert beside.loc["LSTM", "Here, PyTorch; n-gram model: NumPy (ms)"] == 4
     assert beside.loc["LSTM", "Here, ONNX Runtime (ms)"] == 0.7
 
 

@@ -67,13 +67,13 @@ def suggested(page):
 @torch.no_grad()
 def expected(to_type, text):
     """Return what suggested() should, from PyTorch and lab/ngram.py."""
-    models, counting, *_, chars = to_type
+    models, ngram_model, *_, chars = to_type
     inside, found = savings.in_words(chars), {}
     letters = "".join(np.array(chars)[inside.numpy()])
     word = text[len(text.rstrip(letters)) :]
     stored = {name: int8.int8_copy(model) for name, model in models.items()}
     steps = {name: keystrokes.Step(model) for name, model in stored.items()}
-    steps[counting.name] = keystrokes.CountingStep(counting)
+    steps[ngram_model.name] = keystrokes.NGramStep(ngram_model)
     last = len(text) - 1
     for name, step in steps.items():
         logs, states = savings.read_along(step, [chars.index(character) for character in text])
@@ -210,7 +210,7 @@ def test_counting_in_the_page_is_that_of_the_notebook(opened, sample):
     for order in (1, 4, 6):
         found = opened().evaluate(
             """([text, vocab, order, contexts]) => {
-                const counting = new Counting(text, vocab, order);
+                const counting = new NGram(text, vocab, order);
                 const seen = contexts.map((one) => one.slice(1 - order || 99));
                 return seen.map((one) => [...counting.probabilities(one)]);
             }""",

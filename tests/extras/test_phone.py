@@ -45,7 +45,7 @@ def test_a_stream_carries_the_state_and_leaves_the_models_mode_alone(models, spl
 @pytest.mark.parametrize("order", [1, 2, 5])
 def test_counting_steps_like_a_network(order):
     ngram = NGram([0, 1, 2, 0, 3] * 20, vocab_size=5, order=order)
-    step = keystrokes.CountingStep(ngram)
+    step = keystrokes.NGramStep(ngram)
     (context,) = step.start()
     context = context.repeat(1, 2, 1)  # of two texts
     for read in ([[0], [3]], [[0, 1], [3, 4]], [[0, 1, 2], [3, 4, 1]]):
@@ -181,9 +181,9 @@ def test_a_folder_that_cannot_be_written_is_named_in_one_line(
 
 
 def test_the_table_has_a_row_for_each_model_and_for_counting(models, splits, sample):
-    counting = NGram([*splits[0][0].tolist(), *splits[1].tolist()], len(sample[1]), order=5)
-    table = phone.phone_table(models, counting, *splits[2:], sample[1])
-    assert list(table.index) == ["RNN", "LSTM", "GRU", "5-gram"]
+    ngram_model = NGram([*splits[0][0].tolist(), *splits[1].tolist()], len(sample[1]), order=5)
+    table = phone.phone_table(models, ngram_model, *splits[2:], sample[1])
+    assert list(table.index) == ["RNN", "LSTM", "GRU", "n-gram model"]
     assert (table["Keystroke (ms)"] <= table["p95 (ms)"]).all()
     assert (table["p95 (ms)"] <= table["p99 (ms)"]).all()
     assert (table["Top-1 (%)"] <= table["Top-3 (%)"]).all()
@@ -193,8 +193,8 @@ def test_the_table_has_a_row_for_each_model_and_for_counting(models, splits, sam
     shown = helpers.show_table(table, phone.FORMATS)
     assert list(shown.columns) == list(table.index) and shown.at["State (bytes)", "RNN"] == "2,048"
     assert all(len(text.partition(".")[2]) == 1 for text in shown.loc["Keystroke Savings (%)"])
-    perplexity = counting.perplexity(*splits[2:])
-    assert table.loc["5-gram", "Perplexity Typing"] == pytest.approx(perplexity, rel=1e-4)
+    perplexity = ngram_model.perplexity(*splits[2:])
+    assert table.loc["n-gram model", "Perplexity Typing"] == pytest.approx(perplexity, rel=1e-4)
 
 
 def test_a_prediction_while_typing_is_that_of_a_stream(models, splits):
@@ -214,8 +214,8 @@ def test_accuracy_counts_the_right_character_among_the_first():
     y = torch.tensor([0, 2, 3] * 100)  # counted was 0 1 2 3: of these, 2 after 0 is a surprise
     X = torch.cat([torch.tensor([0, 1, 2, 3]), y[:-1]]).unfold(0, 4, 1)
     table = phone.phone_table({}, NGram([0, 1, 2, 3] * 10, 4, order=3), X, y, "abc ")
-    assert table.loc["3-gram", "Top-1 (%)"] == pytest.approx(200 / 3)
-    assert table.loc["3-gram", "Top-3 (%)"] >= table.loc["3-gram", "Top-1 (%)"]
+    assert table.loc["n-gram model", "Top-1 (%)"] == pytest.approx(200 / 3)
+    assert table.loc["n-gram model", "Top-3 (%)"] >= table.loc["n-gram model", "Top-1 (%)"]
 
 
 def test_int8_changes_the_perplexity_by_less_than_a_per_cent(models, splits):

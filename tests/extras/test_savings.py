@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lab.extras.phone import savings
-from lab.extras.phone.keystrokes import SAVINGS, CountingStep, Step
+from lab.extras.phone.keystrokes import SAVINGS, NGramStep, Step
 from lab.ngram import NGram
 
 
@@ -36,7 +36,7 @@ def after(reader, text):
 
 def of_a_counting_model():
     model = NGram(np.random.default_rng(0).choice(4, 300, p=[0.3, 0.4, 0.2, 0.1]), 4, order=3)
-    return CountingStep(model)
+    return NGramStep(model)
 
 
 def test_a_letter_is_what_words_are_made_of():
@@ -69,7 +69,7 @@ def test_many_texts_are_searched_as_each_alone(reader, chars, text):
 
 def test_a_word_that_is_suggested_before_it_begins_costs_one_key():
     chars, word = [" ", "a", "b", "c"], [1, 2, 3, 0]
-    reader = CountingStep(NGram(word * 50, 4, order=4))
+    reader = NGramStep(NGram(word * 50, 4, order=4))
     saved = savings.keys_saved(reader, word * 6, 4, chars)
     # Of four keys with the space; the word at the beginning is read only, the others are complete.
     assert saved.tolist() == [0, 0, 0, 0] + [3, 0, 0, 0] * 4
@@ -97,7 +97,7 @@ def by_a_patient_typist(reader, text, begin, chars):
 
 
 def test_the_typist_takes_the_right_word_as_soon_as_it_is_shown(reader, chars, text):
-    for one in (reader, CountingStep(NGram(text[:60], len(chars), order=3))):
+    for one in (reader, NGramStep(NGram(text[:60], len(chars), order=3))):
         saved = savings.keys_saved(one, text, 40, chars)
         assert saved.tolist() == by_a_patient_typist(one, text, 40, chars).tolist()
     assert saved.sum() > 0
@@ -106,7 +106,7 @@ def test_the_typist_takes_the_right_word_as_soon_as_it_is_shown(reader, chars, t
 def test_savings_have_an_interval_and_differences_are_printed(tiny, chars, capsys):
     model, splits, *_ = tiny
     ngram = NGram.of_windows(*splits[:4], len(chars))
-    steps = {"GRU": Step(model), ngram.name: CountingStep(ngram)}
+    steps = {"GRU": Step(model), ngram.name: NGramStep(ngram)}
     found = savings.keystroke_savings(steps, splits[4], splits[5].repeat(5), chars)
     assert list(found.index) == ["GRU", ngram.name] and list(found.columns) == SAVINGS
     for mean, lower, upper in found.itertuples(index=False):

@@ -83,14 +83,14 @@ def test_a_load_that_the_study_did_not_try_is_open(made_up):
 def test_text_sizes_are_means_over_seeds(made_up):
     folder = made_up()
     table = study_views.text_sizes(folder=folder)
-    assert list(table.columns) == ["RNN", "LSTM", "GRU", "counting", "GRU against LSTM"]
+    assert list(table.columns) == ["RNN", "LSTM", "GRU", "n-gram model", "GRU against LSTM"]
     assert table.loc[("WikiText-2", 1_000), "RNN"] == pytest.approx(np.exp(2.0))
     figure = study_views.plot_text_sizes(folder)
     assert len(figure.axes[0].lines) == 8  # means and seeds of four
 
 
 def test_this_run_is_drawn_among_the_seeds_of_the_study(made_up, table):
-    figure = study_views.plot_beside(table, "text", made_up())
+    figure = study_views.plot_with_seeds(table, "text", made_up())
     (axes,) = figure.axes
     lines = [line for line in axes.lines if len(line.get_xdata())]
     stars = {line.get_xdata()[0] for line in lines if line.get_marker() == "*"}
@@ -100,7 +100,7 @@ def test_this_run_is_drawn_among_the_seeds_of_the_study(made_up, table):
 
 def test_a_run_on_another_text_is_told_that_the_study_says_nothing_of_it(made_up, table, capsys):
     folder = made_up()
-    assert study_views.plot_beside(table, "another text", folder) is None
+    assert study_views.plot_with_seeds(table, "another text", folder) is None
     assert study_views.differences("another text", folder) is None
     assert study_views.recommended_by_study(ASKED, "another text", folder) is None
     assert study_views.settings("another text", folder) is None

@@ -7,16 +7,16 @@ Counting stands beside them.
 """
 
 from lab.extras.phone.costs import phone_table
-from lab.extras.phone.keyboard import serve_keyboard, show_beside_laptop, write_keyboard
+from lab.extras.phone.keyboard import compare_with_laptop, serve_keyboard, write_keyboard
 from lab.extras.phone.keystrokes import FORMATS
 from lab.extras.phone.runtimes import compare_runtimes, show_runtimes
 
 __all__ = [
     "FORMATS",
     "compare_runtimes",
+    "compare_with_laptop",
     "phone_table",
     "serve_keyboard",
-    "show_beside_laptop",
     "show_runtimes",
     "write_keyboard",
 ]

@@ -12,7 +12,7 @@ from lab.exercise import SUGGESTIONS
 from lab.extras.phone.int8 import int8_copy, weight_bytes
 from lab.extras.phone.keystrokes import (
     TOP,
-    CountingStep,
+    NGramStep,
     Step,
     perplexity_of,
     predict_while_typing,
@@ -36,7 +36,7 @@ def macs_per_keystroke(model):
     return sum(p.numel() for p in matrices) - sum(p.numel() for p in looked_up)
 
 
-def phone_table(models, counting, test_X, test_y, chars):
+def phone_table(models, ngram_model, test_X, test_y, chars):
     """Return a DataFrame with a row per model, by its name, and one for counting; all are numbers.
 
     "Keystroke (ms)" is the median, beside p95 and p99, of 1,000 steps of one character with the
@@ -51,19 +51,19 @@ def phone_table(models, counting, test_X, test_y, chars):
         return None
     keystrokes = helpers.keystrokes_of(test_X)
     streams = {name: helpers.Typing(model) for name, model in models.items()}
-    times = helpers.keystroke_times(streams | {counting.name: Typing(counting)}, keystrokes)
+    times = helpers.keystroke_times(streams | {ngram_model.name: Typing(ngram_model)}, keystrokes)
     if "LSTM" in models and torch.backends.mkldnn.is_available():
         say_what_onednn_costs(models["LSTM"], keystrokes)
     costs = {name: _cost(model, test_X[:1]) for name, model in models.items()}
-    costs[counting.name] = {
-        "State (bytes)": counting.order - 1,
-        "Size, fp32 (MB)": counting.counts * (counting.order + 4) / 1e6,
+    costs[ngram_model.name] = {
+        "State (bytes)": ngram_model.order - 1,
+        "Size, fp32 (MB)": ngram_model.counts * (ngram_model.order + 4) / 1e6,
     }
     quality = {name: _quality_of(model, test_X, test_y) for name, model in models.items()}
-    counted = np.log([counting.probabilities(window) for window in test_X.tolist()])
-    quality[counting.name] = _quality(torch.from_numpy(counted), test_y)
+    counted = np.log([ngram_model.probabilities(window) for window in test_X.tolist()])
+    quality[ngram_model.name] = _quality(torch.from_numpy(counted), test_y)
     steps = {name: Step(model) for name, model in models.items()}
-    steps[counting.name] = CountingStep(counting)
+    steps[ngram_model.name] = NGramStep(ngram_model)
     tables = [
         times.quantile(list(TIMES)).rename(TIMES).T,
         pd.DataFrame.from_dict(costs, orient="index"),

@@ -36,7 +36,7 @@ class Step(nn.Module):
         return logits, *helpers.states(hidden)
 
 
-class CountingStep:
+class NGramStep:
     """One step of an NGram, called as Step is; its state is the characters that it looks back at.
 
     They stand in one tensor (1, b, order - 1), the last one last, and -1 where none was read.

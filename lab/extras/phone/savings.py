@@ -129,7 +129,7 @@ def read_along(step, text):
 def keystroke_savings(steps, test_X, test_y, chars):
     """Return a DataFrame of per cent of the keys saved, with its interval; print the differences.
 
-    A row for each of ``steps``, a Step or CountingStep by its model's name. The simulated typist
+    A row for each of ``steps``, a Step or NGramStep by its model's name. The simulated typist
     writes the held-out text, the models reading along. Intervals of 95 % are over blocks of the
     text drawn again (bootstrap), the same for all models; seeds are not in them.
     """

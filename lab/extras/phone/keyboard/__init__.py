@@ -3,8 +3,8 @@
 python -m lab.extras.phone.keyboard   serve exported/keyboard.html to the local network's phones
 """
 
-from lab.extras.phone.keyboard.readback import show_beside_laptop
+from lab.extras.phone.keyboard.readback import compare_with_laptop
 from lab.extras.phone.keyboard.serve import serve_keyboard
 from lab.extras.phone.keyboard.write import write_keyboard
 
-__all__ = ["serve_keyboard", "show_beside_laptop", "write_keyboard"]
+__all__ = ["compare_with_laptop", "serve_keyboard", "write_keyboard"]

@@ -125,12 +125,12 @@ class Network {
   }
 }
 
-// ----- Counting ------------------------------------------------------------------------------------
+// ----- The n-gram model ------------------------------------------------------------------------------
 
 // Interpolated modified Kneser-Ney over the training text, as lab/ngram.py counts it: from each count
 // a discount is taken and given to the next shorter context, whose counts are in how many different
 // contexts a character was seen.
-class Counting {
+class NGram {
   constructor(text, vocab, order) {
     Object.assign(this, { vocab, order, levels: [] });
     let numbers = new Int32Array(text.length + 1), contexts = 1, previous = null;

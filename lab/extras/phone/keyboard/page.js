@@ -7,7 +7,7 @@ const given = JSON.parse(find("given").textContent);
 const { chars } = given, indexOf = new Map(chars.map((c, k) => [c, k]));
 const inWord = chars.map((c) => /[\p{L}'’-]/u.test(c));
 const [models, engine] = networks(given.models, given.product);
-models[given.counting.name] = new Counting([...given.counting.text].map((c) => indexOf.get(c)), chars.length, given.counting.order);
+models[given.ngram.name] = new NGram([...given.ngram.text].map((c) => indexOf.get(c)), chars.length, given.ngram.order);
 const names = Object.keys(models);
 
 function say(place, text, wrong = false) {

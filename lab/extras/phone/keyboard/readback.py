@@ -36,12 +36,12 @@ def device_table(text, given):
             f"This table was measured on the page {page}. The models are now on the page "
             f"{given['page']}: open that one on the device, and measure again."
         )
-    names, columns = [*given["models"], given["counting"]["name"]], [*COLUMNS.values()]
-    *networks, counting = map(re.escape, names)
+    names, columns = [*given["models"], given["ngram"]["name"]], [*COLUMNS.values()]
+    *networks, ngram_model = map(re.escape, names)
     lines = [
         map(re.escape, ["Model", *columns]),
         *([name, *[NUMBER] * len(columns)] for name in networks),
-        [counting, *[NUMBER] * len(columns[1:]), "()# page"],  # it has no logits to compare
+        [ngram_model, *[NUMBER] * len(columns[1:]), "()# page"],  # it has no logits to compare
     ]
     found = re.search(" ".join(map(",".join, lines)), flat.replace(", ", ","))
     if not found:
@@ -51,15 +51,15 @@ def device_table(text, given):
     return table, "".join(filter(str.isprintable, device))
 
 
-def beside_laptop(table, on_phone, runtimes):
+def with_laptop(table, on_phone, runtimes):
     """Return a DataFrame, a row per model: what a key takes there, and here on the laptop."""
-    here = {"Here, PyTorch; counting: NumPy (ms)": on_phone["Keystroke (ms)"]}
+    here = {"Here, PyTorch; n-gram model: NumPy (ms)": on_phone["Keystroke (ms)"]}
     if runtimes is not None:
         here["Here, ONNX Runtime (ms)"] = runtimes["ONNX Runtime, int8 (ms)"]
     return table.add_prefix("There: ").assign(**here)
 
 
-def show_beside_laptop(text, keyboard, on_phone, runtimes):
+def compare_with_laptop(text, keyboard, on_phone, runtimes):
     """Display a device's table beside the laptop's figures, and print what may be claimed.
 
     ``text`` is what the page copied; where it is blank, the last table that ``serve_keyboard``
@@ -74,7 +74,7 @@ def show_beside_laptop(text, keyboard, on_phone, runtimes):
     except NotATable as error:
         helpers.say(f"{error} So far, no phone was measured.")
         return
-    display(helpers.show_table(beside_laptop(table, on_phone, runtimes), FORMATS))
+    display(helpers.show_table(with_laptop(table, on_phone, runtimes), FORMATS))
     helpers.say(f"There: {device}")
     helpers.say(what_it_shows(table, device))
 

@@ -31,7 +31,7 @@ def serve_keyboard(keyboard="exported/keyboard.html"):
     """Serve a page that write_keyboard wrote to the local network, until it is interrupted.
 
     Prints its address, as a QR code too where segno is installed. Serves nothing but the page, and
-    takes nothing but the tables that it measures, which show_beside_laptop reads.
+    takes nothing but the tables that it measures, which compare_with_laptop reads.
     """
     try:
         given_to(keyboard)

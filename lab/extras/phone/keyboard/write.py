@@ -41,7 +41,7 @@ ALWAYS = {  # what every page is given
 }
 
 
-def contents(models, counting, train_X, train_y, test_X, chars, measured=1_000):
+def contents(models, ngram_model, train_X, train_y, test_X, chars, measured=1_000):
     """Return what the page is given, a dict that becomes JSON; it measures so many characters.
 
     Raises NotForThePage, with the model's name, for one that the page does not compute.
@@ -50,7 +50,7 @@ def contents(models, counting, train_X, train_y, test_X, chars, measured=1_000):
     learned = [*train_X[0].tolist(), *train_y.tolist()]
     if len(learned) > COUNTED:
         learned = learned[-COUNTED:]
-        counting = NGram(learned, len(chars), counting.order)
+        ngram_model = NGram(learned, len(chars), ngram_model.order)
     weights, logits = {}, {}
     for name, model in models.items():
         try:
@@ -62,9 +62,9 @@ def contents(models, counting, train_X, train_y, test_X, chars, measured=1_000):
                 "The page computes only these."
             ) from None
     compared = {name: base64_of(found[::EVERY]) for name, found in logits.items()}
-    typing = Typing(counting)
-    logits[counting.name] = torch.tensor(np.array([typing.feed(index) for index in text]))
-    counted = {"name": counting.name, "order": counting.order}
+    typing = Typing(ngram_model)
+    logits[ngram_model.name] = torch.tensor(np.array([typing.feed(index) for index in text]))
+    counted = {"name": ngram_model.name, "order": ngram_model.order}
     counted["text"] = "".join(chars[index] for index in learned)
     made_of = json.dumps([weights, counted, text])
     return {
@@ -72,7 +72,7 @@ def contents(models, counting, train_X, train_y, test_X, chars, measured=1_000):
         "page": hashlib.sha256(made_of.encode()).hexdigest()[:12],  # whose tables are its own
         "chars": chars,
         "text": text,
-        "counting": counted,
+        "ngram": counted,
         "models": weights,
         "logits": compared,
         "perplexities": {
@@ -105,7 +105,7 @@ def given_to(path):
 
 
 def write_keyboard(
-    models, counting, train_X, train_y, test_X, chars, folder="exported", measured=1_000
+    models, ngram_model, train_X, train_y, test_X, chars, folder="exported", measured=1_000
 ):
     """Write keyboard.html, a page that types with the trained models, and return its path.
 
@@ -116,7 +116,7 @@ def write_keyboard(
         return None
     path = Path(folder) / "keyboard.html"
     try:
-        given = contents(models, counting, train_X, train_y, test_X, chars, measured)
+        given = contents(models, ngram_model, train_X, train_y, test_X, chars, measured)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(filled(given), encoding="utf-8", newline="\n")
     except NotForThePage as error:
