@@ -33,13 +33,13 @@ CHECKS = {
     "performance": Todo(
         7, 5, "uniform_perplexity and performance_table", "a number, and the table of the models"
     ),
-    "figures": Todo(8, 6, "learning_curves and tradeoff_figure", "two figures, and the table"),
+    "figures": Todo(8, 6, "learning_curves and tradeoff_figure", "two plots, and the table"),
     "long_context": Todo(9, 8, "one_kept and spans", "a number, and a dict of spans"),
     "recommendation": Todo(
         10, 10, "misses, recommendation and evidence", "lists, a name, numbers, and the table"
     ),
 }
-PARAGRAPH_POINTS = 10  # for the paragraph of TODO 10, which a person reads
+PARAGRAPH_POINTS = 10  # for the paragraph of TODO 10, which the instructor grades
 POINTS = sum(todo.points for todo in CHECKS.values())  # that the checks give
 TOTAL = POINTS + PARAGRAPH_POINTS
 
@@ -66,21 +66,25 @@ DIVERGED = 50.0
 
 # ----- Memory spans -------------------------------------------------------------------------------
 
-SPAN_SIZES = {"embedding_dim": 128, "hidden_dim": 128, "num_layers": 1}  # of the models taught
-SPAN_RATES = {"RNN": 2e-3, "LSTM": 4e-3, "GRU": 4e-3}  # likewise the best of a grid
-SPAN_BATCHES = 2_000  # that memory_span spends on one lag before it gives up
-LONGEST_LAG = 128  # where memory_span stops, in characters
+SPAN_SIZES = {
+    "embedding_dim": 128,
+    "hidden_dim": 128,
+    "num_layers": 1,
+}  # of memory_span
+SPAN_RATES = {"RNN": 2e-3, "LSTM": 4e-3, "GRU": 4e-3}  # also the best of a grid
+SPAN_BATCHES = 2_000  # of memory_span for one lag, at most
+LONGEST_LAG = 128  # of memory_span, in characters
 
-USED_WITHIN = 0.01  # predictions use so many characters as give a perplexity as near to all 50's
+USED_WITHIN = 0.01  # "characters used" have a perplexity at most so far above that of all 50
 
 # ----- What the product manager asks for ----------------------------------------------------------
 
 REQUIREMENTS = {
-    "latency_ms": 20,  # per keystroke
-    "parameters": 1_400_000,
-    "load": 4,  # symbols to keep in mind at once
-    "span": 64,  # characters that they must survive
-    "perplexity_margin": 0.05,  # at most this far above the best model
+    "latency_ms": 20,  # at most, for one keystroke
+    "parameters": 1_400_000,  # at most
+    "load": 4,  # symbols to remember at the same time
+    "span": 64,  # characters after the symbols, at least
+    "perplexity_margin": 0.05,  # 5 %: at most so far above the best network
 }
 
 # ----- Looks --------------------------------------------------------------------------------------

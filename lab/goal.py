@@ -13,15 +13,15 @@ class Requirements(NamedTuple):
 
     latency_ms: float  # at most, for a keystroke
     parameters: int  # at most
-    load: int  # symbols to remember at once
+    load: int  # symbols to remember at the same time
     span: int  # characters to remember them over, at least
-    perplexity_margin: float  # at most this far above the best model, 0.05 for 5 %
+    perplexity_margin: float  # at most so far above the best network, 0.05 for 5 %
 
 
 def with_spans(table, spans):
     """Return the performance table by model, with the column "Memory Span".
 
-    It is empty for counting, which cannot be taught.
+    The column is empty for the n-gram model, which cannot learn the recall task.
     """
     table = by_model(table, "Parameters", "Test Perplexity", "Keystroke (ms)")
     return table.assign(**{"Memory Span": pd.Series(spans, dtype=float)})
@@ -48,23 +48,23 @@ def requirements_met(table, spans, requirements):
 
 def _say_what_is_used(table):
     used = _networks(by_model(table)).get("Characters Used", pd.Series(dtype=float)).max()
-    if used < SEQ_LEN:  # a window says nothing of what lies before it
+    if used < SEQ_LEN:  # a window does not show what lies before it
         say(
-            f"With the last {used:.0f} characters alone, the perplexity of each network is at most "
-            f"{USED_WITHIN:.0%} above that with all {SEQ_LEN}: their predictions on this text "
-            "hardly use more. The requirement asks for what a network can be taught."
+            f"When the networks read only the last {used:.0f} characters of a window, their "
+            f"perplexity is at most {USED_WITHIN:.0%} above that with all {SEQ_LEN} characters. So "
+            "on this text their predictions hardly use more. The requirement on the memory span is "
+            "another one: what a network can learn to remember when it is trained for that."
         )
 
 
 def requirements_table(table, spans, requirements):
-    """Return a DataFrame: each requirement, and what each model has, the smallest first.
+    """Return a DataFrame: a row for each requirement, a column for each model, the smallest first.
 
-    It is narrow, for a small window: what is required stands below the name of the measure, and
-    parameters are in thousands (k).
+    The limit stands behind the name of the requirement. Parameters are in thousands (k).
 
-    "Memory Span" is over how many characters a fresh model can be taught to remember, within the
-    budget of memory_span. "Characters Used", no requirement, is how far back the predictions of the
-    trained one look.
+    "Memory Span" is the longest lag, in characters, at which a newly initialised model learned the
+    task of memory_span. "Characters Used" is not a requirement: it says how many of the last
+    characters the predictions of the trained model use.
     """
     if waits_for("performance long_context", table, spans):
         return None
@@ -85,7 +85,7 @@ def requirements_table(table, spans, requirements):
         if model not in MODELS:  # a count is not a parameter of one byte
             size, *_, span = shown[model]
             shown[model][size] = f"{_thousands(values['Parameters'])} counts"
-            shown[model][span] = "cannot be taught"
+            shown[model][span] = "cannot learn it"
         if "Characters Used" in values:
             shown[model]["Characters Used (not required)"] = f"{values['Characters Used']:.0f}"
     return pd.DataFrame(shown)

@@ -1,4 +1,4 @@
-"""How far back a model remembers: what a fresh one can be taught, and what a trained one uses."""
+"""How far back a model remembers: what a new one can learn, and what a trained one uses."""
 
 import math
 import statistics
@@ -23,7 +23,7 @@ from lab.exercise import (
 )
 
 EMBEDDING_DIM = SPAN_SIZES["embedding_dim"]
-SYMBOLS = 8  # that there are to remember: of as many answers, one is right by chance
+SYMBOLS = 8  # how many exist: a guess is right in one of 8 cases
 KNOWN = 0.85  # the least share of right answers that counts as remembered
 
 
@@ -46,8 +46,8 @@ class Span(int):
     """A memory span in characters, a whole number that knows how it was measured.
 
     ``setting`` is its Setting. ``first`` and ``taught`` are weights, lists of arrays in the order
-    of the model's parameters: those that it began with, and those at the end of the last lag that
-    it passed, or where it passed none of its training.
+    of the model's parameters. ``first`` are the weights at the start. ``taught`` are the weights
+    when the model passed its last lag, or at the end of its training if it passed none.
     """
 
     def __new__(cls, span, setting, first, taught):
@@ -70,16 +70,19 @@ def memory_span(
     batches=SPAN_BATCHES,
     longest_lag=LONGEST_LAG,
 ):
-    """Return the longest lag, in characters, over which a model class can be taught to remember.
+    """Return the longest lag, in characters, at which a new model of a class learns to remember.
 
-    It is a Span, which remembers how it was measured. A model is trained on Recall, first at lag 1.
-    Each time the accuracy over the last 20 batches of 64 passes 0.95, the lag doubles, up to
-    ``longest_lag``. A lag not passed within ``batches`` ends it; 0 means that
-    not even lag 1 was learned. Raises ValueError for a text no longer than the longest lag,
-    TypeError for a model.
+    The result is a Span, a number that knows how it was measured. The model is trained on Recall,
+    first at lag 1. Each time its accuracy over the last 20 batches of 64 is above 0.95, it has
+    passed the lag, and the lag is doubled, up to ``longest_lag``. The training ends when so many
+    ``batches`` were not enough for a lag. A span of 0 means that the model did not pass lag 1.
+    Raises ValueError if the text is not longer than the longest lag, TypeError if a model is given
+    in place of its class.
     """
     if isinstance(model_class, nn.Module):
-        raise TypeError(f"got a {type(model_class).__name__}, a model: its class is wanted.")
+        raise TypeError(
+            f"memory_span got a model, a {type(model_class).__name__}. It expects the class."
+        )
     name = getattr(model_class, "__name__", str(model_class))
     setting = Setting(name, learning_rate, load, batches, longest_lag, hidden_dim, num_layers)
     task = Recall(text, load, longest_lag)
@@ -88,14 +91,15 @@ def memory_span(
     model = model_class(task.vocab_size, **sizes, dropout=0.0).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     first, taught, span, start = _weights(model), None, 0, time.perf_counter()
-    print(f"{name} is taught {load} symbols over", flush=True)
+    print(f"{name} is trained to remember {load} symbols. Lags that it passes:", flush=True)
     while span < longest_lag:
         level = max(1, 2 * span)
         if not _passes(task, model, optimizer, level, batches):
             break
         span, taught = level, _weights(model)
-        print(f" {span}", end="", flush=True)
-    print(f" characters ({time.perf_counter() - start:.0f} s)", flush=True)
+        print(f"{' ' if span == 1 else ', '}{span}", end="", flush=True)
+    ended = "the longest that is tested" if span == longest_lag else f"not {level}"
+    print(f"; {ended} ({time.perf_counter() - start:.0f} s)", flush=True)
     measured.append(Span(span, setting, first, taught or _weights(model)))
     return measured[-1]
 
@@ -105,15 +109,16 @@ def _weights(model):
 
 
 class Recall:
-    """The task of memory_span: symbols, a lag of real text, and which of the symbols is asked for.
+    """The task of memory_span: symbols, then a lag of real text, then a question about one symbol.
 
-    A model reads ``load`` symbols drawn from 8, then a lag of real text, then a query "which was
-    the j-th?", and answers on the final timestep (chance: 1 in 8). Lags are drawn from the upper
-    half of their range. Every batch draws its symbols, lag and places anew. A delayed-recall task
-    in the line of Hochreiter and Schmidhuber, "Long Short-Term Memory" (1997).
+    A model reads ``load`` symbols, each one of 8, then a lag of real text, then the question "which
+    was the j-th?". Its answer is the prediction after the final timestep; a guess is right in one
+    of 8 cases. Lags are drawn from the upper half of their range. Each batch has new random
+    symbols, a new lag and new places in the text. It is a delayed-recall task like those of
+    Hochreiter and Schmidhuber, "Long Short-Term Memory" (1997).
 
-    A vocabulary of its own holds the text's characters, the 8 symbols and the queries, in this
-    order. Raises ValueError for a text no longer than the longest lag.
+    The task has its own vocabulary: the characters of the text, the 8 symbols and the questions, in
+    this order. Raises ValueError if the text is not longer than the longest lag.
     """
 
     def __init__(self, text, load, longest_lag):
@@ -121,7 +126,8 @@ class Recall:
         self.encoded, self.load = encode(text, char2idx), load
         if len(self.encoded) <= longest_lag:
             raise ValueError(
-                f"the text has {len(text)} characters: lags of up to {longest_lag} need more."
+                f"the text has {len(text)} characters, but lags of up to {longest_lag} need more: "
+                "use a longer text."
             )
         self.symbols, self.queries = len(chars), len(chars) + SYMBOLS  # their first indices
         self.vocab_size = self.queries + load
@@ -170,9 +176,9 @@ def _passes(task, model, optimizer, level, batches):
 def characters_used(perplexity, X, y):
     """Return how many of the last characters of windows a model's predictions use.
 
-    With so many its perplexity on every third window is within 1 % of that with all of them.
-    ``perplexity`` is a function of windows (windows, seq_len) and their targets. NaN where the
-    perplexity is no finite number.
+    It is the smallest number with which the perplexity is at most 1 % above that with all
+    characters; every third window is used. ``perplexity`` is a function of windows (windows,
+    seq_len) and their targets. Returns NaN where the perplexity is not finite.
     """
     X, y = X[::3], y[::3]
     whole = perplexity(X, y)
@@ -184,15 +190,16 @@ def characters_used(perplexity, X, y):
 
 
 def taught_model(model_class, span, vocab_size):
-    """Return a model with the weights of a Span, in evaluation mode: as it was when it last passed.
+    """Return a model with the weights of a Span, in evaluation mode.
 
-    Raises ValueError where the class has other parameters than when its span was measured.
+    These are the weights that it had when it passed its last lag. Raises ValueError if the class
+    has other parameters than when its span was measured.
     """
     sizes = {"embedding_dim": EMBEDDING_DIM, "hidden_dim": span.setting.hidden_dim}
     model = model_class(vocab_size, **sizes, num_layers=span.setting.num_layers, dropout=0.0)
     parameters = list(model.parameters())
     if [tuple(p.shape) for p in parameters] != [weights.shape for weights in span.taught]:
-        raise ValueError("the class has changed since: measure its span again.")
+        raise ValueError("the class has changed since its span was measured: measure it again.")
     for parameter, weights in zip(parameters, span.taught, strict=True):
         parameter.data = torch.from_numpy(weights)
     return model.eval()
@@ -211,10 +218,10 @@ def forgetting(task, model, lags, batches=4):
 
 
 def plot_forgetting(spans, model_classes, text, requirements):
-    """Return a figure: how many answers are right, the longer the lag, for each taught model.
+    """Return a figure: the share of right answers at each lag, a curve for each trained model.
 
-    Prints what the shares show. A span that memory_span did not measure, or of a class that has
-    changed since, has a line in place of a curve.
+    Prints what the shares show. If memory_span did not measure a span, or if its class has changed
+    since, a printed line says so, and the curve is left out.
     """
     if waits_for("long_context", spans):
         return None
@@ -227,18 +234,18 @@ def plot_forgetting(spans, model_classes, text, requirements):
                 task, taught_model(model_classes[name], span, task.vocab_size), lags
             )
         except (AttributeError, KeyError, ValueError) as error:
-            say(f"{name}: no curve ({error}). memory_span measures a span that has one.")
+            say(f"{name} has no curve ({error}). Only a span that memory_span returns has a curve.")
             continue
-        label = f"{name}, taught to {span}"
+        label = f"{name}, memory span {span}"
         axes.plot(shares.keys(), shares.values(), label=label, **STYLES.get(name, {}))
         _say_what_is_remembered(name, span, shares)
-    axes.axhline(1 / SYMBOLS, color="gray", linestyle=":", label="chance")
-    axes.axvline(requirements.span, color="gray", linestyle="--", label="required")
+    axes.axhline(1 / SYMBOLS, color="gray", linestyle=":", label=f"chance: 1 of {SYMBOLS}")
+    axes.axvline(requirements.span, color="gray", linestyle="--", label="required span")
     axes.set_xscale("log", base=2)
     axes.set_xticks(lags, lags)
     axes.set(
-        title="What is left after so many characters",
-        xlabel="characters between the symbols and the question",
+        title="How much is remembered after a lag",
+        xlabel="lag: characters between the symbols and the question",
         ylabel="share of right answers",
         ylim=(0, 1.05),
     )
@@ -253,10 +260,13 @@ def _say_what_is_remembered(name, span, shares):
         return
     if lost:
         say(
-            f"The {name} answers {shares[span]:.0%} right after {span} characters and "
-            f"{shares[lost[0]]:.0%} after {lost[0]}: it has learned one place, "
-            "and does not remember."
+            f"The {name} gives {shares[span]:.0%} right answers at a lag of {span}, but only "
+            f"{shares[lost[0]]:.0%} at a lag of {lost[0]}. So it has learned to look at one "
+            "distance only, which is not the same as remembering."
         )
     elif span > 1 and max(beyond.values(), default=0) >= KNOWN:
-        told = ", ".join(f"{share:.0%} right after {lag}" for lag, share in beyond.items())
-        say(f"Never taught beyond {span} characters, the {name} answers {told}.")
+        told = ", ".join(f"{share:.0%} at a lag of {lag}" for lag, share in beyond.items())
+        say(
+            f"The {name} was never trained at a lag above {span}. Its share of right answers is "
+            f"{told}."
+        )

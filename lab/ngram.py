@@ -1,4 +1,4 @@
-"""A language model that only counts: what any network has to beat to be worth shipping."""
+"""The n-gram model: a language model that only counts, to compare the networks with."""
 
 import math
 import time
@@ -12,11 +12,11 @@ import pandas as pd
 import helpers
 from lab.memory import characters_used
 
-WORTH_A_CHARACTER = 0.001  # by so much a longer context has to lower the perplexity
+WORTH_A_CHARACTER = 0.001  # a longer context has to lower the perplexity by at least this share
 
 
 class Level(NamedTuple):
-    """The n-grams of one length; one that follows the same context as another stands beside it."""
+    """The n-grams of one length, sorted, so that those with the same context are neighbours."""
 
     keys: np.ndarray  # sorted: number of the context, times vocab_size, plus the last character
     share: np.ndarray  # what each n-gram's own count gives it
@@ -25,14 +25,14 @@ class Level(NamedTuple):
 
 
 class NGram:
-    """Interpolated modified Kneser-Ney over characters, counted from the training text.
+    """An n-gram model of characters, with interpolated modified Kneser-Ney smoothing.
 
-    Chen and Goodman, "An Empirical Study of Smoothing Techniques for Language Modeling" (1999):
-    from each count a discount is taken, in closed form from how many n-grams were seen once, twice,
-    three and four times, and given to the next shorter context, whose counts are in
-    how many different contexts a character has been seen; below single characters it is
-    1 / ``vocab_size``. ``discounts``, for each length those of counts 1, 2 and more, replaces the
-    closed form.
+    The method is from Chen and Goodman, "An Empirical Study of Smoothing Techniques for Language
+    Modeling" (1999). A discount is subtracted from each count. Its closed form needs the numbers of
+    n-grams that were seen once, twice, three and four times. The probability that the discounts set
+    free goes to the next shorter context. There a character's count is the number of different
+    contexts in which it was seen. Below single characters, the probability is 1 / ``vocab_size``.
+    ``discounts`` replaces the closed form: for each length, the discounts of counts 1, 2 and more.
     """
 
     def __init__(self, indices, vocab_size, order, discounts=None):
@@ -68,8 +68,8 @@ class NGram:
     def of_windows(cls, train_X, train_y, val_X, val_y, vocab_size):
         """Return the model of the text that the training windows and their targets were cut from.
 
-        Its order is the last that is worth its size: the next would lower the perplexity of the
-        validation windows by less than a thousandth. ``seconds`` says how long it took to count.
+        Its order is the first that the next order does not improve: the perplexity of the
+        validation windows would fall by less than a thousandth. ``seconds`` says how long it took.
         """
         text = [*train_X[0].tolist(), *train_y.tolist()]
         best, lowest = None, math.inf
@@ -153,7 +153,8 @@ class Typing:
 def closed_form(counts):
     """Return the discounts of counts 1, 2 and more (Chen and Goodman 1999).
 
-    Where a number of n-grams that it needs is zero, Kneser and Ney's single discount, or a half.
+    If the formula needs a number of n-grams that is zero, Kneser and Ney's single discount is used,
+    or 0.5 if that cannot be computed either.
     """
     one, two, three, four = (int((counts == times).sum()) for times in (1, 2, 3, 4))
     single = one / (one + 2 * two) if one and two else 0.5
@@ -166,11 +167,12 @@ def closed_form(counts):
 
 
 def compare(performance_table, models, ngram_model, test_X, test_y):
-    """Return the performance table with a row for counting, and print how far each network is off.
+    """Return the performance table, with the n-gram model's row and the column "Characters Used".
 
-    Its parameters are the counts that it keeps, its epoch the seconds of counting; a keystroke and
-    a window take it the same milliseconds, those of scoring all next characters. A column says how
-    many of the last characters the predictions of each use.
+    In this row, "Parameters" are the counts that it keeps, and the epoch time is the time of
+    counting. A keystroke and a window take the same time: that of computing the probabilities of
+    all next characters. "Characters Used" says how many of the last characters the predictions of
+    each model use. Prints how far the perplexity of each network is from that of the n-gram model.
     """
     if helpers.waits_for("training performance", models, performance_table):
         return None
@@ -189,9 +191,9 @@ def compare(performance_table, models, ngram_model, test_X, test_y):
     table = pd.concat([table, pd.DataFrame(row, index=[ngram_model.name])]).rename_axis("Model")
     apart = table["Test Perplexity"] / perplexity - 1
     helpers.say(
-        f"The n-gram model has order {ngram_model.order}: it predicts from the last "
-        f"{ngram_model.order - 1} characters. Its test perplexity is {perplexity:.2f}. Compared with "
-        "it: " + ", ".join(f"{name} {apart[name]:+.1%}" for name in models)
+        f"The n-gram model predicts from the last {ngram_model.order - 1} characters (n = "
+        f"{ngram_model.order}). Its test perplexity is {perplexity:.2f}. Compared with it: "
+        + ", ".join(f"{name} {apart[name]:+.1%}" for name in models)
     )
     predict = {name: partial(helpers.calculate_perplexity, model) for name, model in models.items()}
     predict |= {ngram_model.name: ngram_model.perplexity}
@@ -200,11 +202,11 @@ def compare(performance_table, models, ngram_model, test_X, test_y):
 
 
 def show_perplexities(models, ngram_model, test_X, test_y):
-    """Print the test perplexity of each model beside that of counting the same training text."""
+    """Print the test perplexity of each model and that of the n-gram model."""
     if helpers.waits_for("training", models):
         return
     counted = ngram_model.perplexity(test_X, test_y)
     for name, model in models.items():
         own = helpers.calculate_perplexity(model, test_X, test_y)
         size = f"{helpers.count_parameters(model):,} parameters"
-        helpers.say(f"{name}, {size}: test perplexity {own:.2f}; {ngram_model.name} {counted:.2f}")
+        helpers.say(f"{name}, {size}: test perplexity {own:.2f}, {ngram_model.name} {counted:.2f}")

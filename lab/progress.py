@@ -1,4 +1,4 @@
-"""What a training shows while it runs, and what ends one model's training early."""
+"""What a training shows while it runs, and what ends the training of one model early."""
 
 import contextlib
 import time
@@ -19,17 +19,17 @@ from lab.exercise import LEARNING_RATES, STYLES
 
 
 class Diverged(ArithmeticError):
-    """A loss above exercise.DIVERGED, or one that is no longer a number."""
+    """A loss above exercise.DIVERGED, or one that is not a number any more."""
 
 
 class Progress:
     """Shows which model trains, which epoch, and how long all of them still take.
 
     ``with progress.of(name):`` around a model's epochs, ``progress.report(measured)`` after each.
-    In a notebook the validation curves are redrawn in place, elsewhere each epoch prints a line.
-    What ends a model's epochs early loses nothing: an interrupt (Kernel > Interrupt) and a loss
-    that has diverged end them with a sentence. ``interrupted`` then says whether to leave out the
-    models that are still to be trained.
+    In a notebook the validation curves are redrawn in place. Elsewhere each epoch prints a line.
+    An interrupt (Kernel > Interrupt) or a loss that has diverged ends the epochs of a model early.
+    Then a sentence says so, and nothing is lost. After an interrupt ``interrupted`` is true: the
+    models that are not trained yet should be left out.
     """
 
     def __init__(self, names, epochs):
@@ -50,28 +50,28 @@ class Progress:
         except KeyboardInterrupt:
             self.interrupted = True
             say(
-                f"{name}: interrupted. {self._kept()}; the models before it are whole, those after "
-                "it are missing. The notebook goes on with what there is, but its checks want all "
-                "three: for that, run this cell again."
+                f"{name}: interrupted. {self._kept()}. The models before it are fully trained. The "
+                "models after it are missing. You can go on with the notebook, but its checks "
+                "need all three models: for these, run this cell again."
             )
         except Diverged as error:
             say(
-                f"{name}: {error}. Its training ends here. {self._kept()}. Try a smaller "
+                f"{name}: {error}. So its training ends here. {self._kept()}. Try a smaller "
                 f"learning rate than {LEARNING_RATES.get(name)}."
             )
         if self.interrupted or name == self.names[-1]:
             self._show(self._done())
             if threads().reduced:
                 say(
-                    "Other programs were busy, so PyTorch had fewer threads for a time: another "
-                    "run may differ in the last digits."
+                    "Other programs kept the processor busy, so PyTorch used fewer threads for a "
+                    "time. Another run may differ in the last digits."
                 )
 
     def report(self, measured):
-        """Show an epoch that is over; ``measured`` holds its "train_losses", "val_losses", ….
+        """Show an epoch that has ended; ``measured`` has its "train_losses", "val_losses", ….
 
-        Raises Diverged when one of the last losses has diverged, ValueError when a list is empty,
-        TypeError when its last loss is no number.
+        Raises Diverged if one of the last losses has diverged, ValueError if a list is empty,
+        TypeError if a last loss is not a number.
         """
         train_losses, val_losses, times = (
             measured[key] for key in ("train_losses", "val_losses", "epoch_times")
@@ -79,7 +79,7 @@ class Progress:
         if not (train_losses and val_losses and times):
             raise ValueError(
                 f"report got {len(train_losses)} training losses, {len(val_losses)} validation "
-                f"losses and {len(times)} times: append the epoch's numbers to all three first."
+                f"losses and {len(times)} times. Append the epoch's numbers to all three first."
             )
         self.measured[self.name] = measured
         for loss in (train_losses[-1], val_losses[-1]):
@@ -87,7 +87,7 @@ class Progress:
             if diverged(loss):
                 raise Diverged(
                     f"the loss has diverged in epoch {len(times)}: {loss:.3g} nats per character "
-                    "(guessing costs the logarithm of the vocabulary, 4.3 for 73 characters)"
+                    "(a model that only guesses among 73 characters has a loss of ln 73 = 4.3)"
                 )
         self._show(
             f"{self.name}: epoch {len(times)} of {self.epochs}{self._left(len(times))}",
@@ -96,8 +96,8 @@ class Progress:
 
     def _kept(self):
         if [loss for loss in self.measured[self.name]["val_losses"] if not diverged(loss)]:
-            return "It keeps the weights of its best epoch so far"
-        return "No epoch had ended well, so its weights are those of the start, untrained"
+            return "The model has the weights of its best epoch so far"
+        return "There is no good epoch yet, so the model has the untrained weights of the start"
 
     def _left(self, done):
         """Return the time that all models still take, at the mean pace of the epochs so far."""
@@ -106,7 +106,7 @@ class Progress:
             return ""
         left = self.epochs * (len(self.names) - len(self.measured) + 1) - done
         seconds = (time.perf_counter() - self.start) / so_far * left
-        return f", about {seconds:.0f} s left for all"
+        return f", about {seconds:.0f} s left for all models"
 
     def _done(self):
         epochs = (f"{name} {len(m['val_losses'])} epochs" for name, m in self.measured.items())

@@ -1,7 +1,7 @@
-"""What the study says: the runs over seeds that can tell models apart, where one run cannot.
+"""The study: our experiment with several random seeds, which shows what a single run cannot show.
 
-data/study/ holds them: ``python -m benchmarks.study`` made them, and the intervals. They are those
-of the bundled sample: on another text the functions here say so in a line, and return None.
+``python -m benchmarks.study`` made its files in data/study/. They are about the bundled sample: on
+another text the functions here print a line that says so, and return None.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from lab import exercise
 
 STUDY = DATA / "study"
 LESS_DROPOUT = 0.1  # which the study tried, beside the notebook's
-# What the study calls its comparisons, and counting among its models.
+# The names of the comparisons of the study, and of the n-gram model among its models.
 AS_IN_THE_NOTEBOOK, UNTIL_LEARNED = "as in the notebook", "until early stopping"
 NO_DROPOUT, DROPOUT_OF = "no dropout", f"dropout of {LESS_DROPOUT}"
 LESS_DROPOUT_LEARNED = f"{DROPOUT_OF}, {UNTIL_LEARNED}"
@@ -23,12 +23,12 @@ EQUAL_PARAMETERS, NGRAM = "equal parameters", "n-gram model"
 
 
 def fingerprint(text):
-    """Return the SHA-256 of a text, by which the study's files name what they were measured on."""
+    """Return the SHA-256 of a text. The files of the study name their texts by it."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def read_study(name, folder=STUDY):
-    """Return a table of the study; ValueError, with the remedy, where its file is damaged."""
+    """Return a table of the study. Raises ValueError if its file is damaged or missing."""
     path = folder / f"{name}.csv"
     try:
         return pd.read_csv(path)
@@ -39,17 +39,17 @@ def read_study(name, folder=STUDY):
 
 
 def of_this_text(text, folder=STUDY):
-    """Return whether the study is one of this text, and of models and rates like these.
+    """Return whether the study used this text and the numbers of lab/exercise.py.
 
-    Where it is not, a line says so.
+    If it did not, a printed line says so.
     """
     recorded = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
     measured = fingerprint(text) == recorded["corpora"]["sample"]["sha256"]
     if not measured:
-        say("The study used the bundled sample: it says nothing of a run on another text.")
+        say("Our experiment used the bundled sample. It says nothing about other texts.")
     for number, now in exercise_numbers().items():
         if (was := recorded["protocol"][number]) != now:
-            say(f"The study was measured with {number} = {was}: it says nothing of {now}.")
+            say(f"Our experiment used {number} = {was}. It says nothing about {number} = {now}.")
             measured = False
     return measured
 
@@ -70,24 +70,24 @@ def of_sample(name, comparison=AS_IN_THE_NOTEBOOK, folder=STUDY):
 
 
 def difference(first, second, comparison=AS_IN_THE_NOTEBOOK, folder=STUDY):
-    """Return the row of differences.csv on two models: the estimate is 0.05 for 5 % above.
+    """Return the row of differences.csv on two models. An estimate of 0.05 means 5 % above.
 
-    As text it says the estimate with its interval in "shown", and in "verdict" who is better.
+    Its "shown" has the estimate with its interval as text, its "verdict" which model is better.
     """
     rows = of_sample("differences", comparison, folder)
     return rows.query("first == @first and second == @second").iloc[0]
 
 
 def perplexities(comparison=AS_IN_THE_NOTEBOOK, folder=STUDY):
-    """Return the summary of the perplexities over seeds: a row for each model."""
+    """Return the summary of the perplexities of all runs: a row for each model."""
     return of_sample("summary", comparison, folder).set_index("model")
 
 
 def spans_of_seeds(size, load, folder=STUDY):
     """Return the study's memory spans at a size and load: {model: sorted spans of the seeds}.
 
-    A size is (hidden_dim, num_layers); each model had the best of its learning rates, which a pilot
-    seed of 0 chose. A load that the study did not try has no spans.
+    A size is (hidden_dim, num_layers). Each model had the best of its learning rates, which a run
+    with seed 0 chose. A load that the study did not try has no spans.
     """
     rows = read_study("spans", folder).query("seed > 0 and budget == 1 and load == @load")
     rows = rows[(rows[["hidden_dim", "num_layers"]] == [*size]).all(axis=1)]
@@ -95,15 +95,16 @@ def spans_of_seeds(size, load, folder=STUDY):
 
 
 def value_range(values):
-    """Return the values of all seeds as text: one number, or the lowest to the highest."""
+    """Return the values of all runs as text: one number, or the lowest and the highest."""
     low, high = min(values), max(values)
     return f"{low}" if low == high else f"{low} to {high}"
 
 
 def seed_noise(folder=STUDY):
-    """Return by how much the perplexities of two single runs may differ by their seeds alone.
+    """Return how far two perplexities of one model may differ because of their seeds alone.
 
-    Relative, at 95 %: 1.96 standard deviations of a difference of two, the largest of the models.
+    It is relative, at 95 %: 1.96 standard deviations of the difference of two runs, for the model
+    where this is largest.
     """
     summary = perplexities(folder=folder)
     return 1.96 * math.sqrt(2) * (summary["sd"] / summary["perplexity"]).max()

@@ -1,4 +1,4 @@
-"""A student's guess and what is commonly said, beside what was measured."""
+"""A student's guess and common claims, compared with what was measured."""
 
 import pandas as pd
 
@@ -6,25 +6,25 @@ from helpers import say, waits_for
 from lab import goal, study
 from lab.exercise import MODELS
 
-AGREES, DISAGREES, NOT_SHOWN = "agrees", "disagrees", "not shown"
+AGREES, DISAGREES, UNDECIDED = "agrees", "disagrees", "undecided"
 TIMES = {  # by the unit that is timed
     "epoch": "Avg Epoch Time (s)",
     "key": "Keystroke (ms)",
     "window": "Inference Speed (ms)",
 }
-ALIKE = 0.15  # times that differ by less count as equal: an epoch of the LSTM varied by 13 %
+ALIKE = 0.15  # smaller differences of times count as none: an epoch of the LSTM varied by 13 %
 
 
 def _winners(values, tolerance):
-    """Return the names with the lowest value, as text; what lies within the tolerance is equal."""
+    """Return the names with the lowest value, or one within the tolerance of it, as text."""
     best = values.min()
     return " and ".join(values.index[values <= best + tolerance * abs(best)])
 
 
 TOPICS = {
-    "perplexity": "to predict best",
-    "speed": "to answer fastest",
-    "memory": "to be taught to remember furthest back",
+    "perplexity": "to have the lowest test perplexity",
+    "speed": "to need the least time for a keystroke",
+    "memory": "to have the longest memory span",
 }
 
 
@@ -43,10 +43,10 @@ def _is_model(name):
 
 
 def compare_guess(guess, table, spans, folder=study.STUDY):
-    """Return a DataFrame: what was guessed before the training beside what was measured.
+    """Return a DataFrame: the guess made before the training, and which model measured best.
 
-    Perplexities that seeds alone could make differ as much count as equal, and so do times within
-    15 %. Prints a sentence on what was surprising.
+    Two perplexities are treated as equal where two seeds of one model could differ as much, two
+    times where they differ by less than 15 %. Prints a sentence on what was surprising.
     """
     if waits_for("performance long_context", table, spans):
         return None
@@ -60,18 +60,19 @@ def compare_guess(guess, table, spans, folder=study.STUDY):
     guess = guess if isinstance(guess, dict) else {}
     made = {topic: guess[topic] for topic in TOPICS if _is_model(guess.get(topic))}
     surprises = [
-        f"you expected the {name} {TOPICS[topic]}, but measured {measured[topic]}"
+        f"you expected the {name} {TOPICS[topic]}, but you measured it for {measured[topic]}"
         for topic, name in made.items()
         if name not in measured[topic].split(" and ")
     ]
     if surprises:
-        say(f"Surprising: {'; '.join(surprises)}.")
+        say(f"Surprising: {'. And '.join(surprises)}.")
     elif made:
-        say("No surprise: your guess measured best, or shared that place.")
+        say("No surprise: the models that you guessed measured best, or as well as the best.")
     if made:
         say(
-            f"Perplexities within {noise:.1%} count as equal, because two seeds of one model can "
-            "differ by so much: the study measured it on its sample."
+            f"Here two perplexities count as equal if they differ by less than {noise:.1%}. In our "
+            "experiment on the sample, two runs of one model with different seeds differ by up to "
+            "that much."
         )
     rows = {
         topic: {"your guess": made.get(topic, "no guess"), "measured winner": winners}
@@ -83,9 +84,10 @@ def compare_guess(guess, table, spans, folder=study.STUDY):
 def key_takeaways(table, spans, requirements, text, folder=study.STUDY):
     """Return a DataFrame: common claims, part by part, and whether this run agrees.
 
-    A claim is "not shown" where the run can decide neither way: perplexities within what seeds
-    alone could make, times within 15 %. On the study's own text a column has what its seeds say.
-    A keystroke was timed on one thread; an epoch and a window were on all.
+    The verdict is "undecided" where the run cannot decide: two perplexities that differ by no more
+    than two seeds of one model could, two times that differ by less than 15 %. On the text of the
+    study, a column has what its runs show. A keystroke was timed on one thread, an epoch and a
+    window on all threads.
     """
     if waits_for("performance long_context", table, spans):
         return None
@@ -105,7 +107,7 @@ def key_takeaways(table, spans, requirements, text, folder=study.STUDY):
 
 def _below(change, noise):
     """Return the verdict on "it is less", given a relative change and what is taken as equal."""
-    return NOT_SHOWN if abs(change) <= noise else AGREES if change < 0 else DISAGREES
+    return UNDECIDED if abs(change) <= noise else AGREES if change < 0 else DISAGREES
 
 
 def _faster(changes):
@@ -114,7 +116,7 @@ def _faster(changes):
     return verdicts.pop() if len(verdicts) == 1 else "depends on how it is run"
 
 
-# Each yields (claim, what this run shows, whether it agrees, what the study shows over seeds).
+# Each yields (claim, what this run shows, whether it agrees, what the runs of the study show).
 
 
 def _less(change, less="less"):
@@ -125,10 +127,11 @@ def _less(change, less="less"):
 def _claims_of_the_gru(table, folder):
     gru, lstm = table.loc["GRU"], table.loc["LSTM"]
     apart, noise = gru["Test Perplexity"] / lstm["Test Perplexity"] - 1, study.seed_noise(folder)
-    alike = AGREES if abs(apart) + noise <= 0.05 else NOT_SHOWN
+    alike = AGREES if abs(apart) + noise <= 0.05 else UNDECIDED
     yield (
         "1. LSTM and GRU predict equally well (within 5%).",
-        f"The GRU's perplexity differs by {apart:+.1%}. Two seeds alone can differ by {noise:.1%}.",
+        f"The GRU's perplexity differs by {apart:+.1%}. Two runs of one model with different seeds "
+        f"can differ by {noise:.1%}.",
         DISAGREES if abs(apart) - noise > 0.05 else alike,
         f"It differs by {study.difference('GRU', 'LSTM', folder=folder)['shown']}.",
     )
@@ -147,7 +150,7 @@ def _claims_of_the_gru(table, folder):
         "",
     )
     yield (
-        "1. The GRU answers faster than the LSTM.",
+        "1. The GRU predicts faster than the LSTM.",
         f"The GRU takes {_less(change['key'])} time for a keystroke, and "
         f"{_less(change['window'])} for a window.",
         _faster([change["key"], change["window"]]),
@@ -159,22 +162,22 @@ def _claims_of_the_rnn(table, requirements, folder):
     times = table[[*TIMES.values()]].set_axis([*TIMES], axis=1)
     ahead = times.loc["RNN"] / times.drop("RNN").min() - 1
     yield (
-        "2. The plain RNN is the fastest.",
+        "2. The simple RNN is the fastest.",
         f"It takes {_less(ahead['epoch'])} time than the next model for an epoch, "
         f"{_less(ahead['key'])} for a keystroke, and {_less(ahead['window'])} for a window.",
         _faster(ahead),
         "",
     )
     span = table["Memory Span"]
-    taught = NOT_SHOWN if span.max() < requirements.span else AGREES
+    learned = UNDECIDED if span.max() < requirements.span else AGREES
     known = study.spans_of_seeds((128, 1), requirements.load, folder)
-    seen = [f"{name} over {study.value_range(known[name])}" for name in MODELS if name in known]
+    seen = [f"{name} {study.value_range(known[name])}" for name in MODELS if name in known]
     yield (
-        "2. But the plain RNN struggles with long sequences.",
-        f"It can be taught to remember {requirements.load} symbols over {span['RNN']:.0f} "
-        f"characters, the best model over {span.max():.0f}.",
-        taught if span["RNN"] < requirements.span else DISAGREES,
-        f"They can be taught: {', '.join(seen)}." if seen else "",
+        "2. But the simple RNN struggles with long sequences.",
+        f"Its memory span with {requirements.load} symbols is {span['RNN']:.0f} characters. The "
+        f"longest span of a model is {span.max():.0f}.",
+        learned if span["RNN"] < requirements.span else DISAGREES,
+        f"Memory spans: {', '.join(seen)}." if seen else "",
     )
 
 
@@ -186,23 +189,23 @@ def _claims_of_the_size(table, folder):
     change = perplexity.drop(largest).min() / perplexity[largest] - 1
     yield (
         "3. More parameters are not always better.",
-        f"The {largest} is the largest model. The best of the smaller ones differs from it by "
+        f"The {largest} is the largest model. The best smaller model differs from it by "
         f"{change:+.1%} in perplexity.",
-        AGREES if change < -noise else NOT_SHOWN,  # a larger one that is better refutes nothing
+        AGREES if change < -noise else UNDECIDED,  # a better larger model does not refute it
         "It agrees (exploratory): with 128 units, the smaller GRU differs from the LSTM by "
         f"{smaller['shown']}."
         if smaller["verdict"] == "GRU better"
         else smaller["verdict"],
     )
     best = {
-        "predicts best": _winners(perplexity, noise),
-        "answers a keystroke fastest": _winners(table["Keystroke (ms)"], ALIKE),
-        "can be taught the longest memory": _winners(-table["Memory Span"], 0),
+        "Best predictions": _winners(perplexity, noise),
+        "Shortest keystroke": _winners(table["Keystroke (ms)"], ALIKE),
+        "Longest memory span": _winners(-table["Memory Span"], 0),
     }
     yield (
-        "4. The use case decides: no model is the best in everything.",
+        "4. Which model is best depends on the use. No model is best in every respect.",
         f"The {smallest} is the smallest model. "
-        + " ".join(f"Who {what}: {names}." for what, names in best.items()),
+        + " ".join(f"{what}: {names}." for what, names in best.items()),
         DISAGREES if all(smallest in names.split(" and ") for names in best.values()) else AGREES,
         "",
     )

@@ -1,8 +1,8 @@
 """Trained models in files, so that a restart of the kernel costs no training.
 
-One file for each model, ``trained/RNN.pt``: weights, metrics, and what both came from, written by
-``torch.save`` and read with ``weights_only=True``, which loads tensors and plain values and runs no
-code.
+There is one file for each model, ``trained/RNN.pt``. It holds the weights, the metrics, and with
+what the model was trained. ``torch.save`` writes it. It is read with ``weights_only=True``, which
+loads tensors and plain values and runs no code.
 """
 
 import json
@@ -18,7 +18,7 @@ from lab.study import fingerprint
 
 
 class Saved:
-    """The models that were trained on a text for a number of epochs, in a folder of files."""
+    """The files of models that were trained on a text for a number of epochs."""
 
     def __init__(self, text, epochs, folder="trained"):
         self.text, self.epochs, self.folder = text, epochs, Path(folder)
@@ -35,7 +35,7 @@ class Saved:
         }
 
     def _loss(self, model):
-        """Return a model's loss on one batch that is always the same, at the last and all steps."""
+        """Return a model's loss on a fixed batch: at the last timestep, and at all timesteps."""
         criterion = nn.CrossEntropyLoss()
         return [
             helpers.evaluate_model(model, *self.batch, criterion, every_step=every)
@@ -43,9 +43,9 @@ class Saved:
         ]
 
     def keep(self, name, model, measured):
-        """Write a trained model's weights and metrics into its file, whole or not at all.
+        """Write a trained model's weights and metrics into its file, completely or not at all.
 
-        What cannot be written is said in a sentence.
+        If this fails, a printed sentence says why.
         """
         path = self.folder / f"{name}.pt"
         partial = path.with_suffix(".part")
@@ -56,23 +56,23 @@ class Saved:
             torch.save(made | {"weights": model.state_dict()}, partial)
             os.replace(partial, path)
         except Exception as error:  # of the disk, or of what the student measured or built
-            helpers.say(f"{name} is trained, but not saved in {path}: {error}.")
+            helpers.say(f"{name} is trained, but it could not be saved in {path}: {error}.")
 
     def load(self, model_classes):
         """Return (models, metrics) from the files, as train_and_compare_models returns them.
 
-        A model without a file is left out, with a sentence. Raises FileNotFoundError when there is
-        no file at all, ValueError when one no longer fits: damaged, from another text or other
-        settings, or of a class that has changed since.
+        A model without a file is left out, and a printed sentence says so. Raises FileNotFoundError
+        if there is no file at all, ValueError if a file is damaged, was trained on another text or
+        with other settings, or belongs to a class that has changed since.
         """
         models, metrics = {}, {}
         for name, model_class in model_classes.items():
             if (self.folder / f"{name}.pt").exists():
                 models[name], metrics[name] = self._load(name, model_class)
             else:
-                helpers.say(f"{name}: not in {self.folder}, so it has to be trained.")
+                helpers.say(f"{name}: there is no file in {self.folder}, so it has to be trained.")
         if not models:
-            raise FileNotFoundError(f"no trained model in {self.folder.resolve()}: train first.")
+            raise FileNotFoundError(f"no trained model is in {self.folder.resolve()}: train first.")
         return models, metrics
 
     def _load(self, name, model_class):
@@ -85,21 +85,21 @@ class Saved:
             raise ValueError(f"{path} is damaged ({error}): train again.") from error
         for key, now in self._came_from(name).items():
             if (was := came_from.get(key)) != now:
-                differs = "another text" if key == "text" else f"{key} {was}, not {now}"
+                differs = "another text" if key == "text" else f"{key} {was}, but now it is {now}"
                 raise ValueError(f"{path} was trained with {differs}: train again.")
         model, cls = model_class(self.vocab_size).to(device), getattr(model_class, "__name__", name)
         try:
             model.load_state_dict(made["weights"])
         except (KeyError, RuntimeError, TypeError) as error:
             raise ValueError(
-                f"the weights in {path} do not fit {cls}, whose layers have changed since: train "
-                "again."
+                f"the weights in {path} do not fit {cls}, because its layers have changed since: "
+                "train again."
             ) from error
         for before, now in zip((of_last, of_all), self._loss(model), strict=True):
             both_diverged = helpers.diverged(now) and helpers.diverged(before)
             if not (both_diverged or abs(now - before) <= 1e-3 * max(1.0, before)):
                 raise ValueError(
-                    f"{cls} computes something else than when it was trained: on the same windows "
-                    f"its loss was {before:.3f}, now it is {now:.3f}. Train again."
+                    f"{cls} has changed since it was trained: on the same windows its loss was "
+                    f"{before:.3f}, and now it is {now:.3f}. Train again."
                 )
         return model, metrics
