@@ -60,7 +60,7 @@ def compare_guess(guess, table, spans, folder=study.STUDY):
     guess = guess if isinstance(guess, dict) else {}
     made = {topic: guess[topic] for topic in TOPICS if _is_model(guess.get(topic))}
     surprises = [
-        f"you expected the {name} {TOPICS[topic]}, but you measured it for {measured[topic]}"
+        f"you expected the {name} {TOPICS[topic]}, but you measured this for {measured[topic]}"
         for topic, name in made.items()
         if name not in measured[topic].split(" and ")
     ]

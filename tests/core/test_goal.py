@@ -34,12 +34,12 @@ def test_each_requirement_is_judged_on_its_own(table, asked, missed):
     assert found == missed
 
 
-def test_counting_stands_beside_the_networks_and_moves_no_goal(table):
+def test_the_ngram_model_is_compared_with_the_networks_and_moves_no_goal(table):
     row = {"Model": "n-gram model", "Parameters": 5, "Test Perplexity": 4.0, "Keystroke (ms)": 0.1}
     beside = pd.concat([table, pd.DataFrame([row | {"Characters Used": 7}])])
     shown = goal.requirements_table(beside, SPANS, ASKED)
     assert list(shown.columns) == ["n-gram model", "RNN", "GRU", "LSTM"]
-    assert shown.loc["Memory Span at least 64", "n-gram model"] == "cannot be taught"
+    assert shown.loc["Memory Span at least 64", "n-gram model"] == "cannot learn it"
     assert shown.loc["Characters Used (not required)", "n-gram model"] == "7"
     counts = shown.loc["Parameters at most 1,400k", "n-gram model"]
     assert counts == "5 counts"  # no parameters of a byte each
@@ -51,4 +51,4 @@ def test_counting_stands_beside_the_networks_and_moves_no_goal(table):
 def test_a_whole_window_in_use_says_nothing_of_what_lies_before_it(used, told, table, capsys):
     goal.requirements_table(table.assign(**{"Characters Used": used}), SPANS, ASKED)
     said = capsys.readouterr().out
-    assert ("With the last 8 characters alone" in said) == told == bool(said)
+    assert ("only the last 8 characters" in said) == told == bool(said)

@@ -1,4 +1,4 @@
-"""lab/memory.py: what a fresh model can be taught, and what a trained one uses."""
+"""lab/memory.py: what a new model can learn, and what a trained one uses."""
 
 import pytest
 
@@ -36,19 +36,27 @@ def test_the_curve_asks_each_taught_model_and_a_changed_class_has_none(namespace
     (axes,) = figure.axes
     curve = dict(zip(*axes.lines[0].get_data(), strict=True))
     assert list(curve) == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512] and curve[2] > 0.9
-    assert [line.get_label() for line in axes.lines] == ["GRU, taught to 2", "chance", "required"]
+    assert [line.get_label() for line in axes.lines] == [
+        "GRU, memory span 2",
+        "chance: 1 of 8",
+        "required span",
+    ]
     told = capsys.readouterr().out
-    assert "LSTM: no curve (the class has changed" in told and "RNN: no curve" in told
+    assert "LSTM has no curve (the class has changed" in told and "RNN has no curve" in told
 
 
 @pytest.mark.parametrize(
     ("span", "shares", "told"),
     [
-        (2, {1: 0.30, 2: 0.96, 4: 0.27}, "96% right after 2 characters and 30% after 1: it has"),
+        (
+            2,
+            {1: 0.30, 2: 0.96, 4: 0.27},
+            "96% right answers at a lag of 2, but only 30% at a lag of 1.",
+        ),
         (
             128,
             {1: 0.99, 128: 0.97, 256: 0.95, 512: 0.6},
-            "the GRU answers 95% right after 256, 60%",
+            "Its share of right answers is 95% at a lag of 256, 60%",
         ),
         (128, {1: 0.99, 128: 0.97, 256: 0.5, 512: 0.1}, ""),  # holds as far as it was taught
         (0, {1: 0.13, 2: 0.12}, ""),  # was taught nothing

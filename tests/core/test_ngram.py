@@ -104,4 +104,4 @@ def test_perplexities_are_shown_with_that_of_the_ngram_model(tiny, capsys):
     perplexity = helpers.calculate_perplexity(model, *splits[4:])
     printed = capsys.readouterr().out
     assert printed.startswith(f"GRU, {helpers.count_parameters(model):,} parameters")
-    assert f"test perplexity {perplexity:.2f}; {ngram_model.name} 1." in printed
+    assert f"test perplexity {perplexity:.2f}, {ngram_model.name} 1." in printed
