@@ -91,7 +91,10 @@ def memory_span(
     model = model_class(task.vocab_size, **sizes, dropout=0.0).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     first, taught, span, start = _weights(model), None, 0, time.perf_counter()
-    print(f"{name} is trained to remember {load} symbols. Lags that it passes:", flush=True)
+    print(
+        f"{name} is trained to remember {load} symbol{'s' * (load > 1)}. Lags that it passes:",
+        flush=True,
+    )
     while span < longest_lag:
         level = max(1, 2 * span)
         if not _passes(task, model, optimizer, level, batches):
