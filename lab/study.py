@@ -46,7 +46,7 @@ def of_this_text(text, folder=STUDY):
     recorded = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
     measured = fingerprint(text) == recorded["corpora"]["sample"]["sha256"]
     if not measured:
-        say("Our experiment used the bundled sample. It says nothing about other texts.")
+        say("This part of our experiment used the bundled sample. It says nothing about your text.")
     for number, now in exercise_numbers().items():
         if (was := recorded["protocol"][number]) != now:
             say(f"Our experiment used {number} = {was}. It says nothing about {number} = {now}.")

@@ -98,9 +98,7 @@ def test_a_class_that_has_changed_is_refused(saved, classes, namespace):
 
     for name, changed in (("GRU", CharGRU), ("RNN", FirstStep)):
         other = classes | {name: lambda vocab_size, changed=changed: changed(vocab_size, 8, 16)}
-        with pytest.raises(
-            ValueError, match="has changed since it was trained: on the same windows"
-        ):
+        with pytest.raises(ValueError, match="computes something else than when it was trained"):
             saved.load(other)
 
 
