@@ -99,7 +99,7 @@ class Saved:
             both_diverged = helpers.diverged(now) and helpers.diverged(before)
             if not (both_diverged or abs(now - before) <= 1e-3 * max(1.0, before)):
                 raise ValueError(
-                    f"{cls} computes something else than when it was trained: on the same windows its "
-                    f"loss was {before:.3f}, and now it is {now:.3f}. Train again."
+                    f"{cls} computes something else than when it was trained: on the same windows "
+                    f"its loss was {before:.3f}, and now it is {now:.3f}. Train again."
                 )
         return model, metrics
