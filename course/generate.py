@@ -160,14 +160,15 @@ def grading():
     machine, rows = measured(GRADING)
     graded = rows[rows["verdict"] == "graded"]
     stopped = (rows["verdict"] == "stopped").sum()
+    unread = len(rows) - len(graded) - stopped
     return (
         f"We graded {len(rows)} submissions. {len(graded)} of them ran to their end. On average, "
-        f"each of these took {graded['core_seconds'].mean():.1f} core-seconds (at most "
-        f"{graded['core_seconds'].max():.1f}), and none of them needed more than "
-        f"{graded['peak_mb'].max()} MB. The command stopped {stopped} other submissions at their "
-        f"limits, and it could not read {len(rows) - len(graded) - stopped}. So 300 submissions "
-        f"like these would take {300 * rows['core_seconds'].mean() / 60:,.0f} core-minutes. We "
-        f"measured this with `python -m benchmarks.grading`. Machine: {machine}."
+        f"each of these {len(graded)} took {graded['core_seconds'].mean():.1f} core-seconds (at "
+        f"most {graded['core_seconds'].max():.1f}). They needed at most {graded['peak_mb'].max()} "
+        f"MB of memory. The command stopped {stopped} other submissions at their limits, and it "
+        f"could not read {unread} submissions. So 300 submissions like these would take "
+        f"{300 * rows['core_seconds'].mean() / 60:,.0f} core-minutes. We measured this with "
+        f"`python -m benchmarks.grading`. Machine: {machine}."
     )
 
 
@@ -243,7 +244,9 @@ def generated():
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument(
-        "--check", action="store_true", help="write nothing; exit 1 if a file is out of date"
+        "--check",
+        action="store_true",
+        help="write nothing, name the files that are out of date, exit 1",
     )
     check = parser.parse_args(arguments).check
     if others := list(other_numbers()):

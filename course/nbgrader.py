@@ -112,7 +112,7 @@ def write(folder):
     made = {
         EXERCISE.name: render(nbgrader_notebook()),
         "README.md": instructions(),
-        # For nbgrader validate: otherwise its limit is 30 s, and it trains at full length.
+        # For nbgrader validate: without this, its limit is 30 s, and it trains at full length.
         handed_in.CONFIG: EXECUTION,
     }
     for name, text in made.items():

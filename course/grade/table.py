@@ -58,7 +58,7 @@ def by_submission(path):
 
 
 def lines(rows, columns):
-    """Return rows, dicts, as lines of a CSV in bytes; a spreadsheet finds no formula in them."""
+    """Return rows, dicts, as lines of a CSV in bytes; they do not contain a formula."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     for row in rows:
