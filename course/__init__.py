@@ -1,5 +1,9 @@
-"""What instructors and maintainers run: generate, bundle, handout, nbgrader, gradescope, grade."""
+"""The commands for instructors and maintainers.
 
+They are generate, bundle, handout, nbgrader, gradescope and grade.
+"""
+
+import argparse
 import contextlib
 import sys
 from pathlib import Path
@@ -7,10 +11,10 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def command():
-    """Run a command in a ``with`` block: its console can show, and its errors name, any file.
+    """Run a command in a ``with`` block that works with files of any name.
 
-    What stdout's encoding lacks becomes a code, as on stderr. What the system refuses to read or
-    write ends the command in one sentence.
+    If the encoding of stdout lacks a character, a code is printed for it, as on stderr. If the
+    system refuses to read or write a file, the command ends with one sentence that names the file.
     """
     if sys.stdout:
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -20,18 +24,28 @@ def command():
         if not error.filename:
             sys.exit(str(error))
         place = error.filename2 or error.filename
-        sys.exit(f"{place}: {error.strerror}. Name a place that can be read and written.")
+        sys.exit(f"{place}: {error.strerror}. Choose a place that you can read and write.")
 
 
 def named_path(text):
-    """Return a command's argument as a path; ValueError when it is empty, as an unset variable."""
+    """Return an argument of a command as a path.
+
+    Raises ArgumentTypeError if the argument is empty, for example an unset variable of the shell.
+    """
     if not text:
-        raise ValueError("no name")
+        raise argparse.ArgumentTypeError("the name is empty")
     return Path(text)
 
 
 def positive(text):
-    """Return a command's argument as a whole number above 0; ValueError for any other."""
-    if (number := int(text)) < 1:
-        raise ValueError("not above 0")
+    """Return an argument of a command as an integer above 0.
+
+    Raises ArgumentTypeError for any other argument.
+    """
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an integer above 0")
     return number

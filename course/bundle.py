@@ -1,9 +1,9 @@
-"""Pack what students get, without the solution.
+"""Pack the files that students get, without the solution.
 
     python -m course.bundle    write exported/exercise.zip
 
-The archive unpacks into one folder, ``rnn-lstm-gru``. Its README.md is what ours says to students.
-The same files always give the same bytes.
+The archive unpacks into one folder, ``rnn-lstm-gru``. Its README.md has the parts of our README.md
+that are for students. From the same files, the command always writes the same bytes.
 """
 
 import io
@@ -19,7 +19,7 @@ from course.make_exercise import EXERCISE, NAME, ROOT
 BUNDLE = ROOT / "exported" / "exercise.zip"
 
 
-# What the exercise needs beside the notebook, by folder: a stray file is not handed out.
+# The files that the exercise needs besides the notebook, by folder. Students get no other file.
 SUPPLIES = {
     ".": "helpers.py requirements.txt LICENSE",
     "lab": "__init__.py exercise.py goal.py memory.py ngram.py progress.py study.py takeaways.py"
@@ -40,21 +40,24 @@ SUPPLIES = {
 
 
 def supplies():
-    """Return the files that the exercise needs beside the notebook, relative to the checkout."""
+    """Return the paths of the files that the exercise needs besides the notebook.
+
+    The paths are relative to the root of this project.
+    """
     return sorted(
         Path(folder) / name for folder, names in SUPPLIES.items() for name in names.split()
     )
 
 
 def copy_supplies(folder):
-    """Copy the supplies into a folder that exists."""
+    """Copy these files into an existing folder."""
     for name in supplies():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, folder / name)
 
 
 def instructions():
-    """Return the parts of README.md that students need: title, set-up, advice, troubleshooting."""
+    """Return the parts of README.md that students need, as Markdown."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     title = text.split("\n")[0]
     lines = re.findall(r"^(?:python3|py) -m venv .*exercise\.ipynb$", text, re.MULTILINE)
@@ -62,7 +65,8 @@ def instructions():
     sections = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
     parts = [
         title,
-        f"Set up and open, on Linux or macOS, and on Windows:\n\n{setup}",
+        "These commands install everything and open the exercise. The first command is for Linux "
+        f"and macOS, the second for Windows:\n\n{setup}",
         re.search(r"^Python 3\.11 to.*?(?=^## )", text, re.MULTILINE | re.DOTALL)[0],
         sections["For students"],
         f"## Troubleshooting\n{sections['Troubleshooting']}",
@@ -78,14 +82,15 @@ def write(path=BUNDLE):
 
 
 def pack(path, contents):
-    """Write an archive of bytes by their names, the same for the same, and return its path.
+    """Write a zip archive and return its path.
 
-    What begins with #! may be run.
+    ``contents`` is a dict of bytes by the names of the files. The same contents give the same
+    archive. A file that begins with #! becomes executable.
     """
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in contents.items():
-            entry = zipfile.ZipInfo(name)  # dated 1980, as all are
+            entry = zipfile.ZipInfo(name)  # always with a date in 1980
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = (0o755 if content.startswith(b"#!") else 0o644) << 16
             archive.writestr(entry, content)

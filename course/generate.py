@@ -1,12 +1,12 @@
-"""Everything in the project that is generated, in one command.
+"""Write all generated files of the project, in one command.
 
     python -m course.generate           write it
-    python -m course.generate --check   write nothing; name all that is out of date, and exit 1
+    python -m course.generate --check   write nothing; name the files that are out of date, exit 1
 
-exercise.ipynb is made from solution.ipynb, which has to show the numbers of lab/exercise.py. In
-README.md and docs/, what stands between ``<!-- name -->`` and ``<!-- /name -->`` comes from data:
-from what the solution's last cell leaves in its outputs as JSON, from its cells' times, and from
-the files in benchmarks/. docs/study.md and the tables beside the study's runs come from
+exercise.ipynb is made from solution.ipynb. The solution must show the numbers of lab/exercise.py.
+In README.md and docs/, the text between ``<!-- name -->`` and ``<!-- /name -->`` is made from data:
+from the JSON in the output of the solution's last cell, from the times of its cells, and from the
+files in benchmarks/. docs/study.md and the tables next to the runs of the study are made from
 data/study/.
 """
 
@@ -27,11 +27,11 @@ README, DOCS = ROOT / "README.md", ROOT / "docs"
 GRADING = ROOT / "benchmarks" / "grading.csv"
 KEYBOARD = ROOT / "benchmarks" / "keyboard.csv"
 SPEED = ROOT / "benchmarks" / "speed" / "speed.csv"
-QUOTED = "application/vnd.rnn-lstm-gru+json"  # the type of what the solution's last cell leaves
+QUOTED = "application/vnd.rnn-lstm-gru+json"  # the type of the output of the solution's last cell
 
 SIZES = ", ".join(f"{name}={size}" for name, size in exercise.SIZES.items())
 CLASS = [f"{SIZES}, dropout={exercise.DROPOUT})"]
-SHOWN = {  # the numbers that students see: what a cell, by its id, or a signature has to say
+SHOWN = {  # the numbers that students see: texts that a cell (by its id) or a signature must have
     "char-rnn": CLASS,
     "char-lstm": CLASS,
     "char-gru": CLASS,
@@ -70,7 +70,7 @@ SHOWN = {  # the numbers that students see: what a cell, by its id, or a signatu
 
 
 def other_numbers():
-    """Yield a line for each number of lab/exercise.py that is not where students should see it."""
+    """Yield a line for each number of lab/exercise.py that students should see but do not see."""
     sources = {cell["id"]: "".join(cell["source"]) for cell in read_solution.read()["cells"]}
     for function in (helpers.prepare_sequences, helpers.train_epoch, memory.memory_span):
         sources[function.__name__] = str(inspect.signature(function))
@@ -78,17 +78,17 @@ def other_numbers():
         said = " ".join(sources[place].split())
         for text in texts:
             if text not in said:
-                yield f"{place} does not say {text!r}, as lab/exercise.py has it"
+                yield f"{place} does not contain {text!r}, but lab/exercise.py has this number"
 
 
 def quoted():
-    """Return what the solution's last cell leaves for README.md and docs/, a dict."""
+    """Return the numbers and texts in the output of the solution's last cell, a dict."""
     (cell,) = (cell for cell in read_solution.read()["cells"] if cell["id"] == "quoted")
     return cell["outputs"][0]["data"][QUOTED]
 
 
 def markdown(title, table):
-    """Return a DataFrame as Markdown; a cell that holds nothing is left empty."""
+    """Return a DataFrame as Markdown; a missing value becomes an empty cell."""
     lines = [f"| {' | '.join([title, *table.columns])} |", "|---" + "|---:" * table.shape[1] + "|"]
     for row in table.astype(object).fillna("").itertuples():
         lines.append(f"| {' | '.join(map(str, row))} |")
@@ -102,7 +102,7 @@ def measured(path):
 
 
 def by_model(table, digits):
-    """Return a table of measures as texts: a row for each measure, a column for each model."""
+    """Return a table of metrics as texts: a row for each metric, a column for each model."""
     table = table.set_index(["measure", "of"])["value"].unstack(sort=False)
     return table.map(f"{{:{digits}}}".format)
 
@@ -112,7 +112,7 @@ def results():
     run = quoted()
     table = pd.DataFrame(**run["table"])
     size = f"{exercise.SPAN_SIZES['hidden_dim']} hidden units"
-    table.loc[f"Memory Span (characters; fresh models of {size})"] = pd.Series(
+    table.loc[f"Memory Span (characters; newly initialised models of {size})"] = pd.Series(
         {
             name: f"{span}{'+' * (span == exercise.LONGEST_LAG)}"
             for name, span in run["spans"].items()
@@ -125,21 +125,22 @@ def results():
 
 
 def phone():
-    """Return the Markdown of what a keystroke takes: phone_table and compare_runtimes."""
+    """Return the Markdown of phone_table and compare_runtimes: the time of a keystroke."""
     run = quoted()
     tables = [pd.DataFrame(**run[name]) for name in ("keystrokes", "runtimes")]
     return markdown("", pd.concat(tables))
 
 
 def keyboard():
-    """Return the Markdown of what the page takes in a browser, beside ONNX Runtime Web."""
+    """Return the Markdown of the page's times in a browser, compared with ONNX Runtime Web."""
     machine, rows = measured(KEYBOARD)
     of_page = rows["of"] == "all"
     megabytes, milliseconds = rows[of_page]["value"]
     return (
         f"{markdown('', by_model(rows[~of_page], '.2g'))}\n\nThe page has {megabytes:.1f} MB and "
-        f"is ready after {milliseconds / 1000:.1f} s. Medians of 1,000 keys in one run, the "
-        f"engines in turns. `python -m benchmarks.keyboard`, machine: {machine}."
+        f"is ready after {milliseconds / 1000:.1f} s. The values in the table are medians of 1,000 "
+        f"keys in one run, in which the engines took turns. We measured them with "
+        f"`python -m benchmarks.keyboard`. Machine: {machine}."
     )
 
 
@@ -149,36 +150,39 @@ def speed():
     ratios = by_model(rows[rows["measure"].str.startswith("ratio: ")], "#.3g")
     ratios = ratios.rename(lambda measure: measure.removeprefix("ratio: "))
     return (
-        f"{markdown('ratio', ratios)}\n\n`python -m benchmarks.speed` measured all of it in one "
-        f"run. Machine: {machine}."
+        f"{markdown('ratio', ratios)}\n\n`python -m benchmarks.speed` measured all these values "
+        f"in one run. Machine: {machine}."
     )
 
 
 def grading():
-    """Return one paragraph on what grading a submission costs."""
+    """Return one paragraph on the time and the memory that grading needs."""
     machine, rows = measured(GRADING)
     graded = rows[rows["verdict"] == "graded"]
     stopped = (rows["verdict"] == "stopped").sum()
+    unread = len(rows) - len(graded) - stopped
     return (
-        f"Of {len(rows)} submissions {len(graded)} ran to their end and took "
-        f"{graded['core_seconds'].mean():.1f} core-seconds each (the longest "
-        f"{graded['core_seconds'].max():.1f}) and at most {graded['peak_mb'].max()} MB; {stopped} "
-        f"were stopped at their limits, {len(rows) - len(graded) - stopped} could not be read. 300 "
-        f"such would take {300 * rows['core_seconds'].mean() / 60:,.0f} core-minutes. "
-        f"`python -m benchmarks.grading`, machine: {machine}."
+        f"We graded {len(rows)} submissions. {len(graded)} of them ran to their end. On average, "
+        f"each of these {len(graded)} took {graded['core_seconds'].mean():.1f} core-seconds (at "
+        f"most {graded['core_seconds'].max():.1f}). They needed at most {graded['peak_mb'].max()} "
+        f"MB of memory. The command stopped {stopped} other submissions at their limits, and it "
+        f"could not read {unread} submissions. So 300 submissions like these would take "
+        f"{300 * rows['core_seconds'].mean() / 60:,.0f} core-minutes. We measured this with "
+        f"`python -m benchmarks.grading`. Machine: {machine}."
     )
 
 
 def limits():
-    """Return a sentence on what a submission may take."""
+    """Return a sentence on the limits of a submission."""
     return (
-        f"A submission may take {exercise.GRADING_SECONDS} s of processor time, four times as long "
-        f"by the clock, and {exercise.GRADING_MEGABYTES:,} MB."
+        f"A submission may use {exercise.GRADING_SECONDS} s of processor time and "
+        f"{exercise.GRADING_MEGABYTES:,} MB of memory. It may run for at most "
+        f"{4 * exercise.GRADING_SECONDS} s, measured by the clock."
     )
 
 
 def points():
-    """Return the Markdown of each TODO: its points, and the seconds that its cells computed."""
+    """Return the Markdown of each TODO's points and of the seconds that its cells computed."""
     seconds, todo = {}, None
     for cell in read_solution.required_cells():
         if cell["cell_type"] == "markdown":
@@ -190,27 +194,27 @@ def points():
             seconds[todo] = seconds.get(todo, 0) + taken.total_seconds()
     rows = {
         str(check.number): {
-            "what": re.sub("(, | and )", r"`\1`", f"`{check.what}`"),
-            "computing (s)": f"{seconds.get(check.number, 0):.0f}",
+            "answer": re.sub("(, | and )", r"`\1`", f"`{check.what}`"),
+            "computing time (s)": f"{seconds.get(check.number, 0):.0f}",
             "points": check.points,
         }
         for check in exercise.CHECKS.values()
     }
-    rows["10, by you"] = {"what": "the paragraph", "points": exercise.PARAGRAPH_POINTS}
-    rows["all"] = {"computing (s)": f"{sum(seconds.values()):.0f}", "points": exercise.TOTAL}
+    rows["10, graded by you"] = {"answer": "the paragraph", "points": exercise.PARAGRAPH_POINTS}
+    rows["sum"] = {"computing time (s)": f"{sum(seconds.values()):.0f}", "points": exercise.TOTAL}
     return markdown("TODO", pd.DataFrame.from_dict(rows, orient="index"))
 
 
 def rubric():
-    """Return the solution's rubric of the paragraph, with its points in place of its heading."""
+    """Return the solution's rubric for the paragraph, with its points in place of its heading."""
     (cell,) = (cell for cell in read_solution.read()["cells"] if cell["id"] == "rubric")
     source = "".join(cell["source"])
     table = re.search(r"^\|.*?(?=\n\n|\Z)", source, re.MULTILINE | re.DOTALL)[0]
-    return f"Up to {exercise.PARAGRAPH_POINTS} points, given by a person:\n\n{table}"
+    return f"You grade the paragraph: up to {exercise.PARAGRAPH_POINTS} points.\n\n{table}"
 
 
 def marked():
-    """Return the solution's marked examples of the paragraph, as quotations."""
+    """Return the solution's graded examples of the paragraph, as quotations."""
     examples = quoted()["examples"]
     return "\n\n".join(f"**{marks}**\n\n> {' '.join(text.split())}" for marks, text in examples)
 
@@ -224,7 +228,7 @@ BLOCKS = {
 
 
 def generated():
-    """Return all that is generated, a dict of texts by their paths."""
+    """Return all generated files, a dict of texts by their paths."""
     from benchmarks.study import findings  # which takes a second
 
     texts = {EXERCISE: make_exercise.render(make_exercise.make_exercise(read_solution.read()))}
@@ -239,7 +243,11 @@ def generated():
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--check", action="store_true", help="exit 1 when something is out of date")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing, name the files that are out of date, exit 1",
+    )
     check = parser.parse_args(arguments).check
     if others := list(other_numbers()):
         sys.exit("\n".join(others))
@@ -247,7 +255,8 @@ def main(arguments=None):
     old = [p for p, text in texts.items() if not p.exists() or p.read_bytes() != text.encode()]
     if check:
         names = [path.relative_to(ROOT).as_posix() for path in old]
-        lines = [f"out of date: {', '.join(names)}. Run python -m course.generate"] * bool(old)
+        lines = [f"These files are out of date: {', '.join(names)}. Run python -m course.generate."]
+        lines *= bool(old)
         if lines := [*lines, *pictures.outdated()]:
             sys.exit("\n".join(lines))
         return

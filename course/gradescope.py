@@ -1,13 +1,14 @@
-"""Grade one submission as an autograder of Gradescope does.
+"""Grade one submission as an autograder on Gradescope.
 
     python -m course.gradescope                            write exported/autograder.zip, to upload
     python -m course.gradescope SUBMISSION results.json    grade the notebook in a folder
 
-The archive has what grading needs, and the two files that Gradescope asks for: setup.sh, which it
-runs once, and run_autograder, which runs the second command above for each submission. The format
-of results.json is that of gradescope-autograders.readthedocs.io, "Autograder Specifications": a
-test for each check, which the student sees, and one without points, hidden from the student, that
-says what the submission could reach. The paragraph is marked on Gradescope itself.
+The archive has all files for grading, and the two files that Gradescope needs: setup.sh, which
+Gradescope runs once, and run_autograder, which runs the second command above for each submission.
+The format of results.json is described at gradescope-autograders.readthedocs.io, "Autograder
+Specifications". It has a test for each check; the student sees these tests. One more test without
+points is hidden from the student: it says what the submission could reach. The instructor grades
+the paragraph on Gradescope itself.
 """
 
 import argparse
@@ -24,8 +25,9 @@ from lab import exercise
 ARCHIVE = ROOT / "exported" / "autograder.zip"
 SETUP = """\
 #!/usr/bin/env bash
-# Gradescope runs this once, as root, on Ubuntu 22.04 or later. The CUDA build of PyTorch, which is
-# large, does no harm; pytorch.org/get-started/locally says how to install the CPU build before it.
+# Gradescope runs this once, as root, on Ubuntu 22.04 or later. It installs the CUDA build of
+# PyTorch, which is large but does no harm. To have the CPU build instead, install it before that:
+# see pytorch.org/get-started/locally.
 set -e
 cd "$(dirname "$0")"
 apt-get update
@@ -57,13 +59,14 @@ def archive(path=ARCHIVE):
 
 
 def results(folder):
-    """Return what Gradescope is told of a folder with one submission, as a dict."""
+    """Return the results for Gradescope of a folder with one submission, a dict."""
     start = time.monotonic()
     found = handed_in.find(folder)
     notebooks = [path for path in found.values() if handed_in.may_hold_one(path)]
     if len(notebooks) != 1:
         names = ", ".join(found) or "nothing"
-        return {"score": 0, "output": f"Hand in one notebook, {EXERCISE.name}. There is: {names}."}
+        told = f"Hand in one notebook, {EXERCISE.name}. The submission contains {names}."
+        return {"score": 0, "output": told}
     (path,) = notebooks
     cells, _, refused = submission.prepare(path)
     limits = exercise.GRADING_SECONDS, exercise.GRADING_MEGABYTES
@@ -81,8 +84,12 @@ def results(folder):
 
 
 def _test(check, points, fact):
-    """Return the result of a check as a test of Gradescope's."""
-    lines = [page.rule_line(fact), fact["message"]] if fact else ["The cell was not reached."]
+    """Return the result of a check as a test for Gradescope."""
+    lines = (
+        [page.rule_line(fact), fact["message"]]
+        if fact
+        else ["The grader did not reach this check."]
+    )
     return {
         "name": exercise.CHECKS[check].title,
         "score": points,
@@ -93,25 +100,34 @@ def _test(check, points, fact):
 
 
 def _for_the_marker(facts):
-    """Return what only who marks is to see, as a test without points."""
+    """Return a test without points that only the instructor sees."""
     reach = " and ".join(sandbox.isolation()[1] if facts else [])
     return {
-        "name": "Within reach of the submission while it ran",
-        "output": reach or "nothing but its own folder and the programs",
+        "name": "Things that the submission could reach while it ran",
+        "output": reach or "only its own folder and the programs",
         "visibility": "hidden",
     }
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("submission", type=named_path, nargs="?")
-    parser.add_argument("results", type=named_path, nargs="?")
+    parser.add_argument(
+        "submission",
+        type=named_path,
+        nargs="?",
+        help="folder of a submission; without it, the command writes the archive",
+    )
+    parser.add_argument(
+        "results", type=named_path, nargs="?", help="file for the results, results.json"
+    )
     arguments = parser.parse_args()
     with command():
         if not arguments.submission:
             print(archive())
         elif not arguments.results or not arguments.submission.exists():
-            sys.exit(f"{arguments.submission}: name what was handed in, then results.json.")
+            sys.exit(
+                f"{arguments.submission}: give the folder of a submission, then the results file."
+            )
         else:
             told = json.dumps(results(arguments.submission), indent=1)
             workers.put(arguments.results, told.encode())

@@ -1,9 +1,9 @@
-"""Turn the executed solution into one page to hand out when the exercise is over.
+"""Turn the executed solution into one page for students, for the time after the exercise.
 
     python -m course.handout    write exported/handout.html
 
-The page is a single file without scripts, which needs no network and no Jupyter. It lacks what is
-there for marking: the rubric and the marked examples.
+The page is a single file without scripts. It does not need a network or Jupyter. It does not have
+the cells that are for grading: the rubric and the graded examples.
 """
 
 import sys
@@ -25,7 +25,7 @@ def write(path=HANDOUT, solution=SOLUTION):
     exporter = HTMLExporter(template_name="lab", embed_images=True)
     html, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": solution.stem}})
     page = BeautifulSoup(html, "html.parser")
-    for script in page("script"):  # for formulas, diagrams and widgets, which there are none of
+    for script in page("script"):  # for formulas, diagrams and widgets: the page does not have any
         script.decompose()
     workers.put(path, str(page).encode())
     return path

@@ -1,11 +1,11 @@
-"""exercise.ipynb from solution.ipynb, its one source, and from stubs.txt.
+"""Make exercise.ipynb from solution.ipynb, its one source, and from stubs.txt.
 
-What a student finds in a cell in place of its answer stands in course/stubs.txt, under the cell's
-id. Cells tagged ``solution-only`` are dropped. A code cell whose first line is ``# TODO n`` opens a
-TODO, which lasts until the next Markdown cell; what the solution printed and drew there is folded
-below it as "What you should see", except for cells tagged ``no-preview``. A figure is described by
-the text that stands beside it in its output. Plain JSON on purpose: no library's version can change
-the result.
+For each answer, course/stubs.txt has the text that a student finds in its place, under the cell's
+id. Cells with the tag ``solution-only`` are left out. A code cell whose first line is ``# TODO n``
+begins a TODO, which ends at the next Markdown cell. Below the TODO there is a folded cell, "What
+you should see", with the output and the plots of the solution. It leaves out cells with the tag
+``no-preview``. The description of a plot is the text next to it in the output. We use plain JSON,
+so that the version of a library cannot change the result.
 """
 
 import itertools
@@ -37,21 +37,22 @@ def todo_number(cell):
 
 
 def read_stubs(path=STUBS):
-    """Return what a student finds in place of an answer: {cell id: source}."""
+    """Return the texts that a student finds in place of the answers, as {cell id: source}."""
     _, *parts = re.split(r"(?m)^# %% (\S+)\n", path.read_text(encoding="utf-8"))
     return {name: text.strip("\n") for name, text in zip(parts[::2], parts[1::2], strict=True)}
 
 
 def code(line):
-    """Return a line without its indentation and the comment at its end."""
+    """Return a line without its indentation and without the comment at its end."""
     return line.partition("  # ")[0].strip()
 
 
 def need_fitting(stub, answer, cell_id):
-    """Raise ValueError for a line of a stub that a student could not turn into one of the answer.
+    """Raise ValueError if a student could not turn a line of a stub into a line of the answer.
 
-    A line with a ``?`` becomes one of the answer with something in its place; so does each line of
-    the answer that is given as a comment. Any other line is the answer's, or a placeholder.
+    A line with a ``?`` must become a line of the answer when the ``?`` is replaced. A comment whose
+    text is a line of the answer must contain a ``?``. Any other line must be a line of the answer
+    or a placeholder.
     """
     lines = {code(line) for line in answer.split("\n")}
     for line in map(code, stub.split("\n")):
@@ -64,7 +65,9 @@ def need_fitting(stub, answer, cell_id):
         else:
             fits = line in lines or PLACEHOLDER.fullmatch(line)
         if not fits:
-            raise ValueError(f"cell {cell_id!r}, stub {line!r}: no line of the answer")
+            raise ValueError(
+                f"cell {cell_id!r}, stub {line!r}: this line cannot become a line of the answer"
+            )
 
 
 def _preview(cells):
@@ -96,13 +99,13 @@ def has_tag(cell, tag):
 
 
 def make_exercise(solution):
-    """Return the exercise notebook, a dict, for the solution notebook.
+    """Return the exercise notebook for the solution notebook; both are dicts.
 
-    Raises ValueError for a stub that does not fit its answer, or has none.
+    Raises ValueError for a stub that does not fit its answer, or that does not have an answer.
     """
     cells, stubs = [], read_stubs()
     if lost := stubs.keys() - {cell["id"] for cell in solution["cells"]}:
-        raise ValueError(f"cell {min(lost)!r}: no cell of the solution")
+        raise ValueError(f"cell {min(lost)!r} of stubs.txt: the solution does not have this cell")
     for _, group in itertools.groupby(solution["cells"], lambda cell: cell["cell_type"]):
         group = list(group)
         kept = [cell for cell in group if not has_tag(cell, "solution-only")]

@@ -2,15 +2,17 @@
 
     python -m course.nbgrader FOLDER
 
-FOLDER gets nbgrader_config.py, unless it has one, and source/rnn-lstm-gru/: the exercise, generated
-from solution.ipynb with nbgrader's metadata, and beside it everything that it needs. What lies
-there replaces whatever a submission brings of the same name when nbgrader grades.
+The command writes nbgrader_config.py into FOLDER, unless FOLDER has this file. It also writes
+source/rnn-lstm-gru/: the exercise, generated from solution.ipynb with nbgrader's metadata, and all
+files that the exercise needs. When nbgrader grades, these files replace files of the same name in a
+submission.
 
-- A TODO cell is a solution cell; nbgrader leaves its stub as it is.
-- A check cell is an autograded test, locked; its last expression is the points.
-- The cell with the paragraph is graded by a person.
-- All other code cells may be edited (``epochs=5``, another CORPUS), but grading puts ours back.
-- What a cell showed when it was handed in stands above what it shows when it is graded.
+- A TODO cell is a solution cell; nbgrader does not change its stub.
+- A check cell is an autograded test. It is locked, and its last expression is the points.
+- The cell with the paragraph is graded by the instructor.
+- Students may edit all other code cells (``epochs=5``, another CORPUS), but for grading nbgrader
+  puts our cells back.
+- In a graded notebook, each cell shows its submitted output first, then its output from grading.
 """
 
 import argparse
@@ -27,8 +29,8 @@ EXECUTION = '''\
 
 c = get_config()  # noqa: F821: nbgrader defines it
 c.Execute.timeout = 300  # seconds that a cell may take
-c.KernelManager.transport_encryption = "auto"  # or the kernel warns that there is none
-# In quick mode, in seconds: a few windows and epochs, whatever the student trained.
+c.KernelManager.transport_encryption = "auto"  # otherwise the kernel gives a warning
+# A short test run: a few windows and epochs, independent of the student's training.
 c.Execute.extra_arguments = [
     "--HistoryManager.hist_file=:memory:",
     "--IPKernelApp.exec_lines=import os; os.environ['EXERCISE_QUICK'] = '1'",
@@ -38,18 +40,18 @@ CONFIG = (
     EXECUTION
     + '''\
 c.CourseDirectory.course_id = "recurrent-networks"
-c.ClearSolutions.enabled = False  # the notebook has stubs of its own
-c.OverwriteCells.add_missing_cells = True  # a check that a student deleted is run all the same
-c.LockCells.lock_readonly_cells = False  # students may change epochs or CORPUS; grading resets them
+c.ClearSolutions.enabled = False  # the notebook already has stubs
+c.OverwriteCells.add_missing_cells = True  # also run a check that a student deleted
+c.LockCells.lock_readonly_cells = False  # students may change epochs or CORPUS, grading may not
 
-# What cells showed when they were handed in, kept for who marks the paragraph; not of the checks.
+# Keep the submitted outputs of cells for grading the paragraph, but not those of the checks.
 from nbformat.v4 import new_output
 from nbgrader.converters import Autograde
 from nbgrader.preprocessors import NbGraderPreprocessor
 
 
 class KeepHandedIn(NbGraderPreprocessor):
-    """Put what a cell shows where clearing the outputs leaves it."""
+    """Keep the outputs of a cell in its metadata, where nbgrader does not clear them."""
 
     def preprocess_cell(self, cell, resources, index):
         ours = cell.metadata.get("nbgrader", {})
@@ -59,12 +61,12 @@ class KeepHandedIn(NbGraderPreprocessor):
 
 
 class ShowHandedIn(NbGraderPreprocessor):
-    """Put it back, above what the cell shows now that it has been run again."""
+    """Put the submitted outputs back, above the outputs from grading."""
 
     def preprocess_cell(self, cell, resources, index):
         if saved := cell.metadata.pop("handed_in", None):
-            then = "As it was handed in:\\n"
-            now = "Run again, in quick mode, which measures nothing:\\n"
+            then = "Output in the submitted notebook:\\n"
+            now = "Output of a short test run for grading, which measures nothing:\\n"
             then, now = (new_output("stream", text=text) for text in (then, now))
             cell.outputs = [then, *saved, now, *cell.outputs]
         return cell, resources
@@ -110,7 +112,7 @@ def write(folder):
     made = {
         EXERCISE.name: render(nbgrader_notebook()),
         "README.md": instructions(),
-        # For nbgrader validate, whose limit is 30 s and which would train at full length.
+        # For nbgrader validate: without this, its limit is 30 s, and it trains at full length.
         handed_in.CONFIG: EXECUTION,
     }
     for name, text in made.items():
@@ -120,17 +122,18 @@ def write(folder):
         config.write_text(CONFIG, encoding="utf-8", newline="\n")
     elif config.read_bytes() != CONFIG.encode():
         print(
-            f"{config} exists, so it was not changed. This exercise needs the settings below. They "
-            "hold for all assignments of a course: with c.ClearSolutions.enabled = False nbgrader "
-            "releases the solutions of the other assignments too. It is better to give this "
-            f"exercise a course of its own.\n\n{CONFIG}"
+            f"Warning: {config} exists, so this command did not change it. This exercise needs the "
+            "settings below. They apply to all assignments of a course. With "
+            "c.ClearSolutions.enabled = False, nbgrader publishes the solutions of your other "
+            "assignments too. It is better to create a separate course for this exercise."
+            f"\n\n{CONFIG}"
         )
     return source
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("folder", type=named_path)
+    parser.add_argument("folder", type=named_path, help="folder of the course")
     folder = parser.parse_args().folder
     with command():
         print(write(folder))

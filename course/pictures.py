@@ -1,8 +1,8 @@
-"""README's two pictures: what each shows, as a text that stands in its file.
+"""The two pictures of the README; the file of each picture says in words what it shows.
 
 A test of the browser takes exported/exercise.png, and ``python -m benchmarks.keyboard`` takes
-docs/keyboard.png. Both sign what they take, so that ``python -m course.generate --check`` can tell
-when a picture shows something that has changed since.
+docs/keyboard.png. Both write into the file what the picture shows. So ``python -m course.generate
+--check`` can report a picture that is out of date.
 """
 
 import contextlib
@@ -20,16 +20,19 @@ from lab.exercise import STYLES
 
 EXERCISE = ROOT / "docs" / "exercise.png"
 KEYBOARD = ROOT / "docs" / "keyboard.png"
-TAKEN = {  # how each is taken again
-    EXERCISE: "run pytest -m slow tests/core/test_browser.py and copy exported/exercise.png",
-    KEYBOARD: "run python -m benchmarks.keyboard",
+TAKEN = {  # how to take each picture again
+    EXERCISE: "Run pytest -m slow tests/core/test_browser.py and copy exported/exercise.png there.",
+    KEYBOARD: "Run python -m benchmarks.keyboard.",
 }
 PAGE = ROOT / "lab" / "extras" / "phone" / "keyboard"
 RIGHT, WRONG = "[:, -1, :]", "[:, 0, :]"  # in the answer to TODO 1; the picture shows the wrong one
 
 
 def shows(path):
-    """Return what a picture should show now: the cells in it, or a digest of the page."""
+    """Return a text on the things that a picture should show now.
+
+    For docs/exercise.png the text has the cells, for docs/keyboard.png a hash of the page.
+    """
     if path == KEYBOARD:
         page = [(PAGE / name).read_text(encoding="utf-8") for name in ("page.html", "page.js")]
         return hashlib.sha256(json.dumps([page, STYLES]).encode()).hexdigest()
@@ -42,7 +45,7 @@ def shows(path):
 
 
 def sign(path, shown):
-    """Write into the file of a picture what it shows."""
+    """Write into the file of a picture a text on the things that it shows."""
     signature = PngInfo()
     signature.add_itxt("Description", shown)
     with Image.open(path) as picture:
@@ -50,8 +53,8 @@ def sign(path, shown):
 
 
 def outdated():
-    """Yield a line for each picture that shows something else than it should."""
+    """Yield a line for each picture that is out of date."""
     for path, remedy in TAKEN.items():
         with Image.open(path) as picture:
             if picture.info.get("Description") != shows(path):
-                yield f"docs/{path.name} shows what has changed since: {remedy}"
+                yield f"docs/{path.name} is out of date. {remedy}"

@@ -1,4 +1,4 @@
-"""The student's part of solution.ipynb, for tests, benchmarks and grading."""
+"""Read solution.ipynb and find the student's part of it, for tests, benchmarks and grading."""
 
 import itertools
 import json
@@ -14,7 +14,7 @@ def read():
 
 
 def required_cells():
-    """Return the cells before the first section that is folded away, thus optional."""
+    """Return the required cells: those before the first folded section, which is optional."""
     return list(itertools.takewhile(lambda cell: FOLDED not in cell["metadata"], read()["cells"]))
 
 

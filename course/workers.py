@@ -1,4 +1,4 @@
-"""Where long jobs run, on this machine's cores or a Dask cluster, and how their files are kept."""
+"""Run long jobs on the cores of this machine or on a Dask cluster, and keep their files safe."""
 
 import contextlib
 import os
@@ -10,9 +10,10 @@ from helpers import usable_cpus
 
 
 def put(path, content):
-    """Write bytes into a file in one step: who is killed meanwhile leaves the old one or the new.
+    """Write bytes into a file in one step.
 
-    Its folder is made where it is missing.
+    If the process is killed meanwhile, there is either the old file or the complete new file. If
+    the folder does not exist, it is created.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
@@ -21,17 +22,21 @@ def put(path, content):
 
 
 def add_argument(parser):
-    """Give a command the option --dask."""
+    """Add the option --dask to the parser of a command."""
     parser.add_argument(
         "--dask",
         metavar="ADDRESS",
-        help="run on the cluster of this scheduler, not on this machine's cores",
+        help="address of a Dask scheduler: run on its cluster, not on the cores of this machine",
     )
 
 
 @contextlib.contextmanager
 def workers(dask=None):
-    """Let joblib run here, or on a Dask cluster, whose workers need this checkout on PYTHONPATH."""
+    """Let joblib run on this machine or on a Dask cluster.
+
+    The workers of the cluster need this project on PYTHONPATH. Raises ConnectionError if there is
+    no scheduler at the address.
+    """
     if dask is None:
         with joblib.parallel_config("loky", n_jobs=usable_cpus(), inner_max_num_threads=1):
             yield
@@ -41,13 +46,14 @@ def workers(dask=None):
     try:
         client = Client(dask)
     except (ValueError, OSError) as error:
-        raise ConnectionError(f"no scheduler answers at --dask {dask!r} ({error})") from error
+        said = f"--dask {dask!r}: we could not reach a scheduler at this address ({error})"
+        raise ConnectionError(said) from error
     with client, joblib.parallel_config("dask"):
         yield
 
 
 def as_completed(work):
-    """Yield the results of joblib's delayed calls, each as soon as it is there."""
-    # Said when who asked ended with an error, which is said too.
+    """Yield the result of each of joblib's delayed calls as soon as the result is there."""
+    # joblib gives this warning when our caller ended with an error. The error itself is shown.
     warnings.filterwarnings("ignore", r"\d+ tasks which were still being processed", UserWarning)
     yield from joblib.Parallel(return_as="generator_unordered")(work)

@@ -1,17 +1,20 @@
-"""Grade a folder of submissions in parallel, each in a process of its own with limits.
+"""Grade a folder of submissions in parallel, each submission in its own process with limits.
 
-    python -m course.grade SUBMISSIONS GRADES                   on this machine's cores
+    python -m course.grade SUBMISSIONS GRADES                   on the cores of this machine
     python -m course.grade SUBMISSIONS GRADES --dask ADDRESS    on a Dask cluster
-    python -m course.grade SUBMISSIONS GRADES --roster FILE     and who they are: roster.py
+    python -m course.grade SUBMISSIONS GRADES --roster FILE     and find each person (roster.py)
 
-Everything below SUBMISSIONS gets a row (handed_in.py says what is one submission); notebooks are
-run in quick mode (merge.py says what of them, sandbox.py where). SUBMISSIONS may be one notebook,
-or a course of nbgrader: then those are graded whom nbgrader left out (after_nbgrader.py).
-One that takes too much time or memory is ended; the checks that it passed until then count. GRADES
-gets grades.csv, a row each, a page of feedback each, and paragraph.csv, in which a person enters
-points; the next run adds them. With a roster there is gradebook.csv too, for Canvas or Moodle. A
-command that was stopped, or run again after more was handed in, grades only what is new or changed.
-Columns that somebody adds to grades.csv stay.
+SUBMISSIONS is a folder, one notebook, or a course of nbgrader. Every submission in a folder gets a
+row in the table (handed_in.py finds the submissions). In a course of nbgrader, the command grades
+the submissions that nbgrader did not grade (after_nbgrader.py). Each notebook is merged with our
+exercise (merge.py) and runs in a sandbox (sandbox.py). This is a short test run. If a submission
+takes too much time or memory, it is ended, and the checks that it passed until then count.
+
+The command writes into the folder GRADES: grades.csv, a page of feedback for each submission, and
+paragraph.csv. Write the points for the paragraphs into paragraph.csv: the next run adds them. With
+a roster, there is also gradebook.csv, for Canvas or Moodle. If the command was stopped, or if there
+are more submissions, run it again: it grades only new and changed submissions. It keeps columns
+that you add to grades.csv.
 """
 
 import argparse
@@ -33,7 +36,7 @@ from lab import exercise
 
 @functools.cache
 def _ours():
-    """Return a hash of everything that a grade depends on beside the submission."""
+    """Return a hash of everything that a grade depends on, except the submission."""
     digest = hashlib.sha256(json.dumps(merge.to_run([])).encode())
     for name in supplies():
         digest.update((ROOT / name).read_bytes())
@@ -41,19 +44,21 @@ def _ours():
 
 
 def to_grade(folder, grades):
-    """Return what is to be graded in a folder: paths by the names of the submissions.
+    """Return the submissions to grade in a folder, as {name: path}.
 
-    Whom nbgrader left out is printed. Raises table.Unusable where there is nothing to grade.
+    In a course of nbgrader, these are the submissions that nbgrader did not grade; their names and
+    the reasons are printed. Raises table.Unusable if there is no submission in the folder.
     """
     if after_nbgrader.is_course(folder):
         left = after_nbgrader.left_out(folder)
-        print(f"nbgrader left {len(left) or 'nobody'} out.")
+        print(f"Submissions that nbgrader did not grade: {len(left)}.")
         for name, (_, why) in left.items():
             print(f"{name}: {why}")
         return {name: path for name, (path, _) in left.items()}
     if not folder.exists() or not (found := handed_in.find(folder, grades)):
         raise table.Unusable(
-            f"{folder} holds no submission: name the folder that they lie in, or a notebook."
+            f"{folder} does not contain a submission. Give the folder with the submissions, or a "
+            "notebook."
         )
     return found
 
@@ -66,9 +71,10 @@ def grade_all(
     megabytes=exercise.GRADING_MEGABYTES,
     grade=submission.grade,
 ):
-    """Grade what is new or changed in a folder, on joblib's current backend; return all rows.
+    """Grade new and changed submissions on joblib's current backend; return all rows.
 
-    With ``people``, a roster's, gradebook.csv is written too, and what there is to say is printed.
+    With ``people``, the people of a roster, this also writes gradebook.csv and prints the cases in
+    which a submission or a person needs attention.
     """
     found, path = to_grade(folder, grades), grades / "grades.csv"
     known, before = table.by_submission(path)
@@ -84,7 +90,7 @@ def grade_all(
             workers.put(_page_of(grades, name), html.encode(errors="backslashreplace"))
             rows[name] = _totalled(rows.get(name, {}) | row, given)
             file.write(table.lines([rows[name]], columns))
-            file.flush()  # who is stopped here has lost nothing
+            file.flush()  # if the command is stopped here, no row is lost
             points = "no grade" if row[table.POINTS] == "" else f"{row[table.POINTS]} points"
             print(f"{name}: {row[table.VERDICT]}, {points}", flush=True)
     rows = {name: rows[name] for name in found}
@@ -103,11 +109,11 @@ def _page_of(grades, name):
 
 
 def _new(found, rows, limits, grade):
-    """Yield joblib's calls for what is new or changed."""
+    """Yield joblib's calls for new and changed submissions."""
     for name, path in found.items():
         read = submission.prepare(path)
         said = json.dumps([read, _ours()])
-        # The f keeps a spreadsheet from taking it for a number.
+        # Because of the f, a spreadsheet does not read the fingerprint as a number.
         fingerprint = f"f{hashlib.sha256(said.encode()).hexdigest()[:16]}"
         stopped = "{} {} s {} MB".format(fingerprint, *limits)  # by these limits
         if rows.get(name, {}).get(table.FINGERPRINT) not in (fingerprint, stopped):
@@ -115,7 +121,7 @@ def _new(found, rows, limits, grade):
 
 
 def _graded(grade, arguments, fingerprint, stopped):
-    """Return what ``grade`` does; the row has the fingerprint by which it is known again."""
+    """Return the row and the page from ``grade``; the row also gets its fingerprint."""
     row, html = grade(*arguments)
     if row[table.VERDICT] == "stopped":
         fingerprint = stopped
@@ -125,7 +131,7 @@ def _graded(grade, arguments, fingerprint, stopped):
 
 
 def _totalled(row, given):
-    """Return a row with the points for the paragraph, where there are some, and the total."""
+    """Return a row with the total and with the points for the paragraph, if there are any."""
     paragraph = given.get(row[table.SUBMISSION], "")
     total = "" if row[table.POINTS] == "" else int(row[table.POINTS]) + (paragraph or 0)
     return row | {table.PARAGRAPH: paragraph, table.TOTAL: total}
@@ -133,19 +139,26 @@ def _totalled(row, given):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("submissions", type=named_path)
-    parser.add_argument("grades", type=named_path)
     parser.add_argument(
-        "--roster", type=named_path, help="a CSV with id, name and e-mail of each person"
+        "submissions",
+        type=named_path,
+        help="folder with the submissions, or one notebook, or a course of nbgrader",
+    )
+    parser.add_argument("grades", type=named_path, help="folder for the grades")
+    parser.add_argument(
+        "--roster", type=named_path, help="CSV file with the columns id, name and e-mail"
     )
     parser.add_argument(
         "--seconds",
         type=positive,
         default=exercise.GRADING_SECONDS,
-        help="of processor time for each",
+        help="limit of processor time for each submission, in seconds (default: %(default)s)",
     )
     parser.add_argument(
-        "--megabytes", type=positive, default=exercise.GRADING_MEGABYTES, help="of memory for each"
+        "--megabytes",
+        type=positive,
+        default=exercise.GRADING_MEGABYTES,
+        help="limit of memory for each submission, in MB (default: %(default)s)",
     )
     workers.add_argument(parser)
     with command():
@@ -153,9 +166,9 @@ def main():
 
 
 def run(arguments):
-    """Grade what the command's arguments say, and print what that was."""
+    """Grade with the arguments of the command, and print a summary."""
     for what in sandbox.isolation()[1]:
-        print(f"On this system a submission can reach {what}.")
+        print(f"Warning: on this system, a submission can reach {what}.")
     try:
         people = roster.people_in(arguments.roster) if arguments.roster else None
         limits = arguments.seconds, arguments.megabytes
@@ -168,10 +181,11 @@ def run(arguments):
     counts = collections.Counter(row[table.VERDICT] for row in rows)
     told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     cost = statistics.mean(table.number(row[table.CORE_SECONDS]) for row in rows)
-    print(f"{told}; {cost:.1f} core-seconds each")
+    print(f"{told}. On average, a submission took {cost:.1f} core-seconds.")
     if counts["grader failed"]:
         sys.exit(
-            "Some could not be graded: grades.csv says why. The same command tries them again."
+            "The grader failed on some submissions. See the column detail of grades.csv for the "
+            "reasons. Run the same command again to grade these submissions again."
         )
 
 

@@ -1,7 +1,7 @@
-"""Who was not graded in a course of nbgrader, and why.
+"""Find the submissions that were not graded in a course of nbgrader, and the reasons.
 
 nbgrader 0.9.6 exports a plain 0.0 for a submission that it could not process, or that it did not
-find; a second one it passes over, unless autograde has --force.
+find. It does not grade a second submission of a student, unless autograde has the option --force.
 """
 
 import collections
@@ -14,39 +14,40 @@ from course.make_exercise import EXERCISE
 
 
 def is_course(folder):
-    """Return whether a folder is a course of nbgrader, not what was released or handed in."""
+    """Return whether a folder is a course of nbgrader, not a released or submitted folder."""
     return (folder / CONFIG).is_file() and (folder / "source").is_dir()
 
 
 def left_out(course):
-    """Return what nbgrader has not graded in a course: (path, why) by the submission's name."""
+    """Return the submissions that nbgrader did not grade: {name: (path, reason)}."""
     found = handed_in.find(course / "submitted") if (course / "submitted").is_dir() else {}
     whys = {name: (path, _why_not(path, course)) for name, path in found.items()}
     return {name: (path, why) for name, (path, why) in whys.items() if why}
 
 
 def _why_not(path, course):
-    """Return why nbgrader has not graded what a path leads to, or None."""
+    """Return why nbgrader has not graded the file at a path, or None."""
     inside = path.relative_to(course / "submitted")
     student = inside.parts[0] if len(inside.parts) > 1 else path.stem
     place = f"{student}/{NAME}/{EXERCISE.name}"
     graded = course / "autograded" / place
+    autograde = f"python -m nbgrader autograde {NAME} --student {student}"
     *_, refused = submission.prepare(path)
     verdict, why = refused or (None, None)
     if verdict == submission.OTHER_VERSION:
-        return f"{why}; the points that nbgrader has are not a grade"
+        return f"{why}. The points that nbgrader shows for it are not a grade"
     if inside.as_posix() != place:
-        return f"nbgrader looks for submitted/{place} only"
+        return f"the file is in the wrong place, because nbgrader reads only submitted/{place}"
     if not graded.exists():
-        return why or _marks_lost(path) or f"nbgrader autograde {NAME} --student {student} says why"
+        return why or _marks_lost(path) or f"to see the reason, run {autograde}"
     if graded.stat().st_mtime < path.lstat().st_mtime:
-        return "handed in again since: nbgrader autograde --force grades it"
+        return f"the student handed in a newer file. To grade it, run {autograde} --force"
     return None
 
 
 def _marks_lost(path):
-    """Return what is wrong with nbgrader's marks of the cells in a notebook, or None."""
+    """Return what is wrong with nbgrader's ids of the cells in a notebook, or None."""
     marks = collections.Counter(re.findall(r'"grade_id": *"(.*?)"', handed_in.text_of(path)))
     if twice := sorted(mark for mark, count in marks.items() if count > 1):
-        return f"copied cells, with nbgrader's mark of the original: {', '.join(twice)}"
-    return None if marks else "its cells have lost nbgrader's marks"
+        return f"copied cells have the nbgrader id of the original cell: {', '.join(twice)}"
+    return None if marks else "the cells have lost the metadata of nbgrader"

@@ -1,8 +1,8 @@
-"""What of a submission is run: our exercise, with the student's answers and own cells in it.
+"""Make the notebook that is run: our exercise, with the student's answers and own cells in it.
 
-A student's cell is one of ours by its id or, where a tool dropped the ids, by its lines. What is
-not an answer is run as we have it, above all the checks. An answer may also stand in cells of the
-student's own, in one or in several: the names that they define say which.
+We recognise a student's copy of our cell by its id or, if a tool removed the ids, by its lines. A
+cell that is not an answer runs as in our exercise; this is true of the checks above all. An answer
+may also be in one or several of the student's own cells. We find it by the names that they define.
 """
 
 import functools
@@ -19,7 +19,7 @@ from course.make_exercise import make_exercise
 from lab import exercise
 
 OWN = "a cell of your own"
-# The names that each check judges; an answer is known by them. Three answers have no check.
+# The names that each check judges: we find an answer by them. Three answers do not have a check.
 JUDGED = {
     check: set(re.findall(r"\w+", todo.what)) - {"and"} for check, todo in exercise.CHECKS.items()
 }
@@ -29,8 +29,8 @@ ANSWERS = {"guess", "coherence", "paragraph"}.union(*JUDGED.values())
 class Cell(NamedTuple):
     """A code cell of ours or of the student's, in its place in our exercise."""
 
-    # The number of our cell, and 0 for that cell itself, 1 for what the student put behind it, 2
-    # for a check that waits for this.
+    # The number of our cell, and 0 for that cell itself, 1 for a cell that the student put behind
+    # it, 2 for a check that has to run after such a cell.
     place: tuple
     id: str  # ours, or OWN
     source: str
@@ -40,7 +40,7 @@ class Cell(NamedTuple):
 
 
 def defined(source):
-    """Return which of the answers' names a cell defines, as far as it can be read."""
+    """Return the names of answers that a cell defines, as far as we can read the cell."""
     try:
         python = TransformerManager().transform_cell(source)  # what magics become
         names = symtable.symtable(python, "cell", "exec").get_symbols()
@@ -66,7 +66,7 @@ def our_cells():
 
 
 class Merged(NamedTuple):
-    """What is made of a submission."""
+    """The result of merging a submission with our exercise."""
 
     cells: list  # to run: (id, source, check)
     by_our_id: dict  # the student's cells, a list for each id of ours that they are
@@ -75,22 +75,24 @@ class Merged(NamedTuple):
 def merge(notebook):
     """Return the Merged of a notebook.
 
-    Raises Refused for a notebook without an answer, AttributeError or TypeError for what is not a
-    notebook of version 4.
+    Raises Refused for a notebook without an answer, and AttributeError or TypeError for an object
+    that is not a notebook of version 4.
     """
     theirs = _recognised(notebook)
     if not any(one.answers for one in theirs):
         others = sum(one.id == OWN for one in theirs)
         known = len(theirs) - others
         verdict = "answers not recognised" if known else "not this exercise"
-        raise Refused(f"{known} of our cells, {others} others, no answer in them", verdict)
+        counts = f"{known} cells of this exercise and {others} other cells"
+        why = f"the notebook has {counts}, but we did not find an answer in them"
+        raise Refused(why, verdict)
     stubs = {one.source.strip() for one in our_cells() if one.answers}
     theirs = [one for one in theirs if one.source.strip() not in stubs]  # left as they were
     return Merged(to_run(theirs), _by_our_ids(theirs))
 
 
 def _by_our_ids(theirs):
-    """Return the student's cells by the id of ours that they are, or whose answer they define."""
+    """Return the student's cells, by the id of our cell with the same place or answer."""
     own = [one for one in theirs if one.id == OWN and not one.answers and one.source.strip()]
     return {OWN: own} | {
         ours.id: [one for one in theirs if one.id == ours.id or one.answers & ours.answers]
@@ -99,10 +101,10 @@ def _by_our_ids(theirs):
 
 
 def _recognised(notebook):
-    """Return the student's code cells: each as one of ours, or behind the one that it follows.
+    """Return the student's code cells, each in the place of our cell or behind the cell before it.
 
-    A cell that defines an answer never comes before that answer's place: between them are cells of
-    ours that the student deleted.
+    A cell that defines an answer never comes before the place of that answer. Otherwise it could
+    run before cells of ours that the student deleted.
     """
     missing = {one.id: one.place[0] for one in our_cells()}
     slots = {name: one.place[0] for one in our_cells() for name in one.answers}
@@ -122,7 +124,10 @@ def _recognised(notebook):
 
 
 def _by_its_lines(source):
-    """Return the id of the cell of ours that a cell is: it has the TODO's line, or half of ours."""
+    """Return the id of our cell that a cell copies, or None.
+
+    A copy of an answer's cell has its TODO line. A copy of another cell has over half its lines.
+    """
     lines = set(source.strip().split("\n"))
     for one in our_cells():
         ours = one.source.split("\n")
@@ -132,10 +137,10 @@ def _by_its_lines(source):
 
 
 def to_run(theirs):
-    """Return ours with the student's answers and own cells, in the order in which they run.
+    """Return our cells with the student's answers and own cells, in the order in which they run.
 
-    Our stub never overwrites what the student defined, and a check stands behind all that it
-    judges. Nothing judges what comes after the last check, which is left out.
+    Our stub never overwrites a name that the student defined, and a check comes after all cells
+    that it judges. Cells after the last check are left out, because they are not judged.
     """
     given = {one.id for one in our_cells() if not one.answers}
     written = [one for one in theirs if one.id not in given]
@@ -148,7 +153,7 @@ def to_run(theirs):
 
 
 def _with_late_checks(cells):
-    """Return cells in their order; a check follows the first cell that defines what it judges."""
+    """Return cells in their order; a check comes after the first cells with the names it judges."""
     places = {}
     for one in sorted(cells, key=operator.attrgetter("place"), reverse=True):
         places |= dict.fromkeys(one.answers, one.place)
@@ -160,12 +165,12 @@ def _with_late_checks(cells):
     return sorted(placed, key=operator.attrgetter("place"))
 
 
-OURS = "our class in place of the one handed in"
+OURS = "our class in place of the submitted class"
 CLASSES = ("char_rnn", "char_lstm", "char_gru")  # the checks of the classes, by our cells' ids
 
 
 def with_ours(cells, failed):
-    """Return cells to run with our class behind each of these checks, so that later ones use it."""
+    """Return the cells with our class behind each of these checks, so that later cells use it."""
     ours = {cell["id"]: "".join(cell["source"]) for cell in read_solution.read()["cells"]}
     found = []
     for cell in cells:

@@ -1,4 +1,4 @@
-"""The page of feedback on one submission."""
+"""Write the page of feedback on one submission."""
 
 import itertools
 import re
@@ -16,10 +16,11 @@ PAGE = jinja2.Environment(autoescape=True, trim_blocks=True).from_string(
 
 
 def html_of(row, facts, found, answers):
-    """Return the page of a row of grades.csv, as HTML; ``renew`` keeps it up to date.
+    """Return the page for a row of grades.csv, as HTML; ``renew`` keeps it up to date.
 
-    It has each check, ``found`` by its name, each error, and the ``answers``: (title, source, saved
-    output), on which a person marks the paragraph.
+    The page has the result of each check (``found`` has it by the check's name), each error, and
+    the ``answers``, a list of (title, source, saved output). The instructor needs the answers to
+    grade the paragraph.
     """
     return PAGE.render(
         row=row,
@@ -36,7 +37,7 @@ def html_of(row, facts, found, answers):
 
 
 def renew(path, row):
-    """Give a page, unless somebody has removed it, the header of a row as it is now."""
+    """Write the present header of a row into its page, unless somebody has removed the page."""
     if path.exists():
         text = path.read_text(encoding="utf-8")
         header = "".join(PAGE.blocks["header"](PAGE.new_context({"row": row}))).strip()
@@ -54,7 +55,7 @@ def _judged(row, check, fact):
 
 
 def rule_line(fact):
-    """Return the rule that a check found broken, and what it says; nothing if there is none."""
+    """Return the rule that a failed check found broken, with its text; otherwise an empty text."""
     if fact["status"] != "failed":
         return ""
-    return f"{fact['rule']}: {checks.RULES.get(fact['rule'], 'no rule of ours')}"
+    return f"{fact['rule']}: {checks.RULES.get(fact['rule'], 'this rule is not in our list')}"

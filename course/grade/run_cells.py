@@ -2,12 +2,13 @@
 
     python run_cells.py CELLS    in a folder with the helpers, the checks and the data
 
-CELLS is a JSON list of [id, source, the check that the cell runs or null]. That file and this one
-are deleted before the first cell runs. To stdout goes a JSON object per line, behind the token that
-stdin begins with, without which a line is not ours: each cell as it begins, the error that it ended
-in, what its check found; last how many processes are left, and the core seconds that this one and
-those that ended have used. What the cells themselves print goes nowhere. This process runs a
-student's code: it may end at any line, and the lines so far count.
+CELLS is a JSON list of [id, source, the check that the cell runs or null]. This script deletes that
+file and itself before the first cell runs. It writes lines to stdout. Each line is a token and a
+JSON object; the token is the first line of stdin, and a line without the token is not ours. There
+is a line when a cell begins, a line for the error of a cell, and a line for the result of a check.
+The last line has the number of processes that are still running, and the core seconds that this
+process and its ended child processes used. The output of the cells themselves is not kept. This
+process runs a student's code, so it may end at any time; the lines up to then count.
 """
 
 import builtins
@@ -60,8 +61,8 @@ def main(path):
 def _shell():
     """Return an IPython shell in which magics, ``display`` and the checks' banners work.
 
-    What a notebook may say to its screen, its keyboard or its system is harmless here, and does
-    nothing: %matplotlib, !pip, input(), exit(). So is a magic that fails, or that is not installed.
+    Commands to the screen, the keyboard or the system do nothing and do no harm here: %matplotlib,
+    !pip, input(), exit(). The same is true of a magic that fails or that is not installed.
     """
     from IPython.core.interactiveshell import InteractiveShell
     from IPython.utils.text import SList

@@ -1,8 +1,8 @@
 """Run the cells of one submission in a process of its own, with limits.
 
-Where Linux allows it, it has no network, nothing it starts outlives it, and of all files it sees
-its own folder, the system's programs and this environment (shut_off.sh). Elsewhere it may read and
-write what the user who runs it may.
+If Linux allows it, the submission has no network, and all processes that it starts end with it. It
+sees only its own folder, the system's programs and this Python environment (shut_off.sh). On other
+systems it may read and write everything that the user who grades may read and write.
 """
 
 import contextlib
@@ -24,15 +24,15 @@ from course.bundle import copy_supplies
 from course.grade import run_cells
 from course.make_exercise import ROOT
 
-WAITED = "was not done after"  # by the clock: another time the machine may be less busy
-POLL = 0.2  # seconds between two looks at what a submission uses
-# What a submission sees of the grader's environment: no tokens, which it could put into its page.
+WAITED = "did not finish within"  # by the clock: another time the machine may be less busy
+POLL = 0.2  # seconds between two measurements of a submission's time and memory
+# The variables of our environment that a submission sees. It could print a token into its page.
 ENVIRONMENT = (
     "PATH", "LANG", "LC_ALL", "TEMP", "TMP", "PYTHONPATH", "LD_LIBRARY_PATH",
     "SYSTEMROOT", "USERPROFILE", "APPDATA", "LOCALAPPDATA",
 )  # fmt: skip
 HIDE = str(Path(__file__).with_name("shut_off.sh"))
-FILES = "the files of the user who graded it, the solution and other submissions too"
+FILES = "all files of the user who grades (also the solution and the other submissions)"
 # The places of programs and libraries on a Linux of any kind.
 SYSTEM = (
     "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix", "/gnu", "/etc", "/sys", "/dev",
@@ -42,10 +42,10 @@ SYSTEM = (
 
 @functools.cache
 def isolation():
-    """Return (the command that shuts a process off, what stays within its reach, in words).
+    """Return the command that isolates a process, and a list of the things that it can still reach.
 
-    The command is empty where the system does not allow one. What is started with it ends when this
-    process does, and takes along all that it has started.
+    The command is empty if the system does not allow isolation. A process that is started with this
+    command ends when our process ends, and so do all processes that it has started.
     """
     unshare = [
         "setpriv", "--pdeathsig", "KILL", "unshare", "--user", "--map-root-user", "--net",
@@ -63,9 +63,9 @@ def isolation():
 
 
 def _seen():
-    """Return what a submission may read beside its folder: the system's programs, and Python's.
+    """Return the paths that a submission may read besides its folder: system and Python programs.
 
-    A minus hides a path: this checkout, with the solution, may lie in a folder of programs.
+    A minus hides a path, because this project, with the solution, may be inside one of the others.
     """
     python = [sys.prefix, sys.base_prefix, Path(sys.executable).resolve().parents[1]]
     python += [os.path.realpath(path) for path in python]
@@ -81,11 +81,12 @@ def _seen():
 
 
 def run(cells, seconds, megabytes, shut_off=True, poll=POLL):
-    """Run cells in the sandbox; return (what they reported, how it ended, core seconds, peak MB).
+    """Run cells in the sandbox; return (facts, ended, core seconds, peak MB).
 
-    It ended in None when all cells were run, else in one line that says why not. ``shut_off`` asks
-    for isolation, where the system has it; every ``poll`` seconds somebody looks at what it uses.
-    Raises RuntimeError when the sandbox itself does not start.
+    ``facts`` is the list of the reports of run_cells.py. ``ended`` is None if all cells were run;
+    otherwise it says in one line why the run ended early. ``shut_off`` asks for isolation, if the
+    system allows it. Every ``poll`` seconds the time and the memory of the run are measured.
+    Raises RuntimeError if the sandbox itself does not start.
     """
     isolating = isolation()[0] if shut_off else []
     with (
@@ -119,17 +120,17 @@ def run(cells, seconds, megabytes, shut_off=True, poll=POLL):
 
 
 def _what_to_run(cells, folder):
-    """Write the script, the cells and the fonts' list into a folder; return the arguments."""
+    """Write the script, the cells and the list of fonts into a folder; return the arguments."""
     script, path = folder / "run_cells.py", folder / "cells.json"
     shutil.copyfile(run_cells.__file__, script)
     path.write_text(json.dumps(cells), encoding="utf-8")
     for fonts in Path(matplotlib.get_cachedir()).glob("fontlist-*.json"):
-        shutil.copy(fonts, folder)  # or each looks for them again
+        shutil.copy(fonts, folder)  # otherwise each submission looks for the fonts again
     return str(script), str(path)
 
 
 def _start(command, marker, report, complaints):
-    """Start a command in the folder of its last argument, with little of our environment."""
+    """Start a command in the folder of its last argument, with a few of our variables only."""
     folder = Path(command[-1]).parent
     environment = {
         **{name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
@@ -151,7 +152,7 @@ def _start(command, marker, report, complaints):
 
 
 def _watch(process, seconds, megabytes, poll=POLL):
-    """Wait for a process; return why it is to be ended or None, its core seconds and peak MB."""
+    """Wait for a process; return (why it must be ended or None, core seconds, peak MB)."""
     start, core_seconds, peak_mb = time.monotonic(), 0.0, 0.0
     while process.poll() is None:
         used, memory = _usage(process.pid)
@@ -167,7 +168,7 @@ def _watch(process, seconds, megabytes, poll=POLL):
 
 
 def _usage(pid):
-    """Return the processor time in s and the memory in MB of a process and all it started."""
+    """Return the processor time (s) and the memory (MB) of a process and its child processes."""
     seconds, resident, own = 0.0, [0], [0]
     with contextlib.suppress(psutil.Error):  # it has ended
         family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
@@ -181,7 +182,7 @@ def _usage(pid):
 
 
 def _end(process, marker):
-    """End a process and whatever it has started, and wait until all of it is gone."""
+    """End a process and all processes that it has started, and wait until they have ended."""
     others = []
     with contextlib.suppress(psutil.Error):  # it has ended
         others = psutil.Process(process.pid).children(recursive=True)

@@ -1,4 +1,4 @@
-"""One submission: read, merged with our exercise, run, and what that is worth."""
+"""Read one submission, merge it with our exercise, run it, and give it its points."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ import nbformat
 from course.grade import handed_in, merge, page, run_cells, sandbox, table
 from lab import exercise
 
-# On these a person marks the paragraph: they come first.
+# The instructor needs these cells to grade the paragraph, so they come first.
 MARKED = (
     "paragraph",
     "recommendation",
@@ -17,14 +17,14 @@ MARKED = (
     "memory-spans",
     "keyboard",
 )
-OPTIONAL = {"keyboard"}  # shown if it was run: may the paragraph say that a phone was measured?
+OPTIONAL = {"keyboard"}  # shown if it was run: did the student measure a phone?
 OTHER_VERSION = "other version"
 
 
 def prepare(path):
-    """Return (cells to run, what the student wrote and saw, None), or (None, None, why not).
+    """Return (cells to run, the student's answers with their outputs, None) for a submission.
 
-    Why not is a pair: the verdict, and what was found.
+    If it cannot be run, return (None, None, (verdict, reason)).
     """
     try:
         notebook = nbformat.reads(handed_in.text_of(path), as_version=4)
@@ -40,7 +40,7 @@ def prepare(path):
 
 
 def _answers(by_our_id):
-    """Return what the student wrote and saw, a list of (title, source, saved output)."""
+    """Return the student's answers, a list of (title, source, saved output)."""
     titles = {one.id: one.source.split("\n")[0].removeprefix("# ") for one in merge.our_cells()}
     titles[merge.OWN] = merge.OWN
     others = [one.id for one in merge.our_cells() if one.answers and one.id not in MARKED]
@@ -53,7 +53,7 @@ def _answers(by_our_id):
 
 
 def _showed(cell):
-    """Return what a cell's last run of the student's showed, as text."""
+    """Return the output of the student's last run of a cell, as text."""
     texts = [
         f"{output.ename}: {output.evalue}"
         if output.output_type == "error"
@@ -64,12 +64,12 @@ def _showed(cell):
 
 
 class Judged(NamedTuple):
-    """What running a submission showed."""
+    """The result of running a submission."""
 
     verdict: str
     detail: str
-    facts: list  # what run_cells.py told
-    found: dict  # the fact on each check, by its name
+    facts: list  # the reports of run_cells.py
+    found: dict  # the report on each check, by its name
     core_seconds: float
     peak_mb: float
 
@@ -80,16 +80,16 @@ class Judged(NamedTuple):
 
 
 def judge(cells, refused, seconds, megabytes, run=sandbox.run):
-    """Return the Judged of a submission; ``prepare`` gives the first two.
+    """Return the Judged of a submission; ``prepare`` gives the first two arguments.
 
-    Raises RuntimeError when the sandbox does not start.
+    Raises RuntimeError if the sandbox does not start.
     """
     if refused:
         return Judged(*refused, [], {}, 0.0, 0.0)
     facts, ended, used, peak = run(cells, seconds, megabytes)
     found, verdict = _by_check(facts, exercise.CHECKS), _verdict(facts, ended)
     failed = [c for c in merge.CLASSES if found.get(c, {}).get("status") != "passed"]
-    if failed and not ended:  # one fault costs one TODO: what comes after runs with our class
+    if failed and not ended:  # one mistake costs one TODO: later cells run with our class
         again, ended, more, other = run(merge.with_ours(cells, failed), seconds, megabytes)
         later = exercise.CHECKS.keys() - set(merge.CLASSES)
         found = _by_check(facts, merge.CLASSES) | _by_check(again, later)
@@ -110,17 +110,21 @@ def _verdict(facts, ended):
         cell = [fact["cell"] for fact in facts if "cell" in fact][-1]
         return "stopped", f"it {ended} in the cell {cell!r}"
     if left := next(fact["left"] for fact in reversed(facts) if "left" in fact):
-        return "graded", f"it left {left} process{'es' * (left > 1)} running, which were ended"
+        plural = "es" * (left > 1)
+        return "graded", f"it left {left} process{plural} running, and the grader ended them"
     if {fact["status"] for fact in facts if "status" in fact} == {"not attempted"}:
-        return "graded", "no TODO is filled in"
+        return "graded", "the student did not fill in any TODO"
     return "graded", ""
 
 
 def grade(name, cells, answers, refused, seconds, megabytes, run=sandbox.run):
-    """Return its row of grades.csv, a dict, and its page; ``prepare`` gives what it takes."""
+    """Return a submission's row of grades.csv, a dict, and its page of feedback.
+
+    ``prepare`` gives the arguments cells, answers and refused.
+    """
     try:
         return _result(name, judge(cells, refused, seconds, megabytes, run), answers or [])
-    except Exception as error:  # one submission never stops the others
+    except Exception as error:  # one submission must never stop the others
         failed = Judged("grader failed", f"{type(error).__name__}: {error}", [], {}, 0.0, 0.0)
         return _result(name, failed, answers or [])
 
@@ -128,7 +132,7 @@ def grade(name, cells, answers, refused, seconds, megabytes, run=sandbox.run):
 def _result(name, judged, answers):
     points = judged.points()
     total = sum(points.values())
-    if judged.verdict == OTHER_VERSION:  # which is no grade, and not 0
+    if judged.verdict == OTHER_VERSION:  # this is not a grade, and not 0
         points, total = dict.fromkeys(points, ""), ""
     row = {
         table.SUBMISSION: name,

@@ -1,4 +1,4 @@
-"""The tables of grades: grades.csv, and paragraph.csv, which a person fills in."""
+"""Read and write the tables of grades: grades.csv, and paragraph.csv for the instructor."""
 
 import csv
 import io
@@ -15,19 +15,19 @@ COLUMNS = (
     SUBMISSION, *PERSON, VERDICT, TOTAL, POINTS, PARAGRAPH,
     *exercise.CHECKS, DETAIL, CORE_SECONDS, PEAK_MB, FINGERPRINT,
 )  # fmt: skip
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would compute
-REMEDY = "move it away, or name another folder."
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would compute these
+REMEDY = "Move this file to another place, or choose another folder."
 
 
 class Unusable(ValueError):
-    """A table that people have edited cannot be used: the message says why, and what to do."""
+    """A table or folder cannot be used: the message gives the reason and the remedy."""
 
 
 def read_csv(path):
     """Return the columns and the rows, as dicts, of a CSV.
 
-    It may come from a spreadsheet, with a byte order mark, semicolons, or in its system's encoding.
-    Raises Unusable for what is no CSV.
+    The CSV may come from a spreadsheet: with a byte order mark, with semicolons, or in the encoding
+    of the system. Raises Unusable if the file is not a CSV.
     """
     text = decoded(path.read_bytes()).replace("\0", "")
     first = text.partition("\n")[0]
@@ -36,7 +36,7 @@ def read_csv(path):
         columns = [name for name in reader.fieldnames or () if name]
         return columns, [{name: _plain(row[name]) for name in columns} for row in reader]
     except csv.Error as error:
-        raise Unusable(f"{path} is no table ({error}): {REMEDY}") from error
+        raise Unusable(f"{path} cannot be read as a table ({error}). {REMEDY}") from error
 
 
 def _plain(value):
@@ -44,20 +44,21 @@ def _plain(value):
 
 
 def by_submission(path):
-    """Return the columns, and the rows by their submissions, of a table of grades, if there is one.
+    """Return the columns of a table of grades, and its rows by their submissions.
 
-    Raises Unusable for a file that is no such table.
+    Both are empty if there is not a file. Raises Unusable if the file is not a table of grades.
     """
     if not path.exists():
         return [], {}
     columns, rows = read_csv(path)
     if SUBMISSION not in columns:
-        raise Unusable(f"{path} is no table of grades, without a column {SUBMISSION!r}: {REMEDY}")
+        why = f"is not a table of grades, because the column {SUBMISSION!r} is missing"
+        raise Unusable(f"{path} {why}. {REMEDY}")
     return columns, {row[SUBMISSION]: row for row in rows}
 
 
 def lines(rows, columns):
-    """Return rows, dicts, as lines of a CSV in bytes, in which nothing is a formula."""
+    """Return rows, dicts, as lines of a CSV in bytes; they do not contain a formula."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     for row in rows:
@@ -72,15 +73,15 @@ def write(path, rows, columns):
 
 
 def number(text):
-    """Return a number that a person or a spreadsheet has written; nothing is 0."""
+    """Return a number that a person or a spreadsheet has written; an empty text is 0."""
     return float(str(text).strip().replace(",", ".") or 0)
 
 
 def paragraphs(path, names):
-    """Return the points that a person gave for the paragraphs, by submission; none where empty.
+    """Return the points that the instructor gave for the paragraphs, by submission.
 
-    The file gets a line for each submission that has none yet; nothing else in it is changed.
-    Raises Unusable for points that are none, with their submission.
+    A submission with an empty cell is left out. The file gets a line for each new submission; the
+    other lines stay as they are. Raises Unusable for points that are not a number in the range.
     """
     columns, rows = by_submission(path)
     columns = columns or [SUBMISSION, POINTS]
@@ -96,6 +97,6 @@ def _points(row, path):
     except ValueError:
         points = -1
     if not 0 <= points <= exercise.PARAGRAPH_POINTS:
-        expected = f"points from 0 to {exercise.PARAGRAPH_POINTS} belong there"
-        raise Unusable(f"{path} has {row[POINTS]!r} for {row[SUBMISSION]!r}: {expected}.")
+        remedy = f"Write a number from 0 to {exercise.PARAGRAPH_POINTS} there"
+        raise Unusable(f"{path} has {row[POINTS]!r} for {row[SUBMISSION]!r}. {remedy}.")
     return int(points) if points == int(points) else points

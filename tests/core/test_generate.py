@@ -23,14 +23,16 @@ def test_a_number_that_students_see_is_compared(monkeypatch):
     lines = list(generate.other_numbers())
     places = ["char-rnn", "char-lstm", "char-gru", "part-a"]
     assert [line.partition(" ")[0] for line in lines] == places
-    with pytest.raises(SystemExit, match=r"char-rnn does not say .*hidden_dim=256"):
+    with pytest.raises(SystemExit, match=r"char-rnn does not contain .*hidden_dim=256"):
         generate.main(["--check"])
 
 
 def test_a_number_in_a_signature_is_compared(monkeypatch):
     monkeypatch.setitem(generate.SHOWN, "train_epoch", ["batch_size=64)"])
     (line,) = generate.other_numbers()
-    assert line == "train_epoch does not say 'batch_size=64)', as lab/exercise.py has it"
+    assert (
+        line == "train_epoch does not contain 'batch_size=64)', but lab/exercise.py has this number"
+    )
 
 
 def test_points_are_filled_in_from_one_place(monkeypatch):

@@ -94,7 +94,7 @@ def test_a_stub_that_cannot_become_the_answer_is_an_error_that_names_it(stub):
 
 def test_a_stub_of_no_cell_is_an_error():
     solution = {"cells": SOLUTION_CELLS[:3], "metadata": {}}
-    with pytest.raises(ValueError, match=r"'char-gru'.*no cell of the solution"):
+    with pytest.raises(ValueError, match=r"'char-gru'.*the solution does not have this cell"):
         make_exercise.make_exercise(solution)
 
 

@@ -90,18 +90,30 @@ def test_a_place_that_cannot_be_written_is_named(command, in_the_way, said, chec
     done = subprocess.run(line, cwd=checkout, capture_output=True, encoding="utf-8")
     (sentence,) = done.stderr.splitlines()
     assert done.returncode == 1 and said in sentence
-    assert sentence.endswith("Name a place that can be read and written.")
+    assert sentence.endswith("Choose a place that you can read and write.")
 
 
 @pytest.mark.parametrize(
     ("command", "arguments", "said"),
     [
-        (grade.main, ["", "grades"], "argument submissions: invalid named_path value: ''"),
-        (gradescope.main, [str(ROOT)], f"{ROOT}: name what was handed in, then results.json."),
-        (nbgrader.main, [""], "argument folder: invalid named_path value: ''"),
-        (grade.main, [".", "grades", "--seconds", "0"], "invalid positive value: '0'"),
-        (grade.main, [".", "grades", "--megabytes", "-5"], "invalid positive value: '-5'"),
-        (grade.main, [str(ROOT), "grades", "--dask", "nonsense"], "answers at --dask 'nonsense' ("),
+        (grade.main, ["", "grades"], "argument submissions: the name is empty"),
+        (
+            gradescope.main,
+            [str(ROOT)],
+            f"{ROOT}: give the folder of a submission, then the results file.",
+        ),
+        (nbgrader.main, [""], "argument folder: the name is empty"),
+        (
+            grade.main,
+            [".", "grades", "--seconds", "0"],
+            "argument --seconds: '0' is not an integer above 0",
+        ),
+        (grade.main, [".", "grades", "--megabytes", "-5"], "'-5' is not an integer above 0"),
+        (
+            grade.main,
+            [str(ROOT), "grades", "--dask", "nonsense"],
+            "--dask 'nonsense': we could not reach",
+        ),
     ],
 )
 def test_an_argument_that_makes_no_sense_is_named(command, arguments, said, monkeypatch, capsys):

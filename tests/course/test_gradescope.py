@@ -72,7 +72,7 @@ def test_what_is_not_one_notebook_is_said(names, tmp_path):
 def test_what_cannot_be_read_is_said_and_has_no_points(tmp_path):
     (tmp_path / "exercise.ipynb").write_text("", encoding="utf-8")
     told = gradescope.results(tmp_path)
-    assert told["score"] == 0 and told["output"] == "not graded: empty"
+    assert told["score"] == 0 and told["output"] == "not graded: the file is empty"
     *tests, reach = told["tests"]
-    assert {test["output"] for test in tests} == {"The cell was not reached."}
-    assert reach["output"].startswith("nothing")
+    assert {test["output"] for test in tests} == {"The grader did not reach this check."}
+    assert reach["output"].startswith("only its own folder")

@@ -107,7 +107,7 @@ def test_an_own_cell_beside_a_stub_counts_wherever_it_stands():
     ],
 )
 def test_a_notebook_without_an_answer_has_a_verdict_of_its_own(changed, verdict):
-    with pytest.raises(Refused, match="no answer in them") as refused:
+    with pytest.raises(Refused, match="did not find an answer in them") as refused:
         merge.merge(changed)
     assert refused.value.verdict == verdict
 

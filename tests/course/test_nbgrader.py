@@ -71,7 +71,9 @@ def test_a_configuration_that_is_there_is_left_alone(course, capsys):
     nbgrader_course.write(course)
     assert config.read_text(encoding="utf-8") == "c = get_config()\n"
     said = capsys.readouterr().out
-    assert "add_missing_cells = True" in said and "exercise a course of its own" in said
+    assert (
+        "add_missing_cells = True" in said and "create a separate course for this exercise" in said
+    )
 
 
 @pytest.mark.parametrize("student", ["ada", "ada.b@example.org", "ada b"])
@@ -186,8 +188,8 @@ def test_who_marks_sees_what_the_student_wrote_and_saw(course):
     for cell_id, text in saw.items():
         shown = [output.get("text", "") for output in cells[cell_id].outputs]
         then, now = (
-            shown.index("As it was handed in:\n"),
-            shown.index("Run again, in quick mode, which measures nothing:\n"),
+            shown.index("Output in the submitted notebook:\n"),
+            shown.index("Output of a short test run for grading, which measures nothing:\n"),
         )
         assert shown[then + 1 : now] == [f"<i>{text}</i>"], cell_id
         assert "handed_in" not in cells[cell_id].metadata
@@ -222,16 +224,20 @@ def faulty(base):
     copied.cells[place].id = "copied"
     for cell in lost.cells:
         cell.metadata.pop("nbgrader", None)
-    twice = "nbgrader's mark of the original: char-rnn"
-    looks = "nbgrader looks for submitted/{}/rnn-lstm-gru/exercise.ipynb only"
+    twice = "the nbgrader id of the original cell: char-rnn"
+    looks = "nbgrader reads only submitted/{}/rnn-lstm-gru/exercise.ipynb"
     return {
         f"copied/{NAME}/exercise.ipynb": (copied, WORTH, twice),
-        f"lost/{NAME}/exercise.ipynb": (lost, WORTH, "its cells have lost nbgrader's marks"),
+        f"lost/{NAME}/exercise.ipynb": (
+            lost,
+            WORTH,
+            "the cells have lost the metadata of nbgrader",
+        ),
         f"renamed/{NAME}/exercise (1).ipynb": (answered, WORTH, looks.format("renamed")),
         "misplaced/exercise.ipynb": (answered, WORTH, looks.format("misplaced")),
         "alone.ipynb": (answered, WORTH, looks.format("alone")),
         f"broken/{NAME}/exercise.ipynb": ("{", 0, "not a notebook"),
-        f"empty/{NAME}/exercise.ipynb": ("", 0, "empty"),
+        f"empty/{NAME}/exercise.ipynb": ("", 0, "the file is empty"),
     }
 
 
@@ -255,7 +261,8 @@ def test_whom_nbgrader_left_out_is_said_why_and_graded(course, tmp_path):
     assert all(why in whys[place] for place, (*_, why) in given.items()), whys
     command = [sys.executable, "-m", "course.grade", str(course), str(tmp_path / "grades")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0 and "nbgrader left 7 out.\nalone: nbgrader looks" in done.stdout
+    said = "Submissions that nbgrader did not grade: 7.\nalone: the file is in the wrong place"
+    assert done.returncode == 0 and said in done.stdout
     points = pd.read_csv(tmp_path / "grades" / "grades.csv").set_index("submission")["points"]
     assert points.to_dict() == {
         place.removesuffix(".ipynb"): worth for place, (_, worth, _) in given.items()
@@ -265,6 +272,8 @@ def test_whom_nbgrader_left_out_is_said_why_and_graded(course, tmp_path):
     os.utime(good, (time.time() + 60,) * 2)
     nbgrader(f"autograde {NAME} --student good", course)
     assert scores(course)["good"] == exercise.CHECKS["char_rnn"].points
-    assert left_out(course)["good/rnn-lstm-gru/exercise"][1].startswith("handed in again since")
+    assert left_out(course)["good/rnn-lstm-gru/exercise"][1].startswith(
+        "the student handed in a newer"
+    )
     nbgrader(f"autograde {NAME} --student good --force", course)
     assert scores(course)["good"] == WORTH

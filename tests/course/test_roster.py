@@ -73,11 +73,11 @@ def test_a_roster_from_a_spreadsheet_is_read(content, people, tmp_path):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", "no column"),
-        ("id,name\n1,Ada\n", "no column email"),
+        ("", "Missing: id, name, email"),
+        ("id,name\n1,Ada\n", "Missing: email"),
         ("id,name,e-mail\n1,Ada,\n1,Li,\n", "'1' in line 3"),
         ("id,name,e-mail\n,Ada,\n", "'' in line 2"),
-        ("id,name,e-mail\n" + "x" * 200_000, "no table"),
+        ("id,name,e-mail\n" + "x" * 200_000, "cannot be read as a table"),
     ],
 )
 def test_what_is_no_roster_is_named(content, said, tmp_path):
@@ -118,7 +118,8 @@ def test_the_gradebook_has_the_columns_of_canvas_and_a_line_for_each_person(grad
     assert [line["SIS User ID"] for line in lines] == ["1001", "1002", "1003", "07", "8"]
     assert lines[0]["Student"] == "Ada Lovelace" and lines[0]["SIS Login ID"] == "ada.l@example.org"
     assert (
-        "1002, José Ñandú, has no grade: nothing was found that is theirs." in said
+        "1002, José Ñandú, does not get a grade: we did not find a submission of this person."
+        in said
         and "1001, Ada" not in said
     )
 
@@ -126,13 +127,14 @@ def test_the_gradebook_has_the_columns_of_canvas_and_a_line_for_each_person(grad
 def test_who_has_no_grade_is_said_and_is_not_a_zero(graded):
     lines, said = graded("1001 empty", "1002 a", "1002 b", "Ann Lee", "unknown")
     assert [line["rnn-lstm-gru"] for line in lines] == [""] * 5
-    assert "1001, Ada Lovelace, has no grade: not graded, empty." in said
+    assert "1001, Ada Lovelace, does not get a grade: not graded, empty." in said
     assert (
-        "1002, José Ñandú, has no grade: 2 were handed in, 1002 a/a, 1002 b/a: leave one." in said
+        "1002, José Ñandú, does not get a grade: there are 2 submissions (1002 a/a, 1002 b/a), so"
+        in said
     )
-    assert "Ann Lee/a may be 07 or 8: put the roster's id in its name." in said
-    assert "07, Ann Lee, has no grade: nothing was found that is theirs." in said
-    assert "unknown/a is nobody's on the roster" in said
+    assert "Ann Lee/a may belong to 07 or 8. Write one person's id into its name." in said
+    assert "07, Ann Lee, does not get a grade: we did not find a submission of this person." in said
+    assert "unknown/a does not match any person on the roster." in said
 
 
 def test_a_page_names_the_person_and_the_points_for_the_paragraph(graded, tmp_path):
@@ -169,9 +171,10 @@ def test_a_notebook_of_another_version_has_a_row_and_no_grade(version, people, t
     for _ in range(2):  # the second time the rows are read from grades.csv
         (row,) = submissions.grade_all(tmp_path / "class", tmp_path / "grades", people)
         assert row["verdict"] == "other version" and row["points"] == row["total"] == ""
-    named = f"it is of version {version or 1}"
+    named = f"the notebook is from version {version or 1} "
     assert (
-        row["detail"].startswith(named) and "a checkout of that version grades it" in row["detail"]
+        row["detail"].startswith(named)
+        and "Grade the notebook with its own version" in row["detail"]
     )
     written = (tmp_path / "grades" / "gradebook.csv").read_text(encoding="utf-8")
     assert written.split("\n")[1].endswith("Ada Lovelace,,1001,ada.l@example.org,,")
@@ -187,6 +190,8 @@ def test_nbgrader_and_gradescope_name_a_notebook_of_another_version(tmp_path):
     place.mkdir(parents=True)
     nbformat.write(notebook, place / "exercise.ipynb")
     ((_, why),) = after_nbgrader.left_out(tmp_path).values()
-    assert "it is of version 1.5" in why and "the points that nbgrader has are not a grade" in why
+    assert "from version 1.5 " in why and "points that nbgrader shows for it are not a grade" in why
     told = gradescope.results(place)
-    assert told["score"] == 0 and told["output"].startswith("other version: it is of version 1.5")
+    assert told["score"] == 0 and told["output"].startswith(
+        "other version: the notebook is from version 1.5 "
+    )

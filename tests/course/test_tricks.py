@@ -98,4 +98,7 @@ def test_a_trick_gets_no_more_than_is_known(name, tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="links need privileges there")
 def test_a_link_is_not_followed(tmp_path):
     (tmp_path / "one.ipynb").symlink_to(ROOT / "solution.ipynb")
-    assert submission.prepare(tmp_path / "one.ipynb")[2] == ("not graded", "a link, not a file")
+    assert submission.prepare(tmp_path / "one.ipynb")[2] == (
+        "not graded",
+        "this is a link, not a file",
+    )
