@@ -301,9 +301,9 @@ def test_more_text_counts_at_the_rate_that_validation_chose():
     assert list(sizes["test_loss"]) == pytest.approx([2.2] * 4 + [1.7])
     assert set(sizes["tried"].dropna()) == {"0.002, 0.004"}
     contexts = compare.contexts(sizes)
-    assert list(contexts.index) == ["1,000, GRU", "1,000, LSTM", "1,000, counting"]
+    assert list(contexts.index) == ["1,000, GRU", "1,000, LSTM", "1,000, n-gram model"]
     assert list(contexts["enough"]) == [16, 16, 4]
-    assert contexts.loc["1,000, counting", 4] == pytest.approx(np.exp(1.7))
+    assert contexts.loc["1,000, n-gram model", 4] == pytest.approx(np.exp(1.7))
 
 
 # --- what is beyond the three ----------------------------------------------------------------

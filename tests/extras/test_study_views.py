@@ -22,7 +22,7 @@ def test_a_difference_is_shown_by_its_corrected_p_value(made_up, interval, verdi
     assert shown.loc["GRU against LSTM", f"{exercise.EPOCHS} epochs: verdict"] == verdict
     assert shown.loc["RNN against GRU", f"{exercise.EPOCHS} epochs: verdict"] == "GRU better"
     assert (
-        shown.loc["RNN against counting", f"{exercise.EPOCHS} epochs"] == "+8.0% (+6.0% to +10.0%)"
+        shown.loc["RNN against n-gram model", f"{exercise.EPOCHS} epochs"] == "+8.0% (+6.0% to +10.0%)"
     )
 
 
