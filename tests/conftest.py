@@ -170,7 +170,7 @@ def tiny(namespace, short):
 
 @pytest.fixture(scope="session")
 def to_type(namespace, short):
-    """What write_keyboard takes: small models, counting, train_X, train_y, test_X, chars."""
+    """What write_keyboard takes: small models, an NGram, train_X, train_y, test_X, chars."""
     splits, chars, *_ = short
     torch.manual_seed(0)
     classes = namespace["MODEL_CLASSES"].items()
