@@ -337,7 +337,7 @@ class Threads:
         self.most = min(torch.get_num_threads(), usable_cpus())
         self.process = psutil.Process()
         self.reduced = False
-        self.busy_elsewhere()  # starts the count
+        self.busy_elsewhere()  # starts the measurement
         torch.set_num_threads(self.most)
 
     def busy_elsewhere(self):
@@ -346,6 +346,7 @@ class Threads:
         return psutil.cpu_percent() / 100 * psutil.cpu_count() - self.process.cpu_percent() / 100
 
     def adapt(self):
+        """Set the number of threads anew, if the last look is at least five seconds ago."""
         if time.monotonic() - self.looked >= 5:
             free = round(psutil.cpu_count() - self.busy_elsewhere())
             torch.set_num_threads(max(1, min(free, self.most)))
@@ -426,7 +427,7 @@ def _rows(corpus):
     if not isinstance(corpus, (str, Path)) or not str(corpus):
         raise ValueError(f"unknown corpus {corpus!r}: {CORPORA}")
     if corpus == "wikitext-2":
-        from data import wikitext  # only for those who ask for it
+        from data import wikitext  # imported only if it is needed
 
         return wikitext.load_rows()
     path = DATA / "sample.txt" if corpus == "sample" else _existing_file(corpus)
@@ -481,7 +482,7 @@ def encode(text, char2idx):
 
     Raises ValueError if a character is not in the vocabulary; the message names the first one.
     """
-    # One table look-up for the whole text: a Python loop takes seconds on ten million characters.
+    # One table look-up for the whole text, because a Python loop needs seconds for long texts.
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
     table = np.full(codes.max(initial=0) + 1, -1, dtype=np.int64)
     for character, index in char2idx.items():
@@ -726,6 +727,7 @@ class BestWeights:
             self._keep()
 
     def restore(self):
+        """Put the best weights back into the model; return the number of their epoch, or 0."""
         self.model.load_state_dict(self.weights)
         return self.best_epoch
 
@@ -739,7 +741,9 @@ def calculate_perplexity(model, X, y):
     A model with perplexity 7 is as uncertain as if it chose among 7 equally likely characters.
     """
     loss = evaluate_model(model, X, y, nn.CrossEntropyLoss())
-    return torch.tensor(loss, dtype=torch.float64).exp().item()  # infinite where math.exp raises
+    return (
+        torch.tensor(loss, dtype=torch.float64).exp().item()
+    )  # gives infinity, but math.exp would raise an error
 
 
 @torch.no_grad()

@@ -162,7 +162,7 @@ def print_differences(saved):
     ranked = saved.mean().sort_values(ascending=False).index
     for better, worse in itertools.pairwise(ranked):
         more, lower, upper = with_interval(saved[better] - saved[worse])
-        verdict = "" if lower > 0 else " This is no significant difference."
+        verdict = "" if lower > 0 else " This difference is not significant."
         helpers.say(
             f"{better} saves {more:.1f} keys of 100 more than {worse} (95 % interval "
             f"{lower:.1f} to {upper:.1f}).{verdict}"
