@@ -241,7 +241,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 def test_offline_nothing_is_asked_for(flag, tmp_path):
     with running_hub() as hub:
         outcome = load(hub.endpoint, tmp_path, **{flag: "1"})
-    assert is_one_sentence_with_the_remedy(outcome) and "cannot be fetched" in outcome["error"]
+    assert is_one_sentence_with_the_remedy(outcome) and "cannot be downloaded" in outcome["error"]
     assert not hub.asked
 
 
