@@ -11,7 +11,7 @@ from lab.exercise import STYLES
 
 
 def reach_of(model, X, y):
-    """Return a list of numbers: how much the final prediction depends on each character.
+    """Return a list of numbers: how sensitive the final prediction is to each character.
 
     Entry k - 1 is for the character k places back; the last character has k = 1. The entry is the
     norm of the gradient of the final timestep's loss with respect to the embedding of that
@@ -45,8 +45,8 @@ def plot_reach(models, X, y, windows=64):
         reach = reach_of(model, X, y)
         axes.plot(range(1, len(reach) + 1), reach, label=name, **STYLES.get(name, {}))
     axes.set(
-        title="How much the last prediction depends on each character",
-        xlabel="distance back (1 = the last character)",
+        title="How sensitive the last prediction is to each character",
+        xlabel="distance back in characters (1 = the last character)",
         ylabel="gradient of the loss (last character = 1)",
         yscale="log",
     )

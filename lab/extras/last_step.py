@@ -31,7 +31,7 @@ def plot(metrics, table):
             range(1, len(losses) + 1), losses, label=f"{name}: {perplexity[name]:.2f}", **style
         )
     panels[0].set(title="Last-step protocol (measured on the sample)")
-    panels[1].set(title="This notebook's protocol (your run)")
+    panels[1].set(title="Training of this notebook (your run)")
     for axes in panels:
         axes.set(xlabel="epoch", ylabel="validation loss (nats per character)")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
