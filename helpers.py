@@ -1,10 +1,10 @@
-"""Everything the exercise provides, in the order in which the data flows.
+"""The functions that the exercise provides, in the order in which the data pass through them.
 
-text -> vocabulary -> windows -> training -> evaluation -> table -> plots. The models are the
-student's. Left out on purpose: no trainer class, no configuration files, no global state but the
-watch over PyTorch's threads and the looks of figures; a helper gets what it needs as arguments. A
-helper that is handed ``None`` (a TODO not filled in yet) says in one line which TODO it waits for,
-and returns ``None``.
+text -> vocabulary -> windows -> training -> evaluation -> table -> plots. The student writes the
+models. There is no trainer class and there are no configuration files. Only two things are global:
+the number of PyTorch's threads and the style of the plots. A function gets everything else as
+arguments. If an argument is ``None`` because a TODO is not filled in yet, the function prints in
+one line which TODO it needs, and returns ``None``.
 """
 
 import base64
@@ -44,25 +44,25 @@ from lab.exercise import (
     STYLES,
 )
 
-TURN = 100  # keystrokes of one model before it is another's turn; the first turn warms up
+TURN = 100  # keystrokes of one model before the next model; the first turn is not counted
 DATA = Path(__file__).parent / "data"
-WRAPPED = "white-space: pre-wrap; overflow-wrap: anywhere"  # lines that break between words
+WRAPPED = "white-space: pre-wrap; overflow-wrap: anywhere"  # lines break between words
 
 
 def diverged(loss):
-    """Return whether a loss, in nats per character, is that of a training that has diverged."""
-    return not loss <= DIVERGED  # nor is NaN
+    """Return True if a loss, in nats per character, shows that the training has diverged."""
+    return not loss <= DIVERGED  # True for NaN too
 
 
 # ----- What a value is ----------------------------------------------------------------------------
 
 
 class Words(str):
-    """What a value is, in words: by its class it is told from a text that somebody wrote."""
+    """A description of a value. The class distinguishes it from a text that somebody wrote."""
 
 
 def describe(value):
-    """Return what a value is, in Words: short, and so that they can follow "is"."""
+    """Return a short description of a value, as Words. It fits after the word "is"."""
     return value if isinstance(value, Words) else Words(_in_words(value))
 
 
@@ -84,7 +84,7 @@ def _in_words(value):
 
 
 def short(value):
-    """Return what Python shows of a value, cut to 40 characters."""
+    """Return Python's representation of a value (``repr``), cut to 40 characters."""
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:37]}…"
 
@@ -99,34 +99,37 @@ def shell():
 
 
 def in_notebook():
-    """Return whether this runs in a kernel, whose front end shows pictures, and is to be seen.
+    """Return True if this runs in a notebook's kernel and the output goes to the notebook.
 
-    A check, which keeps what it prints to itself, shows no pictures either.
+    During a check the printed text is caught. Then the answer is False, so a check does not show
+    plots either.
     """
     kernel = getattr(shell(), "kernel", None)
     return kernel is not None and type(sys.stdout).__module__.startswith("ipykernel")
 
 
 def say(text, style=""):
-    """Print a text in lines that break between words, in a notebook in a style of HTML's.
+    """Print a text in lines that break between words; ``style`` is CSS for a notebook.
 
-    JupyterLab breaks what is printed anywhere, and a window of 800 pixels with its file browser
-    leaves 45 characters: so in a notebook the text is shown as HTML, which has no fixed lines.
+    JupyterLab breaks printed lines in the middle of a word, and a window of 800 pixels with an open
+    file browser has room for only 45 characters. So in a notebook the text is shown as HTML, which
+    breaks lines between words.
     """
     if in_notebook():
         from IPython.display import display
 
         html = f'<div style="{style}{WRAPPED}">{escape(text)}</div>'
         display({"text/plain": text, "text/html": html}, raw=True)
-    else:  # on a console, which may lack the signs
+    else:  # on a console, which may not have all characters
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         print(text.encode(encoding, "replace").decode(encoding), flush=True)
 
 
 def in_words(figure):
-    """Return what a figure shows, in words, as one line.
+    """Return one line that describes a matplotlib figure for readers who cannot see it.
 
-    It is the figure's label, if it has one, else of each panel the title, the axes and the values.
+    The line is the figure's label if the figure has one. Otherwise it lists for each panel the
+    title, the names of the axes and the values.
     """
     panels = []
     for axes in figure.axes:
@@ -141,7 +144,7 @@ def in_words(figure):
 
 
 def _with_ends(artist, label):
-    """Return a label, for a line with where it begins and ends, and between what it lies."""
+    """Return a label; for a line also its first, last, lowest and highest value."""
     points = artist.get_xydata() if isinstance(artist, plt.Line2D) else np.empty((0, 2))
     x, y = points[np.isfinite(points).all(axis=1)].T
     if not len(y):
@@ -160,10 +163,11 @@ def _with_place(text):
 
 
 def with_words(figure, **how):
-    """Return what a front end may show of a figure, by type: the picture, and what it shows.
+    """Return a dict with a figure as text, as PNG and as HTML; the keys are the MIME types.
 
-    JupyterLab gives a picture of its own no alternative text, but keeps that of an HTML image.
-    ``how`` says more to matplotlib's savefig. The picture has 256 colours, a third of the bytes.
+    The HTML image has an alternative text, because JupyterLab shows a PNG without such a text. The
+    arguments ``how`` go to matplotlib's savefig. The PNG has 256 colours, so it needs only about a
+    third of the bytes.
     """
     from IPython.core.pylabtools import print_figure
 
@@ -178,9 +182,9 @@ def with_words(figure, **how):
 
 
 def set_looks():
-    """Set what all figures look like, a student's own too, and show them with words.
+    """Set the style of all plots, also of a student's own, and add alternative texts to them.
 
-    The margin keeps a name beside a point inside the axes.
+    The margin leaves room inside the axes for a name next to a point.
     """
     plt.rcParams.update(
         {
@@ -192,7 +196,7 @@ def set_looks():
             "lines.markersize": 4,
         }
     )
-    pd.set_option("display.max_colwidth", None)  # sentences stand in tables
+    pd.set_option("display.max_colwidth", None)  # some tables contain sentences
     if in_notebook():
         from IPython.display import display
 
@@ -203,13 +207,14 @@ def set_looks():
 set_looks()
 
 
-# ----- Arguments that are missing, or in each other's place ---------------------------------------
+# ----- Arguments that are missing or in the wrong order -------------------------------------------
 
 
 def waits_for(checks, *values):
-    """Return True, after saying so in one line, when a value is missing because of a TODO.
+    """Return True if a value is None because a TODO is not done; then print which TODO.
 
-    ``checks`` names, with spaces between, the checks of the TODOs that give the values.
+    ``checks`` holds the names of the checks of the TODOs that make the values, with spaces between
+    the names.
     """
     missing = any(value is None for value in values)
     if missing:
@@ -218,55 +223,66 @@ def waits_for(checks, *values):
 
 
 def need_a_loss(loss):
-    """Raise TypeError, which says why, for a loss that is no number."""
+    """Raise TypeError, with the reason, if a loss is not a number."""
     if isinstance(loss, tuple):
         raise TypeError(
-            "the loss is a pair: train_epoch returns (loss, seconds). Unpack it, as in "
+            "the loss is a pair, because train_epoch returns (loss, seconds). Write "
             "train_loss, seconds = train_epoch(...)."
         )
     if not isinstance(loss, Real) and not (torch.is_tensor(loss) and loss.numel() == 1):
-        raise TypeError(f"the loss is {describe(loss)}: a number is wanted.")
+        raise TypeError(f"the loss is {describe(loss)}, but it must be a number.")
 
 
 def _need_a_model(value):
     if not isinstance(value, nn.Module):
-        raise TypeError(f"got {describe(value)}: a model is wanted, the one that was trained.")
+        raise TypeError(f"got {describe(value)}, but a model is needed here: the trained one.")
 
 
 def _need_windows(X, y, **instances):
-    """Raise an error, in one line, for what are no windows and targets, or for a class alone."""
+    """Raise an error of one line unless X, y are windows and targets, and instances objects."""
     for name, value in instances.items():
         if isinstance(value, type):
-            raise TypeError(f"{name} is the class {value.__name__}: call it, which makes one.")
+            raise TypeError(
+                f"{name} is the class {value.__name__}. Call the class to make an object of it: "
+                f"{value.__name__}(...)."
+            )
     if not (torch.is_tensor(X) and torch.is_tensor(y) and X.dim() == 2 and y.dim() == 1):
         raise TypeError(
-            f"got {describe(X)} and {describe(y)}: windows X and their targets y are wanted, as "
+            f"got {describe(X)} and {describe(y)}. Expected windows X and their targets y, as "
             "prepare_sequences returns them."
         )
     if not len(X):
-        raise ValueError(f"X has shape {tuple(X.shape)}, so no windows: was it cut twice?")
+        raise ValueError(
+            f"X has shape {tuple(X.shape)}, so it has no windows. Did you slice it twice?"
+        )
     if len(X) != len(y):
-        raise ValueError(f"{len(X)} windows but {len(y)} targets: take both from the same split.")
+        raise ValueError(
+            f"there are {len(X)} windows but {len(y)} targets. Take both from the same split."
+        )
 
 
 def _need_metrics_and_models(metrics, models):
-    """Raise an error, in one line, for what are not two dicts by the same names."""
+    """Raise an error of one line unless both are dicts and metrics has every model's name."""
     for name, value in (("metrics", metrics), ("models", models)):
         if not isinstance(value, dict):
             raise TypeError(
-                f"{name} is {describe(value)}: the arguments are metrics, models, test_X, test_y."
+                f"{name} is {describe(value)}, but it must be a dict. The order of the arguments "
+                "is metrics, models, test_X, test_y."
             )
     if any(isinstance(measured, nn.Module) for measured in metrics.values()):
-        raise TypeError("metrics holds models: the arguments are metrics, models, test_X, test_y.")
+        raise TypeError(
+            "metrics contains models. The order of the arguments is metrics, models, test_X, "
+            "test_y."
+        )
     if missing := [name for name in models if name not in metrics]:
-        raise ValueError(f"no metrics for {missing}: metrics has {sorted(metrics)}.")
+        raise ValueError(f"metrics has no entry for {missing}; its entries are {sorted(metrics)}.")
 
 
 # ----- The machine --------------------------------------------------------------------------------
 
 
 def describe_machine():
-    """Return one line that names what the measurements of this session depend on."""
+    """Return one line with the processor and the versions that measured times depend on."""
     processor = platform.processor() or platform.machine()
     if (cpuinfo := Path("/proc/cpuinfo")).exists():
         names = [r for r in cpuinfo.read_text(errors="replace").split("\n") if "model name" in r]
@@ -281,11 +297,12 @@ def describe_machine():
 
 
 def usable_cpus(groups=Path("/proc/self/cgroup"), mounted=Path("/sys/fs/cgroup")):
-    """Return how many CPUs this process may use, at least 1.
+    """Return the number of CPUs that this process may use, at least 1.
 
-    On Linux that is the least of its affinity and the quotas of its control groups and of those
-    above them, a part of a CPU counting as one (the kernel's documentation of cgroup v1, "CFS
-    Bandwidth Control", and of cgroup v2, "CPU"); elsewhere the number of CPUs.
+    On Linux this is the smallest of three numbers: the CPUs in the affinity of the process, the
+    quota of its control group, and the quotas of the groups above that one. A part of a CPU is
+    rounded up to one CPU. On other systems it is the number of CPUs. Source: the Linux kernel's
+    documentation of cgroup v1, "CFS Bandwidth Control", and of cgroup v2, "CPU".
     """
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     for line in groups.read_text(errors="replace").splitlines() if groups.exists() else ():
@@ -308,26 +325,28 @@ def usable_cpus(groups=Path("/proc/self/cgroup"), mounted=Path("/sys/fs/cgroup")
 
 
 class Threads:
-    """Keeps the number of PyTorch's threads at what other processes leave of the machine.
+    """Sets the number of PyTorch's threads to the number of CPUs that other processes leave free.
 
-    ``adapt()`` looks at most every five seconds, so that a moment's work of others changes nothing,
-    and with it no digit of a result. ``most`` is the number when nobody else computes, and
-    ``reduced`` says whether it has been less since somebody set it to False.
+    ``adapt()`` looks at most every five seconds. So a short task of another process does not change
+    the number, and then it does not change any digit of a result. ``most`` is the number of threads
+    when no other process computes. ``reduced`` is True if the number was ever smaller since
+    somebody set ``reduced`` to False.
     """
 
     def __init__(self):
         self.most = min(torch.get_num_threads(), usable_cpus())
         self.process = psutil.Process()
         self.reduced = False
-        self.busy_elsewhere()  # starts the count
+        self.busy_elsewhere()  # starts the measurement
         torch.set_num_threads(self.most)
 
     def busy_elsewhere(self):
-        """Return how many CPUs other processes kept busy since the last call, on average."""
+        """Return the mean number of CPUs that other processes used since the last call."""
         self.looked = time.monotonic()
         return psutil.cpu_percent() / 100 * psutil.cpu_count() - self.process.cpu_percent() / 100
 
     def adapt(self):
+        """Set the number of threads anew, if the last look is at least five seconds ago."""
         if time.monotonic() - self.looked >= 5:
             free = round(psutil.cpu_count() - self.busy_elsewhere())
             torch.set_num_threads(max(1, min(free, self.most)))
@@ -336,18 +355,19 @@ class Threads:
 
 @functools.cache
 def threads():
-    """Return this process's Threads. Before the first training nothing is counted and nothing set.
+    """Return this process's Threads. Nothing is measured or set before the first training.
 
-    PyTorch starts a thread per core of the host. Where the process may use fewer of them, or where
-    a second training runs, the threads wait for each other in loops that keep busy the very cores
-    they wait for, and a training takes many times as long instead of twice: benchmarks/speed/.
+    PyTorch starts one thread for each core of the host. If the process may use fewer cores, or if a
+    second training runs, the threads wait for each other in loops. These loops use the cores that
+    the waiting threads need. Then a training takes many times as long, and not only twice as long
+    (measured in benchmarks/speed/).
     """
     return Threads()
 
 
 @contextlib.contextmanager
 def one_thread():
-    """Let PyTorch compute on one thread within a ``with`` block, whoever adapts the number."""
+    """Let PyTorch compute on one thread inside a ``with`` block; Threads does not change this."""
     keeper, before = threads(), torch.get_num_threads()
     most, keeper.most = keeper.most, 1
     torch.set_num_threads(1)
@@ -367,14 +387,15 @@ CORPORA = "expected 'sample', 'wikitext-2' or the path of a text file"
 def load_text(corpus="sample", max_chars=60_000):
     """Return the first ``max_chars`` printable characters of a corpus as one string.
 
-    ``corpus`` is ``"sample"`` (bundled, no network), ``"wikitext-2"`` (needs a network once) or the
-    path of a UTF-8 text file. Rows, which any kind of line end ends, are joined by a space, and
-    every other character of white space becomes one; what else cannot be printed is left out, and
-    one line says how much that was. ``max_chars=None`` takes all rows.
+    ``corpus`` is ``"sample"`` (bundled, needs no network), ``"wikitext-2"`` (needs a network the
+    first time) or the path of a UTF-8 text file. The rows of the file are joined with a space; any
+    kind of line end ends a row. Every other white-space character becomes a space. Other characters
+    that cannot be printed are left out, and one line says how many they were. ``max_chars=None``
+    returns all rows.
 
-    Raises ValueError for an unknown name, an empty text, a file that is not UTF-8 or a bad
-    ``max_chars``; FileNotFoundError for a path that does not exist; ConnectionError when WikiText-2
-    is neither cached nor within reach.
+    Raises ValueError for an unknown name, an empty text, a file that is not UTF-8 or a wrong
+    ``max_chars``. Raises FileNotFoundError if the path does not exist. Raises ConnectionError if
+    WikiText-2 is not on disk and cannot be downloaded.
     """
     if max_chars is not None and (not isinstance(max_chars, int) or max_chars < 1):
         raise ValueError(f"max_chars={max_chars!r}: expected a whole number of at least 1, or None")
@@ -391,19 +412,22 @@ def load_text(corpus="sample", max_chars=60_000):
     text = " ".join(pieces)[:max_chars]
     if not text.strip():
         raise ValueError(
-            f"corpus {str(corpus)!r} holds no printable text: choose another, or CORPUS = 'sample'."
+            f"corpus {str(corpus)!r} holds no printable text. Choose another, or CORPUS = 'sample'."
         )
     if left_out:
-        say(f"Left out of corpus {str(corpus)!r}: {left_out:,} characters that cannot be printed.")
+        say(
+            f"Corpus {str(corpus)!r} has {left_out:,} characters that cannot be printed. They are "
+            "left out."
+        )
     return text
 
 
 def _rows(corpus):
-    """Return the rows of a corpus, a list of texts; raises what load_text does for a bad one."""
+    """Return the rows of a corpus, a list of strings; raise the same errors as load_text."""
     if not isinstance(corpus, (str, Path)) or not str(corpus):
         raise ValueError(f"unknown corpus {corpus!r}: {CORPORA}")
     if corpus == "wikitext-2":
-        from data import wikitext  # only for those who ask for it
+        from data import wikitext  # imported only if it is needed
 
         return wikitext.load_rows()
     path = DATA / "sample.txt" if corpus == "sample" else _existing_file(corpus)
@@ -421,29 +445,32 @@ def _rows(corpus):
 
 
 def _existing_file(corpus):
-    """Return ``corpus`` as the path of a file that exists, or raise the error that says why not."""
+    """Return ``corpus`` as the path of a file that exists, or raise an error with the reason."""
     path = Path(os.path.expanduser(corpus))
     if os.path.isfile(path):
         return path
     if os.path.isdir(path):
-        raise IsADirectoryError(f"{path} is a folder: name a text file in it.")
+        raise IsADirectoryError(f"{path} is a folder. Write the path of a text file in it.")
     if os.path.exists(path):
-        raise ValueError(f"{path} is no ordinary file. Choose another, or CORPUS = 'sample'.")
+        raise ValueError(f"{path} is not a regular file. Choose another, or CORPUS = 'sample'.")
     if len(path.parts) > 1 or path.suffix:
         raise FileNotFoundError(
-            f"no file {str(path)[:200]!r} (looked from {Path.cwd()}). "
+            f"there is no file {str(path)[:200]!r} (looked in {Path.cwd()}). "
             "Check the spelling, or use CORPUS = 'sample'."
         )
     raise ValueError(f"unknown corpus {str(corpus)[:200]!r}: {CORPORA}")
 
 
 def build_vocabulary(text):
-    """Return ``(chars, char2idx, idx2char)``: the distinct characters, sorted, and both mappings.
+    """Return ``(chars, char2idx, idx2char)``: a sorted list of the characters, and two dicts.
 
-    Sorting makes the indices the same on every run. Raises ValueError for an empty text.
+    ``chars`` has each character of the text once. ``char2idx`` maps a character to its index,
+    ``idx2char`` an index to its character. The list is sorted, so the indices are the same in every
+    run. Raises ValueError for an empty
+    text.
     """
     if not text:
-        raise ValueError("the text is empty: load_text('sample') returns one that is not.")
+        raise ValueError("the text is empty. For example, use the text of load_text('sample').")
     chars = sorted(set(text))
     char2idx = {character: index for index, character in enumerate(chars)}
     idx2char = dict(enumerate(chars))
@@ -451,11 +478,11 @@ def build_vocabulary(text):
 
 
 def encode(text, char2idx):
-    """Return the indices of the characters of ``text``: LongTensor (len(text),).
+    """Return the indices of the characters of ``text``: a LongTensor of shape (len(text),).
 
-    Raises ValueError that names the first character outside the vocabulary.
+    Raises ValueError if a character is not in the vocabulary; the message names the first one.
     """
-    # One table look-up for the whole text: a Python loop takes seconds on ten million characters.
+    # One table look-up for the whole text, because a Python loop needs seconds for long texts.
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
     table = np.full(codes.max(initial=0) + 1, -1, dtype=np.int64)
     for character, index in char2idx.items():
@@ -466,33 +493,35 @@ def encode(text, char2idx):
         position = int(unknown.argmax())
         raise ValueError(
             f"character {text[position]!r} at position {position} is not in the vocabulary of "
-            f"{len(char2idx)} characters: use only characters of the training text."
+            f"{len(char2idx)} characters. Use only characters of the training text."
         )
     return torch.from_numpy(indices)
 
 
 def prepare_sequences(text, char2idx, seq_len=50, train_ratio=0.8, val_ratio=0.1):
-    """Return ``train_X, train_y, val_X, val_y, test_X, test_y``, cut from the text in that order.
+    """Return ``train_X, train_y, val_X, val_y, test_X, test_y``.
 
-    Window ``X[i]`` holds ``seq_len`` characters and ``y[i]`` the character that follows:
-    X is (windows, seq_len) and y is (windows,), both LongTensor. Neighbouring windows are one
-    character apart and share their memory (``Tensor.unfold``), so all of them together take the 8
-    bytes per character of the encoded text; do not write into them.
+    The text is cut in this order into training, validation and test part. Window ``X[i]`` holds
+    ``seq_len`` characters, and ``y[i]`` is the character after them. X is a LongTensor of shape
+    (windows, seq_len), y a LongTensor of shape (windows,). Window ``X[i + 1]`` starts one character
+    after window ``X[i]``, so windows overlap. They share their memory (``Tensor.unfold``): all
+    windows together need only the 8 bytes per character of the encoded text. So do not write into
+    them.
 
-    Raises ValueError for a text shorter than ``seq_len + 10``, for ratios that leave a split empty,
-    and for a character outside the vocabulary.
+    Raises ValueError if the text is shorter than ``seq_len + 10`` characters, if the ratios leave a
+    part empty, or if a character is not in the vocabulary.
     """
     if not isinstance(seq_len, int) or seq_len < 1:
         raise ValueError(f"seq_len={seq_len!r}: expected a whole number of at least 1")
     if len(text) < seq_len + 10:
         raise ValueError(
             f"the text has {len(text)} characters, but seq_len={seq_len} needs at least "
-            f"{seq_len + 10}: take a longer text or a smaller seq_len."
+            f"{seq_len + 10}. Take a longer text or a smaller seq_len."
         )
     if not (train_ratio > 0 and val_ratio > 0 and train_ratio + val_ratio < 1):
         raise ValueError(
-            f"train_ratio={train_ratio} and val_ratio={val_ratio}: both must be above 0 and their "
-            "sum below 1, so that a test split is left (0.8 and 0.1, for example)."
+            f"train_ratio={train_ratio} and val_ratio={val_ratio} do not fit. Both must be above 0 "
+            "and their sum below 1, because the rest is the test part (for example 0.8 and 0.1)."
         )
     encoded = encode(text, char2idx)
     X = encoded[:-1].unfold(0, seq_len, 1)  # (windows, seq_len), a view
@@ -503,17 +532,19 @@ def prepare_sequences(text, char2idx, seq_len=50, train_ratio=0.8, val_ratio=0.1
     splits += X[val_end:], y[val_end:]
     if not all(map(len, splits)):
         raise ValueError(
-            f"{len(X)} windows at train_ratio={train_ratio}, val_ratio={val_ratio} leave a split "
-            "empty: take a longer text or more balanced ratios."
+            f"{len(X)} windows with train_ratio={train_ratio} and val_ratio={val_ratio} leave a "
+            "split empty. Take a longer text or other ratios."
         )
     return splits
 
 
 def one_pass(X, y, seed):
-    """Return ``(X, y)`` with every ``seq_len``-th window from a random offset, shuffled.
+    """Return ``(X, y)``: windows that do not overlap, and their targets, in random order.
 
-    The windows do not overlap: trained at every timestep, they cover the text once. The same seed
-    gives the same windows in the same order, so every model can be shown the same batches.
+    Every ``seq_len``-th window is taken; the first one is chosen at random. If a model is trained
+    at every timestep of these windows, it sees each character of the text once as a target, except
+    a few at the beginning and the end. The same seed gives the same windows in the same order. So
+    all models can get the same batches. Shapes: (windows, seq_len) and (windows,).
     """
     seq_len = X.shape[1]
     generator = torch.Generator().manual_seed(seed)
@@ -527,33 +558,37 @@ def one_pass(X, y, seed):
 
 
 def count_parameters(model):
-    """Return the number of trainable parameters of a model; TypeError for what is none."""
+    """Return the number of trainable parameters; raise TypeError if this is not a model."""
     _need_a_model(model)
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
 def _device_of(model):
-    """Return the device that a model's parameters are on; TypeError for what is no model."""
+    """Return the device of a model's parameters; raise TypeError if this is not a model."""
     _need_a_model(model)
     for parameter in model.parameters():
         return parameter.device
-    raise ValueError(f"{type(model).__name__} has no parameters: create its layers in __init__.")
+    raise ValueError(f"{type(model).__name__} has no parameters. Create its layers in __init__.")
 
 
 def states(hidden):
-    """Return the tensors of a hidden state as a list: [h], or [h, c] for the LSTM."""
+    """Return the tensors of a hidden state as a list: [h] for RNN and GRU, [h, c] for the LSTM."""
     return list(hidden) if isinstance(hidden, (tuple, list)) else [hidden]
 
 
 def call_model(model, X, every_step=False, hidden=None):
-    """Return ``(logits, hidden)`` of a model on one batch, from a zero state unless given one.
+    """Return ``(logits, hidden)`` of a model for one batch ``X`` of shape (batch, seq_len).
 
-    Raises ValueError when the model does not return what its contract promises.
+    The model starts from the state ``hidden``, or from a zero state if ``hidden`` is None. The
+    logits have shape (batch, vocab_size), or with ``every_step`` (batch, seq_len, vocab_size).
+    Raises ValueError if the model returns something else.
     """
     name = type(model).__name__
     if hidden is None:
         if not hasattr(model, "init_hidden"):
-            raise ValueError(f"{name} has no init_hidden(batch_size): write it, as its cell says.")
+            raise ValueError(
+                f"{name} has no init_hidden(batch_size). Its cell says how to write it."
+            )
         hidden = model.init_hidden(len(X))
     output = model(X, hidden, return_sequences=every_step)
     if not (isinstance(output, tuple) and len(output) == 2 and torch.is_tensor(output[0])):
@@ -564,7 +599,7 @@ def call_model(model, X, every_step=False, hidden=None):
     if output[0].dim() != len(expected) + 1 or output[0].shape[:-1] != expected:
         raise ValueError(
             f"{name}.forward(x of shape {tuple(X.shape)}, return_sequences={every_step}) returned "
-            f"logits of shape {tuple(output[0].shape)}: expected "
+            f"logits of shape {tuple(output[0].shape)}, but expected "
             f"({', '.join(map(str, expected))}, vocab_size)."
         )
     return output
@@ -579,34 +614,35 @@ def _loss_on_batch(model, X, y, criterion, every_step):
     logits, _ = call_model(model, X, every_step)  # (b, t, v) or (b, v)
     if logits.shape[-1] <= int(targets.max()):
         raise ValueError(
-            f"{type(model).__name__} scores {logits.shape[-1]} characters, but the text has one "
-            f"with index {int(targets.max())}: the output layer needs vocab_size outputs."
+            f"{type(model).__name__} scores {logits.shape[-1]} characters, but the text has a "
+            f"character with index {int(targets.max())}. The output layer needs vocab_size outputs."
         )
     return criterion(logits.flatten(0, -2), targets.flatten()), targets.numel()
 
 
 def _synchronize(device):
-    """Wait until a GPU has done its work, so that a clock reads the truth."""
+    """Wait until a GPU has finished its work, so that a measured time is right."""
     if device.type != "cpu":
         torch.accelerator.synchronize(device)
 
 
 def _announce(seconds, batches):
-    """Say how long an epoch is going to take, if that is more than a minute."""
+    """Print how long the rest of an epoch will take, if that is more than a minute."""
     if (left := seconds * (batches - 10)) > 60:
-        say(f"This epoch has {batches:,} batches: about {left:.0f} s to go.")
+        say(f"This epoch has {batches:,} batches. It will take about {left:.0f} s more.")
 
 
 @torch.enable_grad()
 def train_epoch(model, X, y, optimizer, criterion, batch_size=32):
     """Train on every window once and return ``(mean loss per prediction, seconds)``.
 
-    The loss is taken at every timestep. Batches come in the order given; the last one may be
-    smaller. Gradients are clipped to a norm of 0.5. The first epoch of an optimizer runs one
-    untimed batch, without learning from it, so that no model pays in its seconds for the start of
-    the process. A loss that has diverged ends the epoch, and the mean is then infinite.
+    The loss is computed at every timestep, in nats per character. The batches have the order of
+    ``X``; the last batch may be smaller. Before each optimizer step the gradients are scaled down
+    to a norm of at most 0.5. Before the first epoch of an optimizer, one batch runs without being
+    timed and without changing the weights; so the time that PyTorch needs to start is not part of
+    any model's seconds. If the loss diverges, the epoch ends early and the mean loss is infinite.
 
-    Raises ValueError when the model returns the wrong shapes.
+    Raises ValueError if the model returns wrong shapes.
     """
     device = _device_of(model)
     _need_windows(X, y, optimizer=optimizer, criterion=criterion)
@@ -644,8 +680,10 @@ def train_epoch(model, X, y, optimizer, criterion, batch_size=32):
 def evaluate_model(model, X, y, criterion, batch_size=500, every_step=False):
     """Return the mean loss per prediction, with dropout off.
 
-    By default each window is scored on its final timestep; ``every_step=True`` scores them all, the
-    measure of ``train_epoch``. Raises ValueError when the model returns the wrong shapes.
+    By default only the prediction at the final timestep of each window is scored. With
+    ``every_step=True`` the predictions at all timesteps are scored, so this loss is computed in the
+    same way as the training loss of ``train_epoch``. Raises ValueError if the model returns wrong
+    shapes.
     """
     device = _device_of(model)
     _need_windows(X, y, criterion=criterion)
@@ -661,12 +699,13 @@ def evaluate_model(model, X, y, criterion, batch_size=500, every_step=False):
 
 
 class BestWeights:
-    """Remembers the weights of the epoch with the lowest validation loss.
+    """Keeps a copy of the weights of the epoch with the lowest validation loss.
 
-    ``update(val_loss)`` after each epoch; ``restore()`` after the last one puts the best weights
-    back and returns the number of their epoch, counted from 1; where all have diverged, those that
-    the model began with, and 0. (Early stopping without the stopping: Prechelt, "Early Stopping -
-    But When?", 1998.)
+    Call ``update(val_loss)`` after each epoch and ``restore()`` after the last one. ``restore()``
+    puts the best weights back into the model and returns the number of their epoch; the first epoch
+    is 1. If the loss diverged in all epochs, ``restore()`` puts the initial weights back and
+    returns 0. (The same choice of weights as in early stopping, but the training does not end
+    early: Prechelt, "Early Stopping - But When?", 1998.)
     """
 
     def __init__(self, model):
@@ -680,7 +719,7 @@ class BestWeights:
         self.weights = {name: t.clone() for name, t in self.model.state_dict().items()}
 
     def update(self, val_loss):
-        """Note the validation loss of the epoch that has ended; TypeError for what is no number."""
+        """Take the validation loss of the last epoch. Raise TypeError if it is not a number."""
         need_a_loss(val_loss)
         self.epoch += 1
         if val_loss < self.best_loss and not diverged(val_loss):
@@ -688,6 +727,7 @@ class BestWeights:
             self._keep()
 
     def restore(self):
+        """Put the best weights back into the model; return the number of their epoch, or 0."""
         self.model.load_state_dict(self.weights)
         return self.best_epoch
 
@@ -696,27 +736,37 @@ class BestWeights:
 
 
 def calculate_perplexity(model, X, y):
-    """Return exp(mean loss on the final timestep): as unsure as among so many equal choices."""
+    """Return exp(mean loss at the final timestep of each window).
+
+    A model with perplexity 7 is as uncertain as if it chose among 7 equally likely characters.
+    """
     loss = evaluate_model(model, X, y, nn.CrossEntropyLoss())
-    return torch.tensor(loss, dtype=torch.float64).exp().item()  # infinite where math.exp raises
+    return (
+        torch.tensor(loss, dtype=torch.float64).exp().item()
+    )  # gives infinity, but math.exp would raise an error
 
 
 @torch.no_grad()
 def generate_text(model, prompt, char2idx, idx2char, length=200, temperature=0.8, seed=None):
     """Return the prompt followed by ``length`` characters sampled from the model, one at a time.
 
-    The hidden state is carried from step to step. The logits are divided by ``temperature`` first:
-    below 1 the model plays safe, above 1 it takes risks. Each class draws at each temperature with
-    a seed of its own unless given one: with the same random numbers texts end alike. Raises
-    ValueError for an empty prompt, a temperature that is not positive, and a prompt with a
-    character outside the vocabulary.
+    The hidden state is kept from one character to the next. The logits are divided by
+    ``temperature`` before the softmax. Below 1 the model chooses likely characters more often than
+    at 1, above 1 it chooses unlikely characters more often. If you pass no seed, each pair of model
+    class and temperature uses a different random seed, because with the same random numbers the
+    texts of different models end in similar ways.
+
+    Raises ValueError if the prompt is empty, if the temperature is not positive, or if a character
+    of the prompt is not in the vocabulary.
     """
     if waits_for("training", model):
         return None
     if not prompt:
-        raise ValueError(f"the prompt is empty: give a character or more, as in {PROMPT!r}.")
+        raise ValueError(
+            f"the prompt is empty. Give at least one character, for example {PROMPT!r}."
+        )
     if not temperature > 0:
-        raise ValueError(f"temperature={temperature}: expected a number above 0 (try 0.5 to 1.2).")
+        raise ValueError(f"temperature={temperature}, but expected a number above 0, such as 0.5.")
     device = _device_of(model)
     model.eval()
     if seed is None:
@@ -724,14 +774,17 @@ def generate_text(model, prompt, char2idx, idx2char, length=200, temperature=0.8
     generator = torch.Generator().manual_seed(seed)
     x = encode(prompt, char2idx)[None].to(device)  # (1, len(prompt))
     hidden, text = None, prompt
-    # oneDNN serves an LSTM of whole windows; for one character at a time it takes twice as long.
-    # (None leaves the other settings as they are: setting them warns where there is no Intel GPU.)
+    # oneDNN is fast for an LSTM on whole windows, but takes twice as long for single characters.
+    # (None does not change the other settings; setting them warns if there is no Intel GPU.)
     without = torch.backends.mkldnn.flags(False, None, None, None)
     with without:
         for _ in range(length):
             logits, hidden = call_model(model, x, hidden=hidden)  # (1, vocab_size)
             if logits.isnan().any():
-                raise ValueError(f"{type(model).__name__} gives no numbers: its training diverged.")
+                raise ValueError(
+                    f"the outputs of {type(model).__name__} are not numbers, because its training "
+                    "diverged."
+                )
             index = sample(logits[0], temperature, generator)  # (1,)
             text += idx2char[int(index)]
             x = index[None].to(device)  # (1, 1)
@@ -739,22 +792,23 @@ def generate_text(model, prompt, char2idx, idx2char, length=200, temperature=0.8
 
 
 def sampling_seed(class_name, temperature):
-    """Return the seed that generate_text draws with, for a class and a temperature."""
+    """Return the random seed that generate_text uses for a class and a temperature."""
     return zlib.crc32(f"{class_name} {float(temperature)}".encode())
 
 
 def sample(logits, temperature, generator):
-    """Return the index of a character drawn by its logits (v,), a tensor (1,)."""
+    """Return the index of a character, a tensor (1,), sampled by the logits (vocab_size,)."""
     probabilities = torch.softmax(logits.float().cpu() / temperature, dim=0)
     return torch.multinomial(probabilities, 1, generator=generator)
 
 
 @torch.no_grad()
 def measure_inference_speed(model, X_sample, num_runs=100):
-    """Return the median milliseconds of one forward pass on ``X_sample`` from a zero state.
+    """Return the median time, in milliseconds, of one forward pass on ``X_sample``.
 
-    It is that of ``num_runs`` passes, or of as many as half a second holds, at least 20. Ten warm
-    up first, and a GPU is waited for.
+    Each pass starts from a zero state. The median is over ``num_runs`` passes, or over fewer
+    passes (but at least 20) if they take more than half a second. Ten passes before them are not
+    timed. On a GPU, the clock waits until the GPU has finished.
     """
     device = _device_of(model)
     model.eval()
@@ -770,7 +824,7 @@ def measure_inference_speed(model, X_sample, num_runs=100):
 
 
 class Typing:
-    """A model on the CPU that is fed one character at a time and carries its state."""
+    """A model on the CPU that reads one character at a time and keeps its state."""
 
     def __init__(self, model):
         self.model = copy.deepcopy(model).cpu().eval()
@@ -778,16 +832,17 @@ class Typing:
 
     @torch.inference_mode()
     def feed(self, index):
-        """Return the logits of the next character: array (vocab_size,)."""
+        """Read the character with this index; return the next one's logits, array (vocab_size,)."""
         logits, self.hidden = self.model(torch.tensor([[index]]), self.hidden)
         return logits[0].numpy()
 
 
 def keystroke_times(streams, indices, turn=TURN):
-    """Return a DataFrame of ms: a column for each stream, a row for each character after a turn.
+    """Return a DataFrame of times in milliseconds: a column per stream, a row per character.
 
-    What is fed in is timed on one thread. The streams take turns, so that what else the machine
-    does falls on all alike.
+    ``streams`` are objects with a method ``feed``, such as Typing. Each call of ``feed`` is timed
+    on one thread. The streams take turns of ``turn`` characters, so that other work of the machine
+    affects all streams in the same way. The first turn is not in the table.
     """
     times = {name: [] for name in streams}
     with one_thread():
@@ -801,28 +856,31 @@ def keystroke_times(streams, indices, turn=TURN):
 
 
 def keystrokes_of(X):
-    """Return 1,000 characters of text and those that warm up, from windows one character apart."""
+    """Return a list of the characters of windows ``X``: TURN to warm up, and 1,000 more."""
     count = TURN + 1_000
-    return X[:, 0].repeat(1 + count // len(X))[:count].tolist()  # a short text more than once
+    return (
+        X[:, 0].repeat(1 + count // len(X))[:count].tolist()
+    )  # a short text is used more than once
 
 
 def create_performance_table(metrics, models_dict, test_X, test_y):
-    """Return a DataFrame with one row per model; every column but the name is a number.
+    """Return a DataFrame with one row per model; every column except the name holds numbers.
 
-    Losses are nats per prediction, infinite where the training diverged, NaN without an epoch.
-    Perplexity and bits per character are taken on the final timestep of every test window, with the
-    weights that the models now hold. A keystroke is one character read with the state carried, as a
-    keyboard reads (the median of 1,000, on one thread); inference speed is one window from a zero
-    state. Both are in ms on the CPU, since a phone has nothing else.
+    Losses are in nats per prediction: infinite if the training diverged, NaN if no epoch ended.
+    Perplexity and bits per character use the prediction at the final timestep of every test window
+    and the weights that the models have now. "Keystroke (ms)" is the time to read one character
+    when the state is kept, as a keyboard does it (median of 1,000 characters, on one thread).
+    "Inference Speed (ms)" is the time for one window from a zero state, so lower is better. Both
+    times are measured on the CPU, because we assume that a phone has no GPU for the keyboard.
 
-    Raises ValueError when the metrics do not cover the models.
+    Raises ValueError if the metrics have no entry for a model.
     """
     if waits_for("training", metrics, models_dict):
         return None
     _need_metrics_and_models(metrics, models_dict)
     _need_windows(test_X, test_y)
     rows, start = [], time.perf_counter()
-    print(f"Reading {len(test_X):,} test windows, some seconds:", flush=True)
+    print(f"The models read {len(test_X):,} test windows. This takes some seconds:", flush=True)
     streams = {name: Typing(model) for name, model in models_dict.items()}
     keystrokes = keystroke_times(streams, keystrokes_of(test_X)).median()
     for name, model in models_dict.items():
@@ -834,7 +892,7 @@ def create_performance_table(metrics, models_dict, test_X, test_y):
 
 
 def _row(model, measured, test_X, test_y, keystroke):
-    """Return the measures of one model in the performance table, a dict."""
+    """Return the row of one model in the performance table, a dict."""
     perplexity = calculate_perplexity(model, test_X, test_y)
     return {
         "Parameters": count_parameters(model),
@@ -853,15 +911,15 @@ def _row(model, measured, test_X, test_y, keystroke):
 
 
 def by_model(table, *measures):
-    """Return a table of measures with the models' names as its index.
+    """Return a performance table with the names of the models as its index.
 
-    Raises ValueError, with the remedy, for one without the names, each once, or without numbers in
-    the columns ``measures``.
+    Raises ValueError, with the remedy, if the table does not have each name exactly once, or if one
+    of the columns ``measures`` is missing or holds something else than numbers.
     """
     if problem := _problem_of(table, measures):
         raise ValueError(
-            f"the table {problem}: create_performance_table(metrics, models, test_X, test_y) makes "
-            "one that fits."
+            f"the table {problem}. Use the table that create_performance_table(metrics, models, "
+            "test_X, test_y) returns."
         )
     return table.set_index("Model") if "Model" in table else table.rename_axis("Model")
 
@@ -882,12 +940,12 @@ def _problem_of(table, measures):
 
 
 def show_shapes(model_class, vocab_size):
-    """Print the shapes that a model class takes and returns, for a batch of 4 windows of 50."""
+    """Print the shapes of a model's input and outputs, for a batch of 4 windows of 50."""
     if model_class is None:  # the check that follows says why
         return
     x = torch.zeros(4, SEQ_LEN, dtype=torch.long)
     try:
-        with contextlib.redirect_stderr(sys.stdout):  # nbgrader gives 0 for a word on stderr
+        with contextlib.redirect_stderr(sys.stdout):  # nbgrader gives 0 points for output on stderr
             model = model_class(vocab_size).eval()
             logits, hidden = model(x)
             every_step, _ = model(x, return_sequences=True)
@@ -898,21 +956,21 @@ def show_shapes(model_class, vocab_size):
             )
     except Exception as error:  # the check that follows says more, in the student's terms
         name = getattr(model_class, "__name__", f"a {type(model_class).__name__}")
-        say(f"{name} does not do yet what its cell asks for ({type(error).__name__}).")
+        say(f"{name} does not yet do what its cell asks for ({type(error).__name__}).")
 
 
 def show_text(text, title=""):
-    """Print a text below its title, in lines that break between words."""
+    """Print a title and below it a text, in lines that break between words."""
     text = str(text) if in_notebook() else textwrap.fill(str(text), 78)
     say(f"{title}\n{textwrap.indent(text, '  ')}\n".lstrip("\n"))
 
 
 def show_samples(samples):
-    """Print the generated texts, grouped by model."""
+    """Print the generated texts of ``samples[name][temperature]``, model after model."""
     if waits_for("samples", samples):
         return
     if not (isinstance(samples, dict) and all(isinstance(t, dict) for t in samples.values())):
-        say("Expected samples[name][temperature], a dict of texts for each name.")
+        say("Expected samples[name][temperature]: for each name a dict of texts by temperature.")
         return
     for name, texts in samples.items():
         for temperature, text in texts.items():
@@ -920,10 +978,10 @@ def show_samples(samples):
 
 
 def show_table(table, formats=None):
-    """Return a table of measures with one column per model, its numbers rounded for reading.
+    """Return a performance table as rounded texts: one row per metric, one column per model.
 
-    ``formats`` says how to write the measures that only some tables have: {measure: ".1f"}. A
-    figure that a model does not have is left empty.
+    ``formats`` says how to write the metrics that only some tables have: {metric: ".1f"}. A cell is
+    empty if a model does not have that value.
     """
     if waits_for("performance", table):
         return None
@@ -938,7 +996,7 @@ def show_table(table, formats=None):
     def as_text(measure, value):
         if math.isnan(value):
             return ""
-        usual = ".3f" if abs(value) < 1e6 else ".1e"  # of a training that has diverged
+        usual = ".3f" if abs(value) < 1e6 else ".1e"  # large after a training that has diverged
         return format(value, digits.get(measure, usual))
 
     shown = by_model(table).T
@@ -946,14 +1004,16 @@ def show_table(table, formats=None):
 
 
 def without_diverged(losses):
-    """Return losses to draw: NaN in place of those that would leave the others no room."""
+    """Return the losses for a plot, with NaN in place of the very large ones after divergence."""
     return [math.nan if diverged(loss) else loss for loss in losses]
 
 
 def plot_learning_curves(metrics):
-    """Return a figure with five panels: validation loss by epoch and by time, and what else ran.
+    """Return a figure with five panels.
 
-    Both of the upper row answer which model learns fastest, so they share their axis of losses.
+    Upper row: validation loss by epoch and by time. Both panels show how fast a model learns, so
+    they have the same axis of losses. Lower row: training loss, seconds per epoch, and the lowest
+    validation loss of each model.
     """
     if waits_for("training", metrics):
         return None
@@ -970,7 +1030,7 @@ def plot_learning_curves(metrics):
     panels["val"].set(title="Validation loss (dropout off)", xlabel="epoch", ylabel=loss)
     panels["by time"].set(title="Validation loss by time", xlabel="seconds trained", ylabel=loss)
     panels["train"].set(title="Training loss (dropout on)", xlabel="epoch", ylabel=loss)
-    panels["times"].set(title="Time of a training epoch", xlabel="epoch", ylabel="seconds")
+    panels["times"].set(title="Training time per epoch", xlabel="epoch", ylabel="seconds")
     panels["times"].set_ylim(bottom=0)
     for panel in ("train", "val", "times"):
         panels[panel].xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -981,7 +1041,7 @@ def plot_learning_curves(metrics):
 
 
 def _draw_best(axes, metrics):
-    """Draw the best validation loss of each model as a bar, with its epoch."""
+    """Draw a bar for each model: its best validation loss, with the epoch of that loss."""
     for name, measured in metrics.items():
         if not (losses := [loss for loss in measured["val_losses"] if not diverged(loss)]):
             axes.bar(name, 0, label=f"{name} none")

@@ -1,8 +1,8 @@
-"""What grading costs: python -m benchmarks.grading.
+"""Measure the time and memory of grading: python -m benchmarks.grading.
 
-Thirty submissions (a class of seventeen with its mistakes, one without cell ids, seven that
-misbehave, five that are no notebook) graded on this machine's cores by course/grade/. Writes
-benchmarks/grading.csv.
+course/grade/ grades thirty submissions on the cores of this machine: a class of seventeen with its
+mistakes, one notebook without cell ids, seven with harmful code, and five files that are not
+notebooks. Writes benchmarks/grading.csv.
 """
 
 import tempfile

@@ -1,5 +1,6 @@
-// Runs in the page of lab/extras/phone/keyboard: the ms of a key, by model, of the page's engine, of the same in
-// plain JavaScript, and of ONNX Runtime Web. All take turns; a key is repeated until it lasts 20 ticks.
+// Runs in the page of lab/extras/phone/keyboard. It measures the time of a key (ms) for each model in three engines:
+// the engine of the page, the same in JavaScript, and ONNX Runtime Web. They take turns. A key is repeated until it
+// lasts 20 ticks of the clock.
 async ({ runtime, folder }) => {
   const ort = await import(`${runtime}/ort.wasm.bundle.min.mjs`);
   ort.env.wasm.wasmPaths = { wasm: `${runtime}/ort-wasm-simd-threaded.wasm` };
@@ -49,7 +50,7 @@ async ({ runtime, folder }) => {
     }
   }
   return all.map(({ name, engine, times, logits }) => {
-    const other = all.find((one) => one.name === name).logits; // ONNX Runtime Web's, which is the first
+    const other = all.find((one) => one.name === name).logits; // the first one is ONNX Runtime Web
     const apart = logits.map((row, k) => row.reduce((most, value, c) => Math.max(most, Math.abs(value - other[k][c])), 0));
     return { model: name, engine, ms: quantile(times, 0.5), apart: Math.max(...apart) };
   });

@@ -1,10 +1,10 @@
-"""What the keyboard in the browser takes, beside ONNX Runtime Web.
+"""Measure the keyboard page in a browser, and ONNX Runtime Web for comparison.
 
     npm install --prefix FOLDER onnxruntime-web@1.30.0
     python -m benchmarks.keyboard FOLDER
 
-With the models that the last run of the solution trained, in Chromium or Chrome, headless. Writes
-benchmarks/keyboard.csv and docs/keyboard.png. Nothing else should run meanwhile.
+It uses the models of the last run of the solution, in headless Chromium or Chrome. Writes
+benchmarks/keyboard.csv and docs/keyboard.png. No other program should compute at the same time.
 """
 
 import functools
@@ -34,7 +34,7 @@ PACKAGE = Path("node_modules", "onnxruntime-web", "dist")
 
 
 def write_all(folder):
-    """Write the page and each model's step in ONNX into a folder; return the page's path."""
+    """Write the page and the models' ONNX files into a folder; return the path of the page."""
     text = helpers.load_text("sample")
     chars, char2idx, _ = helpers.build_vocabulary(text)
     splits = helpers.prepare_sequences(text, char2idx)
@@ -45,9 +45,9 @@ def write_all(folder):
 
 
 def measure(address):
-    """Return the browser, the ms until the page is ready, and what keyboard.js returns there."""
+    """Return the browser, the milliseconds until the page is ready, and the rows of keyboard.js."""
     with browsers.launched() as browser:
-        context = browser.new_context(  # bypass_csp, since the page itself loads nothing
+        context = browser.new_context(  # bypass_csp, because the page itself may not load anything
             bypass_csp=True, device_scale_factor=2, viewport={"width": 400, "height": 800}
         )
         ready = []
@@ -67,7 +67,7 @@ def measure(address):
 
 
 def by_model(rows):
-    """Yield (measure, model, value): medians, ratios to ONNX Runtime Web, how far logits differ."""
+    """Yield (metric, model, value): medians, ratios to ONNX Runtime Web, differences of logits."""
     other = "ONNX Runtime Web"
     of_other = {row["model"]: row["ms"] for row in rows if row["engine"] == other}
     for row in rows:

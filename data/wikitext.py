@@ -1,9 +1,9 @@
-"""WikiText-2 from the dataset hub, without ever leaving a student to wait in the dark.
+"""Load WikiText-2 from the dataset hub, with a time limit and clear messages.
 
-``datasets`` retries a hub that is out of reach for minutes, even when the text is already on disk,
-and takes seconds to import. So the text, once fetched, is kept as a plain file beside the hub's own
-cache, and what fetches it is a process of its own, with one limit of time. Run as a script, this
-file is that process.
+If the hub cannot be reached, the package ``datasets`` tries again for minutes, even if the text is
+already on disk. It also takes seconds to import. So the text is downloaded only once and stored as
+a plain file next to the hub's own cache. A separate process with a time limit downloads it. This
+file, run as a script, is that process.
 """
 
 import os
@@ -14,24 +14,24 @@ import tempfile
 from pathlib import Path
 
 REPOSITORY = "Salesforce/wikitext"
-CONFIGURATION = "wikitext-2-raw-v1"  # the one without the literal text "<unk>"
-REVISION = "b08601e04326c79dfdd32d625aee71d232d685c3"  # pinned, so that all read the same text
+CONFIGURATION = "wikitext-2-raw-v1"  # the version without the mark "<unk>"
+REVISION = "b08601e04326c79dfdd32d625aee71d232d685c3"  # fixed, so everybody reads the same text
 SPLIT = "train"
 LIMIT_SECONDS = 180
-SETTINGS = r"HF_.*|.*_PROXY|SSL_CERT_(FILE|DIR)"  # what may lead a download astray
+SETTINGS = r"HF_.*|.*_PROXY|SSL_CERT_(FILE|DIR)"  # settings that can make a download fail
 REMEDY = "Use CORPUS = 'sample', which needs no network, or try again later."
 
 
 def load_rows(limit_seconds=LIMIT_SECONDS):
-    """Return the rows of WikiText-2's training split, one string each.
+    """Return the rows of WikiText-2's training split, a list of strings.
 
-    Raises ConnectionError, with the remedy, when they are neither on disk nor within reach.
+    Raises ConnectionError, with the remedy, if the text is not on disk and cannot be downloaded.
     """
     home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
     path = home / "wikitext-2" / f"{CONFIGURATION}-{SPLIT}-{REVISION}.txt"
     try:
         if not path.exists():
-            print("Fetching WikiText-2, once ...", flush=True)
+            print("Downloading WikiText-2. This is necessary only once ...", flush=True)
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
                 _fetch(path, folder, limit_seconds)
@@ -41,20 +41,20 @@ def load_rows(limit_seconds=LIMIT_SECONDS):
     except (OSError, UnicodeDecodeError) as error:
         cause = getattr(error, "strerror", None) or "it is not UTF-8"
         raise ConnectionError(
-            f"{path} cannot be read or written ({cause}). Delete it, or set the variable "
-            f"HF_HOME to a folder that you may write to. {REMEDY}"
+            f"{path} cannot be read or written ({cause}). Delete this file, or set the environment "
+            f"variable HF_HOME to a folder in which you may write. {REMEDY}"
         ) from error
 
 
 def _fetch(path, folder, limit_seconds):
-    """Have the rows written to ``path`` by a process that keeps its cache in another folder."""
+    """Start a process that writes the rows to ``path`` and has its cache in another folder."""
     environment = os.environ | {"HF_HUB_DISABLE_XET": "1"}  # one plain file over HTTP
-    if not _told_to_stay_offline():  # else the hub's own cache may have the text
+    if not _told_to_stay_offline():  # offline, the hub's own cache may have the text
         caches = ("HF_HUB_CACHE", "HF_DATASETS_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_ASSETS_CACHE")
         environment = {
             **{name: value for name, value in environment.items() if name not in caches},
             "HF_HOME": folder,
-            # The text is public: a token that has expired does no harm when it is not sent.
+            # The text is public. A token that has expired does no harm if it is not sent.
             "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
         }
     command, errors = [sys.executable, os.path.abspath(__file__), str(path)], "backslashreplace"
@@ -73,7 +73,7 @@ def _fetch(path, folder, limit_seconds):
             if re.fullmatch(SETTINGS, name.upper()) and "TOKEN" not in name and name != "HF_HOME"
         ]
         check = f"Correct or unset {' and '.join(set_here)}. " if set_here else ""
-        raise ConnectionError(f"WikiText-2 cannot be fetched ({cause}). {check}{REMEDY}")
+        raise ConnectionError(f"WikiText-2 cannot be downloaded ({cause}). {check}{REMEDY}")
 
 
 def _told_to_stay_offline():
@@ -90,11 +90,11 @@ def _probe():
     answer = httpx.head(url, timeout=3, follow_redirects=True)
     answer.raise_for_status()
     if not any("X-Repo-Commit" in response.headers for response in (*answer.history, answer)):
-        raise ConnectionError(f"something else answers at {answer.url.host}: a login page?")
+        raise ConnectionError(f"another server answers at {answer.url.host}, maybe a login page")
 
 
 def _load_and_keep(path):
-    """Load the rows through ``datasets`` and put them into the file, whole or not at all."""
+    """Load the rows with ``datasets`` and write the whole file, or no file at all."""
     try:
         if not _told_to_stay_offline():
             _probe()
@@ -110,7 +110,7 @@ def _load_and_keep(path):
         new.write_text(text, encoding="utf-8", newline="\n")
         os.replace(new, path)
     except Exception as error:
-        cause = error.__cause__ or error  # datasets says "an error occurred" and no more
+        cause = error.__cause__ or error  # datasets says only "an error occurred"
         sys.exit(f"{type(cause).__name__}: {cause}".splitlines()[0])
 
 

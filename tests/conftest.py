@@ -125,7 +125,7 @@ def _made_up_differences(gru_against_lstm, rnn):
     ):
         for one, other, *ends in ((first, second, low, high), (second, first, -high, -low)):
             better = one if estimate < 0 else other
-            verdict = f"{better} better" if low * high > 0 else "no difference shown"
+            verdict = f"{better} better" if low * high > 0 else "no significant difference"
             figures = {"estimate": estimate, "low": ends[0], "high": ends[1]}
             shown = "{estimate:+.1%} ({low:+.1%} to {high:+.1%})".format(**figures)
             told = {"first": one, "second": other, "shown": shown, "verdict": verdict}
@@ -170,7 +170,7 @@ def tiny(namespace, short):
 
 @pytest.fixture(scope="session")
 def to_type(namespace, short):
-    """What write_keyboard takes: small models, counting, train_X, train_y, test_X, chars."""
+    """What write_keyboard takes: small models, an NGram, train_X, train_y, test_X, chars."""
     splits, chars, *_ = short
     torch.manual_seed(0)
     classes = namespace["MODEL_CLASSES"].items()

@@ -1,9 +1,9 @@
-"""How fast the exercise computes, beside a bare PyTorch loop.
+"""Measure the speed of the exercise and of a bare PyTorch loop.
 
-    python -m benchmarks.speed           some minutes
+    python -m benchmarks.speed           takes some minutes
 
-Writes benchmarks/speed/speed.csv, from which course/generate.py takes every figure about speed.
-Ratios are of medians from the same run. Nothing else should run meanwhile.
+Writes benchmarks/speed/speed.csv. course/generate.py takes all numbers about speed from this file.
+Ratios are ratios of medians from the same run. No other program should compute at the same time.
 """
 
 from functools import partial
@@ -16,7 +16,7 @@ from benchmarks.speed import protocols, timed
 from lab.exercise import MODELS
 
 RESULTS = Path(__file__).with_name("speed.csv")
-TIMED = [  # measure, function, rounds, of what
+TIMED = [  # metric, function, rounds, models
     ("this protocol: epoch (s)", partial(timed.epoch, timed.train_epoch), 5, MODELS),
     ("bare PyTorch loop: epoch (s)", partial(timed.epoch, protocols.bare_epoch), 5, MODELS),
     ("this protocol without oneDNN: epoch (s)", timed.epoch_without_onednn, 3, MODELS),
@@ -33,16 +33,16 @@ TIMED = [  # measure, function, rounds, of what
         MODELS,
     ),
 ]
-RATIOS = {  # the measures whose medians are divided
+RATIOS = {  # the metrics whose medians are divided
     "throughput, train_epoch / bare PyTorch loop": (
         "bare PyTorch loop: epoch (s)",
         "this protocol: epoch (s)",
     ),
-    "step, two at once / alone, train_epoch": (
+    "epoch, two trainings at once / one alone, train_epoch": (
         "two at once, this protocol: epoch (s)",
         "this protocol: epoch (s)",
     ),
-    "step, two at once / alone, bare PyTorch loop": (
+    "epoch, two trainings at once / one alone, bare PyTorch loop": (
         "two at once, bare PyTorch loop: epoch (s)",
         "bare PyTorch loop: epoch (s)",
     ),
@@ -51,7 +51,7 @@ ONEDNN = {"with": "this protocol: epoch (s)", "without": "this protocol without 
 
 
 def with_ratios(medians):
-    """Return the rows of speed.csv, (measure, of, value), of the medians of all that is timed."""
+    """Return the rows of speed.csv (measure, of, value) for a table of medians, with the ratios."""
     table = medians.copy()
     for ratio, (above, below) in RATIOS.items():
         table.loc[f"ratio: {ratio}"] = table.loc[above] / table.loc[below]
@@ -64,8 +64,8 @@ def with_ratios(medians):
 def side_by_side(contests):
     """Return a DataFrame of medians: a row for each of ``contests``, a column for each model.
 
-    ``contests`` has rows (measure, function, rounds, names). All that is timed takes turns, so that
-    what else the machine does falls on all alike.
+    ``contests`` has rows (metric, function, rounds, names). The functions take turns, so that other
+    work of the machine affects all of them in the same way.
     """
     rows = []
     for turn in range(max(rounds for _, _, rounds, _ in contests)):

@@ -1,9 +1,10 @@
-"""A bare PyTorch loop, and with it the last-step protocol of the original exercise.
+"""A bare PyTorch loop, and the last-step protocol of the original exercise, which uses this loop.
 
-The last-step protocol, to the letter: windows one character apart, of which the first 8,000 train
-and the first 2,000 validate; a loss on the final timestep only; batches of 64, the last ones
-dropped; no dropout in the RNN; weight decay 1e-5 for the other two; the weights of the last epoch;
-the first 1,000 test windows.
+The last-step protocol has these settings. Windows are one character apart; the first 8,000 are for
+training and the first 2,000 for validation. The loss is computed at the final timestep only. There
+are batches of 64, and the last batches are dropped. The RNN has no dropout. The other two models
+have a weight decay of 1e-5. The weights of the last epoch are used. The test uses the first 1,000
+windows.
 """
 
 import math
@@ -24,7 +25,7 @@ LAST_STEP_BATCH = 64
 
 
 def bare_epoch(model, X, y, optimizer, batch_size=exercise.BATCH_SIZE, every_step=True):
-    """Train on every window once, with nothing around it; return (mean batch loss, seconds)."""
+    """Train on every window once, without other code; return (mean loss of a batch, seconds)."""
     model.train()
     losses, start = [], time.perf_counter()
     for batch_X, targets in zip(X.split(batch_size), y.split(batch_size), strict=True):
@@ -42,7 +43,7 @@ def bare_epoch(model, X, y, optimizer, batch_size=exercise.BATCH_SIZE, every_ste
 
 
 def last_step_windows(splits):
-    """Return the pairs (X, y) that train, validate and test by the protocol, in whole batches."""
+    """Return three pairs (X, y), for training, validation and test, in whole batches."""
     pairs = []
     for X, y, most in zip(splits[::2], splits[1::2], (8_000, 2_000, 1_000), strict=True):
         count = (min(len(X), most) - 1) // LAST_STEP_BATCH * LAST_STEP_BATCH
@@ -59,7 +60,10 @@ def last_step_protocol(
     decays=LAST_STEP_DECAY,
     dropouts=LAST_STEP_DROPOUT,
 ):
-    """Return a DataFrame with one row per model and epoch; test perplexity is the last epoch's."""
+    """Train by the last-step protocol; return a DataFrame with one row per model and epoch.
+
+    The test perplexity in all rows of a model is that of the last epoch.
+    """
     train, validation, test = last_step_windows(splits)
     criterion = nn.CrossEntropyLoss()
     torch.manual_seed(42)

@@ -1,6 +1,6 @@
-"""What is timed, on the bundled sample: functions of a model's name and a seed.
+"""The functions that are timed, on the bundled sample. They take a model's name and a seed.
 
-They stand in a module of their own, from which processes that two_at_once starts import them.
+They have their own module, because the processes that two_at_once starts must import them.
 """
 
 import multiprocessing
@@ -18,7 +18,7 @@ from lab.exercise import BATCH_SIZE, LEARNING_RATES
 
 @cache
 def sample():
-    """Return the names that the solution defines, the sample's windows, and its vocab_size."""
+    """Return the names that the solution defines, the windows of the sample, and its vocab_size."""
     text = helpers.load_text("sample")
     chars, char2idx, _ = helpers.build_vocabulary(text)
     return run_todos(1, 2, 3, 5), helpers.prepare_sequences(text, char2idx), len(chars)
@@ -37,10 +37,10 @@ def train_epoch(model, X, y, optimizer):
 
 
 def epoch(loop, name, seed, ready=None):
-    """Return the seconds of one epoch by a loop, train_epoch or protocols.bare_epoch.
+    """Return the seconds of one epoch with ``loop``: train_epoch or protocols.bare_epoch.
 
-    With a barrier ``ready`` it waits for other processes, and trains for an epoch in which it may
-    find out that it is not alone, before the one that counts.
+    If there is a barrier ``ready``, the function first waits for other processes. Then it trains
+    one epoch that is not timed, in which it can notice the other processes.
     """
     model, optimizer = begin(name, seed)
     X, y = helpers.one_pass(*sample()[1][:2], seed=0)
@@ -52,15 +52,15 @@ def epoch(loop, name, seed, ready=None):
 
 
 def epoch_without_onednn(name, seed):
-    """Return the seconds of one epoch without the library that PyTorch hands LSTM layers to."""
+    """Return the seconds of one epoch without oneDNN, which PyTorch uses for LSTM layers."""
     with torch.backends.mkldnn.flags(False, None, None, None):  # None: as it is
         return epoch(train_epoch, name, seed)
 
 
 def two_at_once(loop, name, seed):
-    """Return the mean seconds of an epoch of two trainings that run at the same time.
+    """Return the mean seconds of an epoch when two trainings run at the same time.
 
-    Each is a process of its own, as two students' kernels are.
+    Each training has its own process, like the kernels of two students.
     """
     context = multiprocessing.get_context("spawn")
     with context.Manager() as manager, ProcessPoolExecutor(2, context) as pool:

@@ -1,15 +1,15 @@
-"""The study behind the notebook's claims: the comparison over seeds, rates, sizes and loads.
+"""The study: our longer experiment with several random seeds, learning rates, sizes and loads.
 
-    python -m benchmarks.study                     all of it, or what is left of it
-    python -m benchmarks.study --wikitext FILE     with the same on WikiText-2's validation split
-    python -m benchmarks.study --shakespeare FILE  and on the first of Shakespeare's plays
-    python -m benchmarks.study --dask ADDRESS      on a Dask cluster
+    python -m benchmarks.study                     run everything that is still missing
+    python -m benchmarks.study --wikitext FILE     also run it on WikiText-2's validation split
+    python -m benchmarks.study --shakespeare FILE  also run it on the first of Shakespeare's plays
+    python -m benchmarks.study --dask ADDRESS      run it on a Dask cluster
 
 Writes runs.csv, blocks.csv, learned.csv, counted.csv, spans.csv and last_step.csv into data/study/,
-a row per run with the settings that it ran with, and settings.json. A file is put in place whole,
-after each run, so that a study that was stopped, or killed, goes on where it was. seconds.csv says
-how long the runs took, beside whatever else ran on the machine. What the runs say, and the figures,
-is written by benchmarks/study/findings.py at the end.
+with a row for each run and its settings, and settings.json. After each run the files are replaced
+as a whole. So a study that was stopped or killed continues where it ended. seconds.csv has the
+duration of the runs; other programs may have run at the same time. At the end,
+benchmarks/study/findings.py writes the results and the plots.
 """
 
 import argparse
@@ -29,9 +29,9 @@ from lab.study import STUDY, exercise_numbers, fingerprint, read_study
 
 
 def record_settings(folder, corpora):
-    """Write settings.json: what the results depend on beside the settings in their rows.
+    """Write settings.json: what the results depend on besides the settings in their rows.
 
-    Ends the command when what the folder holds was measured with others.
+    Ends the command if the files in the folder were measured with other settings.
     """
     path = folder / "settings.json"
     now = {
@@ -51,16 +51,16 @@ def record_settings(folder, corpora):
     for key, value in now.items():
         if not before[key].items() <= value.items():
             sys.exit(
-                f"{path} was measured with {key} {before[key]}, now it is {value}: go back to "
-                f"those, or move {folder} away."
+                f"{path} was measured with {key} {before[key]}, but now it is {value}. Use the old "
+                f"values again, or move {folder} away."
             )
     machines = {*(before.get("machines", [])), helpers.describe_machine()}
-    now |= {"machines": sorted(machines)}  # a study may go on on another
+    now |= {"machines": sorted(machines)}  # a study may continue on another machine
     workers.put(path, (json.dumps(now, indent=1) + "\n").encode())
 
 
 def keep(folder, name, rows):
-    """Put rows into a file of the study, in place of those that say the same of another try."""
+    """Write rows into a file of the study; they replace older rows of the same job."""
     path, key = folder / f"{name}.csv", list(jobs.ROWS[name])
     before = [read_study(name, folder)] if path.exists() else []
     table = pd.concat([*before, pd.DataFrame(rows)]).drop_duplicates(key, keep="last")
@@ -68,7 +68,7 @@ def keep(folder, name, rows):
 
 
 def missing(folder, corpora):
-    """Return {job: its text} of what a folder lacks on these corpora, the first to run first."""
+    """Return {job: its text} for all jobs that a folder lacks, in the order of running."""
     known = {}  # each row by its job, as a plain tuple, which the job equals
     for job_type, (name, _) in jobs.JOBS.items():
         if (folder / f"{name}.csv").exists():
@@ -80,7 +80,7 @@ def missing(folder, corpora):
 
 
 def measure(folder, corpora):
-    """Run what is missing, on the workers of joblib's current backend."""
+    """Run all missing jobs, on the workers of joblib's current backend."""
     record_settings(folder, corpora)
     while wanted := missing(folder, corpora):
         start = time.monotonic()

@@ -1,17 +1,19 @@
-"""What the study's runs show: means over seeds, and differences with their intervals.
+"""Statistics of the study's runs: means over random seeds, and differences with their intervals.
 
-Differences are of perplexity, relative, and intervals are of 95 %. Where the losses by blocks of
-the test text are kept (of the family, "as in the notebook" and "until early stopping"), an interval
-covers seeds and test text together: a bootstrap that draws the seeds of each model and, for all
-models alike, the blocks of the text. Blocks are drawn whole because neighbouring characters are not
-independent (Carlstein, "The Use of Subseries Values for Estimating the Variance of a General
-Statistic from a Stationary Sequence", 1986), of n seeds n - 1, which keeps the variance of a mean
-of few unbiased (Rao and Wu, "Resampling Inference With Complex Survey Data", 1988). Within one
-training the differences are a family: one is shown when its p-value is below 0.05 after Holm's
-correction ("A Simple Sequentially Rejective Multiple Test Procedure", 1979). All others are
-exploratory: over seeds only, by Welch's t, not corrected.
+Differences are relative differences of perplexity. All intervals are 95 % intervals. For "as in the
+notebook" and "until early stopping", the losses of blocks of the test text are stored. There the
+interval covers seeds and test text together. It comes from a bootstrap that resamples the seeds of
+each model and the blocks of the text; the blocks are the same for all models. Whole blocks are
+resampled because neighbouring characters are not independent (Carlstein, "The Use of Subseries
+Values for Estimating the Variance of a General Statistic from a Stationary Sequence", 1986). Of n
+seeds, n - 1 are drawn, because then the variance of a mean of few values is unbiased (Rao and Wu,
+"Resampling Inference With Complex Survey Data", 1988). Within one kind of training the differences
+are a family: a difference is significant if its p-value is below 0.05 after Holm's correction ("A
+Simple Sequentially Rejective Multiple Test Procedure", 1979). All other differences are
+exploratory: over seeds only, by Welch's t-test, not corrected.
 
-Seeds are not paired: a seed gives two architectures neither the same weights nor a like fortune.
+Runs with the same seed are not paired, because one seed gives two architectures different weights,
+and a seed that is good for one need not be good for the other.
 """
 
 import itertools
@@ -25,30 +27,31 @@ from lab.exercise import DROPOUT, EPOCHS, MODELS
 from lab.study import NGRAM
 
 RESAMPLES = 9_999
-SMALLEST_P = 2 / (1 + RESAMPLES)  # that so many can show: where it stands, p is at most that
-COMPARISON = ["comparison", "corpus"]  # the columns that say which
+SMALLEST_P = 2 / (1 + RESAMPLES)  # the smallest p of so many resamples: "at most" this
+COMPARISON = ["comparison", "corpus"]  # the columns that name a comparison
 
 
 def rates(runs):
-    """Return the mean best validation loss of the grids: a row for each rate, by models."""
+    """Return the mean best validation loss by learning rate (rows) and model (columns)."""
     models = [*MODELS, "Attention"]
     grids = pd.DataFrame([run for model in models for run in plan.grid(model)])
     return grids.merge(runs).pivot_table("best_val_loss", "rate", "model")[models]
 
 
 def best_rate(losses):
-    """Return the rate with the lowest loss of a grid.
+    """Return the learning rate with the lowest loss of a grid.
 
-    Losses that agree to three decimals count as equal, since seeds spread further; the smallest of
-    their rates is taken.
+    Losses that are equal to three decimals are treated as equal, because runs with different seeds
+    differ by more. If several rates have the lowest loss, the smallest rate is returned.
     """
     return float(losses.round(3).idxmin())
 
 
 def compared(runs, learned):
-    """Return a DataFrame: the runs of each comparison, by the columns of COMPARISON, in order.
+    """Return a DataFrame with the runs of each comparison, in the order of the comparisons.
 
-    ``runs`` and ``learned`` are the CSV files of that name.
+    The columns COMPARISON name the comparison. ``runs`` and ``learned`` are the tables of the CSV
+    files with these names.
     """
     asked = plan.comparisons()
     rate = best_rate(rates(runs)["Attention"])
@@ -63,10 +66,11 @@ def compared(runs, learned):
 
 
 def text_sizes(learned, counted):
-    """Return a DataFrame: the losses of trainings and of counting on more text, by its size.
+    """Return a DataFrame: the losses of networks and n-gram model by text and size of the text.
 
-    Of the networks the rows of learned.csv with the notebook's dropout, at the best rate of their
-    text and size, on validation; "tried" says which rates there were.
+    For the networks these are the rows of learned.csv with the notebook's dropout and the rate that
+    was best on the validation text, for each text and size. The column "tried" has the rates that
+    were tried.
     """
     training = ["corpus", "characters", "model"]
     learned = learned[learned["dropout"] == DROPOUT]
@@ -76,15 +80,17 @@ def text_sizes(learned, counted):
     networks = learned.merge(best).merge(tried.rename("tried").reset_index())
     rows = pd.concat([networks, counted.assign(model=NGRAM, seed=0)])
     rows = rows.assign(text=rows["corpus"].map(jobs.TEXTS))
-    return rows.sort_values(["text", "characters", "parameters"])  # counting, which has none, last
+    return rows.sort_values(
+        ["text", "characters", "parameters"]
+    )  # NaN for the n-gram model, so it is last
 
 
 def contexts(rows):
-    """Return the test perplexities by how many of the last characters a prediction may read.
+    """Return test perplexities when a prediction may read only the last characters.
 
-    ``rows`` is what text_sizes returned. A row for each size of the training text and model, a
-    column for each number of characters, and the least of these that comes within 1 % of the most,
-    as "enough".
+    ``rows`` is what text_sizes returned. There is a row for each size of the training text and
+    model, and a column for each number of characters. The column "enough" has the smallest number
+    of characters whose perplexity is at most 1 % above that of the largest number.
     """
     rows = rows.assign(trained=[f"{row.characters:,}, {row.model}" for row in rows.itertuples()])
     columns = {f"within_{context}": context for context in jobs.CONTEXTS}
@@ -93,13 +99,13 @@ def contexts(rows):
 
 
 def summary(runs):
-    """Return a DataFrame: for each comparison and model the perplexity's mean, SD and interval.
+    """Return a DataFrame: for each comparison and model the mean, SD and interval of perplexity.
 
-    ``runs`` is what compared returned. The interval is over seeds, by Student's t; bits per
-    character are those of the mean loss.
+    ``runs`` is what compared returned. The interval is over seeds, by Student's t. Bits per
+    character are computed from the mean loss.
     """
-    budget = np.where(runs["epochs"].isna(), EPOCHS, jobs.MOST_EPOCHS)
-    groups = runs.assign(last=runs["best_epoch"] == budget)
+    most = np.where(runs["epochs"].isna(), EPOCHS, jobs.MOST_EPOCHS)
+    groups = runs.assign(last=runs["best_epoch"] == most)
     table = groups.groupby([*COMPARISON, "model"], sort=False).agg(
         parameters=("parameters", "first"),
         seeds=("seed", "size"),
@@ -117,12 +123,14 @@ def summary(runs):
 
 
 def differences(runs, blocks):
-    """Return a DataFrame: for each comparison and ordered pair of models, first against second.
+    """Return a DataFrame: a row for each comparison and ordered pair of models (first, second).
 
-    ``runs`` is what compared returned, ``blocks`` the CSV file. ``estimate`` is the ratio of the
-    perplexities (of their geometric means over seeds) less 1, with ``low`` and ``high``; ``p`` is
-    two-sided, ``holm`` corrected within the family, or missing. ``shown`` is the estimate with its
-    interval as text, and ``verdict`` says which model predicts better, as far as ``p`` shows it.
+    ``runs`` is what compared returned, ``blocks`` the table of the CSV file. The column
+    ``estimate`` is the ratio of the two perplexities minus 1; each perplexity is a geometric mean
+    over seeds. ``low`` and ``high`` are the ends of its interval. ``p`` is two-sided. ``holm`` is
+    the p-value corrected within the family, or NaN if there is no correction. ``shown`` is the
+    estimate with its interval as text. ``verdict`` says which model is better, or "no significant
+    difference" if the p-value is not below 0.05.
     """
     columns, tables = ["first", "second", "p", "estimate", "low", "high"], []
     for (name, corpus), of_comparison in runs.groupby(COMPARISON, sort=False):
@@ -134,23 +142,23 @@ def differences(runs, blocks):
             drawn = _resampled(by_block)
         pairs = [both for one in itertools.combinations(losses, 2) for both in (one, one[::-1])]
         table = pd.DataFrame([_difference(*pair, losses, drawn) for pair in pairs], columns=columns)
-        table["holm"] = holm(table["p"][::2]) if drawn else np.nan  # a pair stands there twice
+        table["holm"] = holm(table["p"][::2]) if drawn else np.nan  # each pair is there twice
         over = "seeds and test text" if drawn else "seeds"
         tables.append(table.ffill().assign(comparison=name, corpus=corpus, over=over))
     table = pd.concat(tables)
     p = table["holm"].fillna(table["p"])
     better = table["first"].where(table["estimate"] < 0, table["second"])
-    verdict = (better + " better").where(p < 0.05, "no difference shown")
+    verdict = (better + " better").where(p < 0.05, "no significant difference")
     shown = [f"{r.estimate:+.1%} ({r.low:+.1%} to {r.high:+.1%})" for r in table.itertuples()]
     columns = [*COMPARISON, "p", "holm", "over", "first", "second", "estimate", "low", "high"]
     return table[columns].assign(shown=shown, verdict=verdict)
 
 
 def _resampled(by_block):
-    """Return {model: mean losses (resamples,)} less the mean of all, drawn as the module says.
+    """Return {model: means of resampled losses (resamples,), minus the mean of all losses}.
 
-    ``by_block`` has a row for each model and seed and a column for each block; counting, which has
-    no seed, has one row.
+    ``by_block`` has a row for each model and seed and a column for each block. The n-gram model has
+    no seed, so it has one row.
     """
     rng = np.random.default_rng(0)
     blocks = rng.integers(by_block.shape[1], size=(RESAMPLES, 1, by_block.shape[1]))
@@ -163,7 +171,7 @@ def _resampled(by_block):
 
 
 def _difference(first, second, losses, drawn):
-    """Return the row of a pair of models, by bootstrap where there is one."""
+    """Return the row of a pair of models, by bootstrap if there are resampled means."""
     change = losses[first].mean() - losses[second].mean()
     if drawn:
         changes = change + (drawn[first] - drawn[second])
@@ -177,6 +185,6 @@ def _difference(first, second, losses, drawn):
 
 
 def holm(p_values):
-    """Return a Series of p-values corrected for their number by Holm's method."""
+    """Return a Series of p-values, corrected by Holm's method for the number of tests."""
     ranked = p_values.sort_values()
     return (ranked * np.arange(len(ranked), 0, -1)).cummax().clip(upper=1)

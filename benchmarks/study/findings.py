@@ -1,11 +1,12 @@
-"""The study's findings: its tables as files, docs/study.md and the figures.
+"""The results of the study: tables as CSV files, docs/study.md and its plots.
 
-    python -m benchmarks.study.findings    write them anew; benchmarks.study does so when it ends
+    python -m benchmarks.study.findings    write them again; benchmarks.study does this at its end
 
-Reads data/study/ and writes there comparisons.csv (a row per run of a comparison), summary.csv,
-differences.csv, text_sizes.csv and contexts.csv, and docs/study.md with its figures. compare.py
-says how the tables are made, findings.md beside this file how docs/study.md shows them: a line in
-it that begins with a field of a table, as in "| {summary.model}", stands for all of its rows.
+Reads data/study/ and writes five files there: comparisons.csv (a row per run of a comparison),
+summary.csv, differences.csv, text_sizes.csv and contexts.csv. It also writes docs/study.md and its
+plots. compare.py computes the tables. findings.md, next to this file, is the template of
+docs/study.md. If a line of the template begins with a field of a table, for example
+"| {summary.model}", the line is repeated for each row of the table.
 """
 
 import json
@@ -26,7 +27,7 @@ from lab.study import AS_IN_THE_NOTEBOOK, EQUAL_PARAMETERS, NGRAM, STUDY, read_s
 
 DOCS = Path(helpers.__file__).parent / "docs"
 STYLES = exercise.STYLES | {"Attention": {"color": "#CC79A7", "linestyle": "-.", "marker": "D"}}
-MARKS = {"linestyle": "", "alpha": 0.6}  # for the values of seeds: a mark each, and no line
+MARKS = {"linestyle": "", "alpha": 0.6}  # a mark for each run, and no line
 # Bits per character at equal size: Bai, Kolter and Koltun, "An Empirical Evaluation of Generic
 # Convolutional and Recurrent Networks for Sequence Modeling" (2018), table 1.
 PUBLISHED = {
@@ -36,7 +37,7 @@ PUBLISHED = {
 
 
 def texts():
-    """Return what is written beside the figures, a dict of texts by their paths."""
+    """Return everything that is written except the plots: a dict of texts by their paths."""
     runs = compare.compared(read_study("runs"), read_study("learned"))
     sizes = compare.text_sizes(read_study("learned"), read_study("counted"))
     long = sizes[sizes["corpus"] == jobs.LONG_TEXT]
@@ -57,10 +58,10 @@ def texts():
 
 
 def document(tables):
-    """Return docs/study.md."""
+    """Return the text of docs/study.md."""
     recorded = json.loads((STUDY / "settings.json").read_text(encoding="utf-8"))
     text, lines = Path(__file__).with_suffix(".md").read_text(encoding="utf-8"), []
-    if tables["contexts"].empty:  # the study was run without WikiText-2
+    if tables["contexts"].empty:  # the study ran without WikiText-2
         text = re.sub(r"## More text, .*?(?=## )", "", text, flags=re.DOTALL)
     seeds = tables["comparisons"].query("comparison == @AS_IN_THE_NOTEBOOK and corpus == 'sample'")
     perplexities = seeds.pivot(index="seed", columns="model", values="perplexity")
@@ -81,7 +82,7 @@ def document(tables):
 
 
 def _rows(tables):
-    """Return the tables of docs/study.md, by the names that findings.md gives them."""
+    """Return the tables of docs/study.md by their names in findings.md."""
     sizes = tables["text_sizes"].fillna({"rate": 0, "tried": ""})
     place = ["text", "characters"]
     on_test = np.exp(sizes.pivot_table(["test_loss", "outside_unk"], place, "model"))
@@ -106,7 +107,7 @@ def _rows(tables):
 
 
 def _last_step_variants():
-    # The test perplexity of the last epoch, and where validation was lowest, by model and variant.
+    # Test perplexity after the last epoch, and the lowest validation loss, by model and variant.
     told = {}
     for (model, variant), epochs in read_study("last_step").groupby(["model", "variant"]):
         lowest = epochs.loc[epochs["val_loss"].idxmin()]
@@ -133,19 +134,19 @@ def _rates():
     for model, losses in rates.items():
         best, ends = compare.best_rate(losses), losses.dropna().index[[0, -1]]
         cells.loc[model, best] = f"**{cells.loc[model, best]}**"
-        cells.loc[model, "best"] = "at the end of its grid" if best in ends else "inside"
+        cells.loc[model, "best"] = "at an end of the grid" if best in ends else "inside the grid"
     return cells
 
 
 def _spans():
-    """Return the memory spans of the seeds, not of the pilots, with their models' size in words."""
+    """Return the memory spans without the pilot runs, with the size of the model in words."""
     spans = read_study("spans").query("seed != @plan.PILOT_SEED")
     units = " of " + spans["hidden_dim"].astype(str) + " units"
     return spans.assign(size=spans["num_layers"].map({1: "1 layer", 2: "2 layers"}) + units)
 
 
 def _beside_published(means):
-    """Return the published figures and ours, ours at equal size too, as theirs are."""
+    """Return the published values and ours, for equal hidden size and for equal parameters."""
     bits = means.query("corpus == 'sample'").pivot(
         index="comparison", columns="model", values="bits"
     )
@@ -159,13 +160,14 @@ def _beside_published(means):
     return table.assign(rnn=table["RNN"] / table["LSTM"] - 1, gru=table["GRU"] / table["LSTM"] - 1)
 
 
-# ----- The figures --------------------------------------------------------------------------------
+# ----- The plots ----------------------------------------------------------------------------------
 
 
 def _figure(rows, x, y, figsize, looks, **settings):
-    """Return a figure with a panel for each title among the rows, and in it a line for each model.
+    """Return a figure with a panel for each title in ``rows``, and a line for each model in it.
 
-    ``looks`` are those of the lines beside their models' own, ``settings`` those of every panel.
+    ``looks`` is a dict of line properties that are added to the style of the model. ``settings``
+    are properties of every panel, such as the labels of the axes.
     """
     figure, panels = plt.subplots(
         1,
@@ -185,7 +187,7 @@ def _figure(rows, x, y, figsize, looks, **settings):
 
 
 def _plot_perplexities():
-    runs = read_study("comparisons").assign(title="One mark per seed")
+    runs = read_study("comparisons").assign(title="Each mark is one run")
     names = runs[compare.COMPARISON].drop_duplicates().agg(", ".join, axis=1)
     beside = runs["model"].map({"RNN": -0.2, "LSTM": 0, "Attention": 0, "GRU": 0.2})
     runs["place"] = runs.groupby(compare.COMPARISON, sort=False).ngroup() + beside
@@ -196,7 +198,7 @@ def _plot_perplexities():
         (8, 0.6 * len(names) + 1),
         MARKS,
         xlabel="test perplexity",
-        ylabel="comparison, corpus",
+        ylabel="comparison, text",
         yticks=range(len(names)),
         yticklabels=names,
         ylim=(len(names) - 0.5, -0.5),
@@ -206,7 +208,7 @@ def _plot_perplexities():
 def _plot_rates():
     rates = compare.rates(read_study("runs")).melt(ignore_index=False).dropna().reset_index()
     return _figure(
-        rates.assign(title="Each optimum lies inside the grid"),
+        rates.assign(title="The best rate of each model lies inside the grid"),
         "rate",
         "value",
         (6, 4),

@@ -1,8 +1,9 @@
-"""The jobs that make up the study: what each of them trains and measures.
+"""The kinds of jobs in the study, and the functions that train and measure for them.
 
-A job is a named tuple. Its name with its values is its label, its fields are the columns that begin
-its row in a file of the study, and equal tuples are the same job, of which a row there is enough.
-plan.py says which jobs there are; the command carries them out and keeps what they measured.
+A job is a named tuple. Its name and values are its label. Its fields are the first columns of its
+row in a file of the study. Equal tuples are the same job, and one row for them is enough. plan.py
+has the list of the jobs. The command ``python -m benchmarks.study`` runs them and stores their
+results.
 """
 
 import contextlib
@@ -39,20 +40,20 @@ from lab.study import (
     UNTIL_LEARNED,
 )
 
-BLOCK = 100  # characters of test text to a row of blocks.csv
-TRAININGS = {  # as blocks.csv calls them
+BLOCK = 100  # characters of test text for each row of blocks.csv
+TRAININGS = {  # the names in blocks.csv
     AS_IN_THE_NOTEBOOK: f"{EPOCHS} epochs",
     UNTIL_LEARNED: UNTIL_LEARNED,
 }
-# Until it has learned: a training ends when so many epochs have not lowered the validation loss,
-# fewer where there is more than MANY characters, since an epoch takes as many more batches.
+# Until early stopping: a training ends when PATIENCE epochs have not lowered the validation loss.
+# For a text of more than MANY characters it is PATIENCE_OF_MANY, because an epoch has more batches.
 PATIENCE, MANY, PATIENCE_OF_MANY, MOST_EPOCHS = 6, 50_000, 3, 200
-LEARNED = {  # what the study calls such trainings on the sample, by their dropout
+LEARNED = {  # the names of such trainings on the sample, by their dropout
     DROPOUT: UNTIL_LEARNED,
     LESS_DROPOUT: LESS_DROPOUT_LEARNED,
 }
-# Of WikiText-2, in characters: what is trained on, from the start; what follows the longest of them
-# validates, and what follows that tests, at all sizes.
+# WikiText-2, in characters: the training texts begin at its start. The validation text follows the
+# longest training text, and the test text follows the validation text, for all sizes.
 LONG_TEXT, ANOTHER_TEXT = "wikitext-2, 900,000 characters", "shakespeare"
 TEXT_SIZES, HELD_OUT = (50_000, 200_000, 800_000), 50_000
 WIKITEXT = "validation split of wikitext-2-v1, tokenised, from its start (Merity and others 2016)"
@@ -63,8 +64,8 @@ SOURCES = {
     ANOTHER_TEXT: "input.txt of tinyshakespeare in Karpathy's char-rnn, from its start",
 }
 TEXTS = {"sample": "the sample", LONG_TEXT: "WikiText-2", ANOTHER_TEXT: "Shakespeare's plays"}
-CONTEXTS = (4, 8, 16, 32, 64, 128)  # characters that a prediction may look back
-EVERY = 10  # of the test text's characters, which of them CONTEXTS are measured on
+CONTEXTS = (4, 8, 16, 32, 64, 128)  # the numbers of last characters that a prediction may read
+EVERY = 10  # CONTEXTS are measured at every 10th character of the test text
 LAST_STEP_VARIANTS = {
     "original": {},
     "dropout and decay equal": {
@@ -75,26 +76,27 @@ LAST_STEP_VARIANTS = {
 }
 LAST_STEP_VARIANTS["both"] = {k: v for d in LAST_STEP_VARIANTS.values() for k, v in d.items()}
 
-# One training on text, by the notebook's protocol.
+# One training on text in the same way as in the notebook.
 Run = namedtuple(
     "Run",
     "corpus model seed rate hidden_dim dropout seq_len",
     defaults=(SIZES["hidden_dim"], DROPOUT, SEQ_LEN),
 )
-# One memory span; its budget is in times the batches that memory_span spends on a lag.
+# One memory span; "budget" is a factor: how many times SPAN_BATCHES each lag may take.
 Span = namedtuple("Span", "model load hidden_dim num_layers rate seed budget", defaults=(1,))
 # One training on so many characters until the validation loss stops improving.
 Learned = namedtuple("Learned", "corpus characters model seed rate dropout", defaults=(DROPOUT,))
-# Counting the same text.
+# The n-gram model of the same text.
 Counted = namedtuple("Counted", "corpus characters")
-# The last-step protocol, all three models, as it is or with something made equal.
+# The last-step protocol of all three models, in one of its variants.
 LastStep = namedtuple("LastStep", "variant")
+
 # ----- One job ------------------------------------------------------------------------------------
 
 
 @functools.cache
 def model_classes():
-    """Return what makes a model, by name: the solution's three, and those beyond them."""
+    """Return {name: function that makes a model}: the solution's three classes and the others."""
     with contextlib.redirect_stdout(io.StringIO()):
         classes = run_todos(1, 2, 3, 5)["MODEL_CLASSES"]
     return classes | {
@@ -124,11 +126,11 @@ def matched_hidden_dim(name, vocab_size, target, num_layers=SIZES["num_layers"])
 
 
 def fit(job, splits, vocab_size, epochs, patience=None, **sizes):
-    """Return (model, what its row says of it, epochs) after training by the exercise's protocol.
+    """Train in the same way as the exercise; return (model, values for its row, epochs).
 
-    A batch holds as many characters at every length of the windows, so that all take the same
-    number of steps; the order of the windows depends on the seed too. After ``patience`` epochs
-    without a lower validation loss the training ends.
+    A batch has the same number of characters for every window length, so the number of optimizer
+    steps is the same too. The order of the windows also depends on the seed. The training ends
+    after ``patience`` epochs without a lower validation loss.
     """
     train_X, train_y, val_X, val_y, *_ = splits
     seq_len = train_X.shape[1]
@@ -150,9 +152,9 @@ def fit(job, splits, vocab_size, epochs, patience=None, **sizes):
 
 
 def splits_of(job, text):
-    """Return (the six splits, the characters of the vocabulary): the notebook's splits of a text.
+    """Return (six tensors of windows and targets, the characters of the vocabulary) of a text.
 
-    Of the long text the sizes that this module names.
+    The text is split as in the notebook. The long text is split by the sizes in this module.
     """
     chars, char2idx, _ = helpers.build_vocabulary(text)
     if getattr(job, "corpus", "sample") != LONG_TEXT:
@@ -166,7 +168,7 @@ def splits_of(job, text):
 
 @torch.no_grad()
 def losses_of(model, X, y):
-    """Return the loss of each target after its window, by a network or an NGram: (windows,)."""
+    """Return the loss of a network or an NGram for each target after its window: (windows,)."""
     if isinstance(model, NGram):
         return -torch.from_numpy(model.probability_of(X, y)).log()
     model.eval()
@@ -177,8 +179,8 @@ def losses_of(model, X, y):
 def losses_on_test(model, splits, chars):
     """Return ({name: mean loss}, losses) on the test text.
 
-    Beside the mean of all, that of the characters outside <unk>, and, on every tenth character,
-    those by windows of so many characters.
+    The dict has the mean over all characters and the mean over the characters outside <unk>. It
+    also has the means at every tenth character for windows of each length in CONTEXTS.
     """
     X, y = splits[4:]
     losses, text = losses_of(model, X, y), torch.cat([X[0], y])  # (t,)
@@ -194,7 +196,7 @@ def losses_on_test(model, splits, chars):
 
 
 def blocks_of(job, comparison, losses):
-    """Return {"blocks": the mean loss of each block of the sample's test text}; of another, {}."""
+    """Return {"blocks": mean loss of each block of the sample's test text}, {} for other texts."""
     if job.corpus != "sample" or getattr(job, "dropout", DROPOUT) != DROPOUT:
         return {}
     of = {
@@ -207,15 +209,15 @@ def blocks_of(job, comparison, losses):
     return {"blocks": [of | {"block": n, "test_loss": mean} for n, mean in enumerate(means)]}
 
 
-# Each of the following takes a job and its text. It returns a list of what was measured, a dict for
-# each row of the job, and what blocks_of returns of it.
+# Each of the following functions takes a job and its text. It returns the measured values (a list
+# with a dict for each row of the job) and the result of blocks_of.
 
 
 def run_on_text(job, text):
-    """Train by the notebook's protocol.
+    """Train in the same way as the notebook.
 
-    Losses are in nats per character, that of the test on the final timestep of every window. Blocks
-    are kept of the notebook's own settings.
+    Losses are in nats per character. The test loss is computed at the final timestep of every
+    window. Blocks are stored only for the notebook's own settings.
     """
     splits, chars = splits_of(job, text)
     model, measured, _ = fit(
@@ -228,7 +230,7 @@ def run_on_text(job, text):
 
 
 def learn(job, text):
-    """Train until early stopping; or count, as often as the order says that validation chose."""
+    """Train until early stopping, or make the n-gram model of the order that validation chose."""
     splits, chars = splits_of(job, text)
     if isinstance(job, Counted):
         model = NGram.of_windows(*splits[:4], len(chars))
@@ -244,7 +246,7 @@ def learn(job, text):
 
 
 def measure_span(job, text):
-    """Measure the memory span, and the batches that it took to measure it."""
+    """Measure the memory span and the number of batches that the measurement used."""
     steps = []
     hook = register_optimizer_step_post_hook(lambda *_: steps.append(1))
     longest = memory.memory_span(
@@ -262,7 +264,7 @@ def measure_span(job, text):
 
 
 def last_step(job, text):
-    """Run the last-step protocol: a row for each model and epoch."""
+    """Run the last-step protocol; the result has a row for each model and epoch."""
     splits, chars = splits_of(job, text)
     classes = {name: model_classes()[name] for name in MODELS}
     table = protocols.last_step_protocol(
@@ -272,14 +274,14 @@ def last_step(job, text):
     return table[columns].round(4).to_dict("records"), {}
 
 
-JOBS = {  # the name of the file that has their rows, and what measures them
+JOBS = {  # for each kind of job: the file of its rows, and the function that measures
     Run: ("runs", run_on_text),
     Span: ("spans", measure_span),
     Learned: ("learned", learn),
     Counted: ("counted", learn),
     LastStep: ("last_step", last_step),
 }
-ROWS = {  # the columns that tell the rows of a file apart
+ROWS = {  # the columns that identify a row of a file
     **{name: job_type._fields for job_type, (name, _) in JOBS.items()},
     "last_step": ("model", "epoch", "variant"),
     "blocks": ("corpus", "model", "seed", "block", "training"),
@@ -288,8 +290,8 @@ ROWS = {  # the columns that tell the rows of a file apart
 
 
 def work(job, text):
-    """Return (job, what it measured: {file: rows}, seconds)."""
-    torch.set_num_threads(1)  # as many jobs at once as there are cores
+    """Return (job, its results as {file: rows}, seconds)."""
+    torch.set_num_threads(1)  # there are as many jobs at once as cores
     start = time.perf_counter()
     name, measure = JOBS[type(job)]
     with contextlib.redirect_stdout(io.StringIO()):

@@ -1,4 +1,4 @@
-"""What the study trains beyond the three, each made of the solution's CharRNN."""
+"""More models of the study besides the three. Each is made from the solution's CharRNN."""
 
 import torch
 from torch import nn
@@ -10,7 +10,9 @@ def attention_rnn(
     CharRNN, vocab_size, embedding_dim=128, hidden_dim=256, num_layers=2, dropout=0.3
 ):
     """Return a CharRNN with lab.extras.recurrences.Attention as its recurrent layer."""
-    with torch.device("meta"):  # draws no weights: a seed gives those that the study began with
+    with torch.device(
+        "meta"
+    ):  # draws no random weights, so a seed gives the same weights as in the study
         model = CharRNN(vocab_size, embedding_dim, hidden_dim, num_layers, dropout)
     model.embedding = nn.Embedding(vocab_size, embedding_dim)
     model.rnn = Attention(embedding_dim, hidden_dim, num_layers, dropout)
@@ -19,11 +21,11 @@ def attention_rnn(
 
 
 def identity_rnn(CharRNN, *args, irnn=False, **kwargs):
-    """Return a CharRNN that begins by passing its state on: recurrent weights at the identity.
+    """Return a CharRNN whose recurrent weights are the identity matrix at the start.
 
-    An IRNN has ReLU too, biases at zero, and its other weights drawn with a standard deviation of
-    0.001: Le, Jaitly and Hinton, "A Simple Way to Initialize Recurrent Networks of Rectified Linear
-    Units" (2015).
+    With ``irnn=True`` it also has ReLU, zero biases, and other weights that are drawn with a
+    standard deviation of 0.001: Le, Jaitly and Hinton, "A Simple Way to Initialize Recurrent
+    Networks of Rectified Linear Units" (2015).
     """
     model = CharRNN(*args, **kwargs)
     if irnn:

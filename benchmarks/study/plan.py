@@ -1,6 +1,6 @@
-"""Which jobs make up the study.
+"""The list of the study's jobs.
 
-On what was measured so far it may depend which come next: ask again until nothing new comes.
+Some jobs depend on earlier results. So ask for the list again until it has no new jobs.
 """
 
 import itertools
@@ -23,34 +23,34 @@ from benchmarks.study.jobs import (
 from lab.exercise import DROPOUT, LEARNING_RATES, LONGEST_LAG, MODELS, SIZES, SPAN_SIZES
 from lab.study import AS_IN_THE_NOTEBOOK, DROPOUT_OF, EQUAL_PARAMETERS, LESS_DROPOUT, NO_DROPOUT
 
-SEEDS = (1, 2, 3, 4, 5)  # of the comparison and the memory spans
-FEW_SEEDS = SEEDS[:3]  # of everything else
+SEEDS = (1, 2, 3, 4, 5)  # for the main comparison and the memory spans
+FEW_SEEDS = SEEDS[:3]  # for everything else
 GRID = (1e-3, 2e-3, 4e-3, 8e-3)
 MATCHED_PARAMETERS = 500_000
 HIDDEN_DIMS = (64, 128)
 SEQ_LENS = (10, 25, 100)
-SPAN_GRID = (1e-3, 2e-3, 4e-3)  # grows where the best rate is at an end
+SPAN_GRID = (1e-3, 2e-3, 4e-3)  # gets more rates if the best one is at an end
 LOADS = (4, 2, 1)
 UNITS = [(sizes["hidden_dim"], sizes["num_layers"]) for sizes in (SPAN_SIZES, SIZES)]
-PILOT_SEED = 0  # chooses the rates of the memory spans
-STARTS = ("RNN, identity", "IRNN")  # how else a plain RNN may begin
-LONG = 5  # times the budget of a lag
+PILOT_SEED = 0  # used to choose the rates of the memory spans
+STARTS = ("RNN, identity", "IRNN")  # other initial weights of a simple RNN
+LONG = 5  # times as many batches for a lag
 SAMPLE = helpers.load_text("sample")
 VOCAB_SIZE, TRAINED_ON = len(set(SAMPLE)), len(SAMPLE) * 8 // 10
 
 
 def trainings(seeds=FEW_SEEDS, rates=LEARNING_RATES, corpus="sample", **changed):
-    """Return a Run for each seed and model: the notebook's, but for what is changed."""
+    """Return a Run for each seed and model, with the notebook's settings except ``changed``."""
     return [Run(corpus, model, seed, rates[model], **changed) for seed in seeds for model in MODELS]
 
 
 def matched_units(model):
-    """Return the hidden size at which a model has as many parameters as the others."""
+    """Return the hidden size that gives a model about MATCHED_PARAMETERS parameters."""
     return matched_hidden_dim(model, VOCAB_SIZE, MATCHED_PARAMETERS)
 
 
 def comparisons():
-    """Return {comparison: its runs}; what else "identical" could mean, and other sizes."""
+    """Return {comparison: its runs}: the notebook's settings and other settings."""
     matched = [run._replace(hidden_dim=matched_units(run.model)) for run in trainings()]
     return {
         AS_IN_THE_NOTEBOOK: trainings(SEEDS) + trainings(SEEDS, corpus="wikitext-2"),
@@ -64,9 +64,9 @@ def comparisons():
 
 
 def grid(model):
-    """Return the runs over learning rates, from which validation chooses that of a model.
+    """Return the runs of a model with several learning rates; the validation loss chooses one.
 
-    Attention has as many parameters as the plain RNN.
+    Attention has about as many parameters as the simple RNN.
     """
     if model != "Attention":
         return [Run("sample", model, seed, rate) for seed in FEW_SEEDS for rate in GRID]
@@ -75,26 +75,29 @@ def grid(model):
 
 
 def span_settings():
-    """Return what memory spans are measured of: (model, load, hidden_dim, num_layers)."""
-    (units, layers), vocab_size = UNITS[0], VOCAB_SIZE + 12  # of memory_span: 8 symbols, 4 queries
+    """Return the settings of the memory spans: a list of (model, load, hidden_dim, num_layers)."""
+    (units, layers), vocab_size = (
+        UNITS[0],
+        VOCAB_SIZE + 12,
+    )  # memory_span adds 8 symbols and 4 queries
     target = parameters("RNN", vocab_size, units, layers)
     attention = matched_hidden_dim("Attention", vocab_size, target, layers)
     return [
         ("Attention", LOADS[0], attention, layers),
         *((start, LOADS[0], units, layers) for start in STARTS),
         *((model, load, *size) for size in UNITS for load in LOADS for model in MODELS),
-        # Of equal parameters, those that remember: whether a smaller one would do.
+        # LSTM and GRU with equal parameters, to see if a smaller one can remember too.
         *((model, LOADS[0], matched_units(model), SIZES["num_layers"]) for model in MODELS[1:]),
     ]
 
 
 def beyond(rate, rates):
-    """Return the next rate outside a grid, an end of which was the best."""
+    """Return the next rate outside a grid whose best rate is at an end."""
     return rate / 2 if rate == rates[0] else rate * 2
 
 
 def spans_of(setting, known, rates=SPAN_GRID):
-    """Yield the pilots of a setting's rates, then, at the best of them, the seeds."""
+    """Yield the pilot jobs of a setting, one per rate, then all seeds at the best rate."""
     pilots = [Span(*setting, rate, PILOT_SEED) for rate in rates]
     yield from pilots
     if not known.keys() >= set(pilots):
@@ -109,10 +112,11 @@ def spans_of(setting, known, rates=SPAN_GRID):
 
 
 def on_more_text(model, known):
-    """Yield a model's trainings on more text: at each size the rates first, then the other seeds.
+    """Yield the jobs of a model on more text: for each size first the rates, then the other seeds.
 
-    The smallest text has a grid of rates; the next its best and half of that, no more. The largest,
-    where a training takes most of an hour, takes what the one before it took.
+    For the smallest text there is a grid of rates. For the next text only the best of these and
+    half of it are tried. The largest text uses the best rate of the text before it, because one
+    training takes most of an hour.
     """
     rates = SPAN_GRID
     for size in TEXT_SIZES[:-1]:
@@ -127,7 +131,7 @@ def on_more_text(model, known):
 
 
 def on_another_text(model, known, rates=SPAN_GRID):
-    """Yield a model's trainings on a text of another kind: rates first, then the other seeds."""
+    """Yield the jobs of a model on another kind of text: first the rates, then the other seeds."""
     pilots = [Learned(ANOTHER_TEXT, TRAINED_ON, model, SEEDS[0], rate) for rate in rates]
     yield from pilots
     if not known.keys() >= set(pilots):
@@ -140,7 +144,7 @@ def on_another_text(model, known, rates=SPAN_GRID):
 
 
 def every_job(known):
-    """Return the jobs of the study, some more than once, by {job: its row} of those done."""
+    """Return the jobs of the study, some more than once; ``known`` is {finished job: its row}."""
     together = itertools.chain.from_iterable
     return [
         *together(comparisons().values()),

@@ -1,9 +1,10 @@
-"""What the gates do: in models that were taught to remember, and in those trained on text.
+"""The values of the gates: in models trained for the recall task, and in models trained on text.
 
-A gate is a number between 0 and 1, of each unit and at each character. The GRU's z is the share of
-its old state that a unit keeps. The LSTM's f is that of its cell state c, and its i is the share of
-new content that it writes. They are computed here from a model's weights, which are told apart by
-their shapes: so they are those of every class that the checks of TODO 2 and 3 accept.
+A gate is a number between 0 and 1. Each unit has its own value at each character. In the GRU, z is
+the share of the old state that a unit keeps. In the LSTM, f is the share of the old cell state c
+that a unit keeps, and i is the share of the new content that it writes. This module computes the
+gates from the weights of a model. It recognises each weight by its shape, so it works for every
+class that the checks of TODO 2 and 3 accept.
 """
 
 import math
@@ -18,19 +19,22 @@ from lab.checks.specified import ordered
 from lab.exercise import LONGEST_LAG, SEED, SIZES, SPAN_SIZES
 from lab.memory import Recall, Span
 
-GATES = {"GRU": ("keeps (z)",), "LSTM": ("keeps (f)", "writes (i)")}  # the first scales the state
-OPEN, CLOSED = 0.9, 0.1  # beyond them a gate is nearly open or nearly closed
+GATES = {
+    "GRU": ("keeps (z)",),
+    "LSTM": ("keeps (f)", "writes (i)"),
+}  # the first one scales the old state
+OPEN, CLOSED = 0.9, 0.1  # above OPEN a gate is nearly open, below CLOSED nearly closed
 LAG, WINDOWS = 64, 64  # characters between symbols and question; windows of text
-KINDS = {  # of characters, which a unit may tell from the others
+KINDS = {  # kinds of characters; the gate of a unit may differ at them
     "spaces": str.isspace,
     "capitals": str.isupper,
     "vowels": lambda char: char in "aeiou",
 }
-READ, STRETCH, SHOWN = 4_000, 200, 80  # characters that are read, at a stretch, and shown
+READ, STRETCH, SHOWN = 4_000, 200, 80  # characters: read in all, read in one go, shown
 
 
 def gru_step(x, h, w_ih, w_hh, b_ih, b_hh):
-    """Return (h, z) after one step of nn.GRU: x (b, inputs), h and z (b, units)."""
+    """Return (h, z) after one timestep of nn.GRU: x is (b, inputs), h and z are (b, units)."""
     x_r, x_z, x_n = F.linear(x, w_ih, b_ih).chunk(3, dim=1)
     h_r, h_z, h_n = F.linear(h, w_hh, b_hh).chunk(3, dim=1)
     z = torch.sigmoid(x_z + h_z)
@@ -39,7 +43,7 @@ def gru_step(x, h, w_ih, w_hh, b_ih, b_hh):
 
 
 def lstm_step(x, state, w_ih, w_hh, b_ih, b_hh):
-    """Return ((h, c), f, i) after one step of nn.LSTM: x (b, inputs), the others (b, units)."""
+    """Return ((h, c), f, i) after one timestep of nn.LSTM: x (b, inputs), the others (b, units)."""
     h, c = state
     i, f, g, o = (F.linear(x, w_ih, b_ih) + F.linear(h, w_hh, b_hh)).chunk(4, dim=1)
     c = f.sigmoid() * c + i.sigmoid() * g.tanh()
@@ -48,16 +52,17 @@ def lstm_step(x, state, w_ih, w_hh, b_ih, b_hh):
 
 @torch.no_grad()
 def gates_of(kind, weights, x, step, **sizes):
-    """Return the gates of each layer while a model reads x (b, t): a list of {gate: (b, t, units)}.
+    """Return the gates of a model that reads ``x`` (b, t): for each layer {gate: (b, t, units)}.
 
-    ``weights`` are those of a "GRU" or an "LSTM" of these sizes, in any order, and ``step`` is
-    gru_step or lstm_step. For weights that do not fit the list is empty, and a line says so.
+    ``kind`` is "GRU" or "LSTM". ``weights`` are the weights of a model with these sizes, in any
+    order. ``step`` is gru_step or lstm_step. If the weights do not have the right shapes, the list
+    is empty and one line is printed.
     """
     try:
         weights = [torch.as_tensor(values).detach().cpu() for values in weights]
         table, *flat, _, _ = ordered(kind, weights, **sizes)
     except ValueError as error:
-        say(f"{kind}: its gates cannot be read from its weights ({error}).")
+        say(f"{kind}: the gates cannot be computed from the weights of this model ({error}).")
         return []
     inputs, found = F.embedding(x, table), []
     for n in range(0, len(flat), 4):
@@ -67,7 +72,7 @@ def gates_of(kind, weights, x, step, **sizes):
             state, *opened = step(value, state, *flat[n : n + 4])
             outputs.append(states(state)[0])
             gates.append(torch.stack(opened))
-        inputs = torch.stack(outputs, dim=1)  # (b, t, units), which the next layer reads
+        inputs = torch.stack(outputs, dim=1)  # (b, t, units), the input of the next layer
         found.append(dict(zip(GATES[kind], torch.stack(gates, dim=2), strict=True)))
     return found
 
@@ -76,9 +81,10 @@ STEPS = {"GRU": gru_step, "LSTM": lstm_step}
 
 
 def while_remembering(spans, text, steps=STEPS):
-    """Return {model: gates_of}, by their steps, while four symbols, a lag and a question pass.
+    """Return {name: gates_of(...)} while models read the symbols, a lag and a question.
 
-    ``spans`` are those of memory_span, whose taught models these are.
+    ``spans`` are the spans that memory_span returned. Each span holds the weights of the model that
+    was trained for the recall task. ``steps`` has the function for one timestep of each model.
     """
     if waits_for("long_context", spans):
         return {}
@@ -96,7 +102,7 @@ def while_remembering(spans, text, steps=STEPS):
 
 
 def while_reading(models, X, vocab_size):
-    """Return {model: gates_of}, of the trained GRU and LSTM, on windows spread over X."""
+    """Return {name: gates_of(...)} of the GRU and LSTM trained on text, for some windows of X."""
     if waits_for("training", models):
         return {}
     x, sizes = X[:: max(1, len(X) // WINDOWS)], SIZES | {"vocab_size": vocab_size}
@@ -108,10 +114,11 @@ def while_reading(models, X, vocab_size):
 
 
 def plot_places(taught):
-    """Return a figure: the gates by place while taught models remember, a panel for each model.
+    """Return a figure: the gates at each character of the recall task, with a panel per model.
 
-    Lines are means over units and examples, bands hold the middle eight of ten units. Prints the
-    means, and what follows where they bear it.
+    ``taught`` is what while_remembering returned. Lines are means over units and examples. Bands
+    contain the middle 80 % of the units. The means are printed too. If they clearly show where a
+    model writes and where it keeps, one more line says so.
     """
     if not taught:
         return None
@@ -119,16 +126,16 @@ def plot_places(taught):
     for axes, (kind, (gates, *_)) in zip(panels[:, 0], taught.items(), strict=True):
         for (name, values), style in zip(gates.items(), ("-", "--"), strict=False):
             low, high = values.mean(dim=0).quantile(torch.tensor([0.1, 0.9]), dim=1)
-            axes.plot(values.mean(dim=(0, 2)), style, label=f"{kind} {name}")
+            axes.plot(values.mean(dim=(0, 2)), style, label=f"{kind}, gate that {name}")
             axes.fill_between(range(len(low)), low, high, alpha=0.2)
         question = len(low) - 1
         axes.axvspan(-0.5, question - LAG - 0.5, color="gray", alpha=0.2)
         axes.axvspan(question - 0.5, question + 0.5, color="gray", alpha=0.2)
-        axes.set(ylabel="gate", ylim=(0, 1.03), xlim=(-1, question + 1))
+        axes.set(ylabel="value of the gate", ylim=(0, 1.03), xlim=(-1, question + 1))
         axes.legend(loc="center")
         _say_where_it_holds(kind, gates)
-    panels[0, 0].set_title("Gray: the symbols, and the question. Bands: eight of ten units")
-    panels[-1, 0].set_xlabel("place (characters)")
+    panels[0, 0].set_title("Gray: symbols (left) and question (right). Bands: 80 % of the units")
+    panels[-1, 0].set_xlabel("position in the window (characters)")
     return figure
 
 
@@ -141,8 +148,8 @@ def _say_where_it_holds(kind, gates):
     means = {name: values.mean(dim=(0, 2)) for name, values in gates.items()}  # by place
     for name, mean in means.items():
         told = ", ".join(f"{value:.2f}" for value in mean[: -LAG - 1])
-        later = f"{mean[-LAG - 1 : -1].mean():.2f} in the lag, {mean[-1]:.2f} at the question"
-        say(f"{kind} {name}: {told} at the symbols, {later}.")
+        later = f"{mean[-LAG - 1 : -1].mean():.2f} during the lag, {mean[-1]:.2f} at the question"
+        say(f"{kind}, mean of the gate that {name}: {told} at the symbols, {later}.")
     keeps, *others = means.values()
     writes = others[0] if others else 1 - keeps  # the GRU's share of new content
     lag = keeps[-LAG - 1 : -1].mean()
@@ -150,29 +157,36 @@ def _say_where_it_holds(kind, gates):
         writes[: -LAG - 1].min() > writes[-LAG - 1 : -1].mean() + 0.1
     )
     if lag > OPEN and at_symbols:
-        say(f"So the {kind} writes at the symbols, and keeps what it has in the lag.")
+        say(f"So the {kind} writes new content at the symbols and keeps its state during the lag.")
 
 
 def half_lives(taught, reading):
-    """Return a DataFrame: the gate that keeps, in taught models and in those trained on text.
+    """Return a DataFrame about the gate that keeps: a row for each model and layer.
 
-    The half-life of a unit is the number of characters after which its gates have halved what it
-    held: ln 0.5 over the mean of ln z. (A gate as the inverse of a time scale: Tallec and Ollivier,
-    "Can recurrent neural networks warp time?", 2018.) It follows the direct path alone: what the
-    unit writes meanwhile is left out (Ohno and Kumagai, arXiv 2111.03282, 2021).
+    The rows are the models trained for the recall task, then the models trained on text. The
+    half-life of a unit is the number of characters after which its gates have halved the content of
+    its state: ln 0.5 divided by the mean of ln z. (A gate as the inverse of a time scale: Tallec
+    and Ollivier, "Can recurrent neural networks warp time?", 2018.) The half-life does not include
+    the content that the unit writes in the meantime (Ohno and Kumagai, arXiv 2111.03282, 2021).
     """
-    kept, rows = {f"{kind}, taught": _in_lag(kind, gates) for kind, gates in taught.items()}, {}
+    kept, rows = {}, {}
+    for kind, gates in taught.items():
+        kept[f"{kind}, trained for the recall task, during the lag"] = _in_lag(kind, gates)
     for kind, layers in reading.items():
         for n, gates in enumerate(layers, 1):
             kept[f"{kind}, trained on text, layer {n}"] = gates[GATES[kind][0]]
     for name, values in kept.items():
         lives = math.log(0.5) / values.log().mean(dim=(0, 1)).clamp(max=-1e-9)
         rows[name] = {
-            "mean gate": f"{values.mean():.2f}",
-            f"units above {OPEN}": f"{(values.mean(dim=(0, 1)) > OPEN).sum()} of {len(lives)}",
-            "half-life of the median unit": f"{lives.median():.1f}",
+            "mean of the gate": f"{values.mean():.2f}",
+            f"units with a mean above {OPEN}": f"{_open_units(values)} of {len(lives)}",
+            "half-life of the median unit (characters)": f"{lives.median():.1f}",
         }
     return pd.DataFrame(rows).T if rows else None
+
+
+def _open_units(values):
+    return (values.mean(dim=(0, 1)) > OPEN).sum()
 
 
 def _in_lag(kind, layers):
@@ -180,17 +194,19 @@ def _in_lag(kind, layers):
 
 
 def plot_saturation(taught, reading):
-    """Return a figure: how often each unit's gate is nearly open or nearly closed, a point a unit.
+    """Return a figure with a point per unit: how often its gate is nearly open or nearly closed.
 
+    ``taught`` is what while_remembering returned, ``reading`` what while_reading returned.
     After Karpathy, Johnson and Fei-Fei, "Visualizing and Understanding Recurrent Networks" (2015).
     """
     if not (kinds := [kind for kind in taught if kind in reading]):
         return None
     figure, panels = _panels(len(kinds), 2, (7, 2.6 * len(kinds)))
     figure.set_label(
-        f"A point for each unit of {' and '.join(kinds)}: the share of characters with a gate "
-        f"above {OPEN} against the share with one below {CLOSED}. On the left the models that were "
-        "taught to remember, on the right those trained on text"
+        f"One point for each unit of {' and '.join(kinds)}. It shows the share of characters at "
+        f"which the gate is above {OPEN} (vertical) and the share at which it is below {CLOSED} "
+        "(horizontal). The panels on the left are for the models trained for the recall task, the "
+        "panels on the right for the models trained on text"
     )
     for (left, right), kind in zip(panels, kinds, strict=True):
         on_text = [gates[GATES[kind][0]] for gates in reading[kind]]
@@ -202,25 +218,27 @@ def plot_saturation(taught, reading):
             axes.plot([0, 1], [1, 0], color="gray", linewidth=0.7)
             axes.set_xlabel(f"share of characters with a gate below {CLOSED}")
             axes.margins(0.05)
-        left.set(title=f"{kind}, taught, in the lag", ylabel=f"share above {OPEN}")
+        left.set(
+            title=f"{kind}, recall task, during the lag", ylabel=f"share with a gate above {OPEN}"
+        )
         right.set_title(f"{kind}, trained on text")
         right.legend()
     return figure
 
 
 def plot_sentence(models, model_classes, X, chars):
-    """Return a figure: a sentence, coloured by the gate of units that tell characters apart.
+    """Return a figure: a sentence whose characters have the colour of one unit's gate z.
 
-    For each of KINDS, the unit of the GRU whose z differs most between characters of that kind and
-    all others, in the first half of a stretch of text; the sentence, and the means in the titles,
-    are of the second half. Below each stands what the same search finds in the model before its
-    training: that is chance.
+    For each kind of characters in KINDS, a search in the first half of a text finds one unit of the
+    GRU: the unit whose z differs most between characters of this kind and all other characters. The
+    sentence and the means in the titles come from the second half. The row below shows the result
+    of the same search in a model before its training. That result is chance.
     """
     if waits_for("training", models) or "GRU" not in models:
         return None
     torch.manual_seed(SEED)
     untrained, rows = model_classes["GRU"](len(chars)), {}
-    x = X[:: X.shape[1]].flatten()[:READ]  # the text that the windows are cut from
+    x = X[:: X.shape[1]].flatten()[:READ]  # the text from which the windows were cut
     x = x[: len(x) // STRETCH * STRETCH].view(-1, STRETCH)
     text, half = "".join(chars[i] for i in x.flatten().tolist()), x.numel() // 2
     shown = _with_a_capital(text, half)
@@ -235,14 +253,14 @@ def plot_sentence(models, model_classes, X, chars):
 
 
 def _with_a_capital(text, begin):
-    # Where SHOWN characters stand that begin with a capital, from a place on; or those there.
+    # The slice of SHOWN characters that begins at the next capital, or at ``begin`` itself.
     capitals = (n for n in range(begin, len(text) - SHOWN) if text[n].isupper())
     begin = next(capitals, begin)
     return slice(begin, begin + SHOWN)
 
 
 def _units(kept, text, half):
-    """Yield (kind, title, unit): of each kind of characters the unit that tells them best."""
+    """Yield (kind, title, unit): for each kind of characters the unit that differs most."""
     for kind, belongs in KINDS.items():
         chosen = torch.tensor([*map(belongs, text)])
         if chosen[:half].any() and chosen[half:].any():
@@ -251,7 +269,7 @@ def _units(kept, text, half):
             at, elsewhere = (mean[unit] for mean in _means(kept[half:], chosen[half:]))
             layer, place = divmod(unit.item(), SIZES["hidden_dim"])
             which = f"layer {layer + 1}, unit {place}"
-            yield kind, f"{which}: keeps {at:.2f} at {kind}, {elsewhere:.2f} elsewhere", unit
+            yield kind, f"{which}: mean z is {at:.2f} at {kind}, {elsewhere:.2f} elsewhere", unit
 
 
 def _means(kept, chosen):
@@ -267,7 +285,7 @@ def _coloured(rows, sentence):
             axes.text(place, 0, char, color=colour, ha="center", va="center", family="monospace")
         axes.set_title(title, fontsize="small", loc="left")
         axes.axis("off")
-    figure.colorbar(image, ax=panels, label="keeps (z)")
+    figure.colorbar(image, ax=panels, label="z (share that is kept)")
     titles = "; ".join(title for _, (title, _) in rows)
-    figure.set_label(f"A sentence, each character coloured by the gate z of one unit. {titles}")
+    figure.set_label(f"A sentence. The colour of each character shows the z of one unit. {titles}")
     return figure

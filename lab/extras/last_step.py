@@ -1,4 +1,4 @@
-"""The last-step protocol of the original exercise, recorded in data/study/, beside a run."""
+"""A plot of the last-step protocol of the original exercise (data/study/) next to a run."""
 
 import matplotlib.pyplot as plt
 from matplotlib.ticker import MaxNLocator
@@ -9,9 +9,11 @@ from lab.study import read_study
 
 
 def plot(metrics, table):
-    """Return a figure: validation loss and test perplexity under the last-step protocol and ours.
+    """Return a figure with two panels: validation loss by epoch, and test perplexity in the legend.
 
-    The last-step curves were measured on the bundled sample.
+    Left: the last-step protocol of the original exercise, which trains with the loss of the last
+    timestep of each window only. These curves were measured on the bundled sample. Right: the run
+    whose ``metrics`` and performance ``table`` are given.
     """
     if waits_for("performance", metrics, table):
         return None
@@ -28,8 +30,8 @@ def plot(metrics, table):
         panels[1].plot(
             range(1, len(losses) + 1), losses, label=f"{name}: {perplexity[name]:.2f}", **style
         )
-    panels[0].set(title="Last-step protocol (recorded on the sample)")
-    panels[1].set(title="This notebook's protocol (your run)")
+    panels[0].set(title="Last-step protocol (measured on the sample)")
+    panels[1].set(title="Training of this notebook (your run)")
     for axes in panels:
         axes.set(xlabel="epoch", ylabel="validation loss (nats per character)")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

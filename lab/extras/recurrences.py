@@ -1,4 +1,4 @@
-"""Recurrent layers beyond the three, with the interface of nn.GRU."""
+"""Two more recurrent layers. They have the same arguments and shapes as nn.GRU."""
 
 import torch
 from torch import nn
@@ -6,14 +6,14 @@ from torch.nn.functional import scaled_dot_product_attention
 
 
 class Attention(nn.Module):
-    """An nn.RNN whose outputs also look back: each attends to all outputs up to its own.
+    """An nn.RNN with attention: each output attends to all outputs up to itself.
 
-    ``forward(x, hidden=None)`` returns ``(outputs, hidden)`` as nn.RNN with batch_first=True does,
-    but the outputs are twice as wide, (b, t, 2 x hidden_size): what the RNN says and what it found.
-    Scores between outputs are "general" ones (Luong, Pham and Manning, "Effective Approaches to
-    Attention-based Neural Machine Translation", 2015). It attends within ``x`` only: fed one
-    character at a time, it would have to keep every output, which is the price of attention on a
-    phone.
+    ``forward(x, hidden=None)`` returns ``(outputs, hidden)`` like nn.RNN with batch_first=True. But
+    the outputs have shape (b, t, 2 x hidden_size), because the output of the RNN and the result of
+    the attention are joined. The scores are of the kind "general" (Luong, Pham and Manning,
+    "Effective Approaches to Attention-based Neural Machine Translation", 2015). The attention
+    covers only the outputs of this ``x``. To read one character at a time, the layer would have to
+    keep every earlier output; this is the cost of attention on a phone.
     """
 
     def __init__(self, input_size, hidden_size, num_layers=1, dropout=0.0):
@@ -28,12 +28,12 @@ class Attention(nn.Module):
 
 
 class MinGRU(nn.Module):
-    """A GRU whose gate reads the input alone: h = z h + (1 - z) n, with z and n of x, not of h.
+    """A GRU whose gate uses only the input: h = z h + (1 - z) n.
 
-    So all places can be computed at once, in log2(t) steps in place of t: minGRU of Feng and
-    others, "Were RNNs All We Needed?" (2024), with a prefix scan as in Hillis and Steele, "Data
-    Parallel Algorithms" (1986). ``forward(x, hidden=None)`` returns ``(outputs, hidden)`` as
-    nn.GRU with batch_first=True does.
+    Here z and n depend on x, but not on h. So all timesteps can be computed together, in log2(t)
+    rounds instead of t timesteps. This is the minGRU of Feng and others, "Were RNNs All We Needed?"
+    (2024), with a prefix scan as in Hillis and Steele, "Data Parallel Algorithms" (1986).
+    ``forward(x, hidden=None)`` returns ``(outputs, hidden)`` like nn.GRU with batch_first=True.
     """
 
     def __init__(self, input_size, hidden_size, num_layers=1, dropout=0.0):
@@ -55,7 +55,7 @@ class MinGRU(nn.Module):
 
     @staticmethod
     def scan(keep, add):
-        """Return (h, product of all keep so far) of h = keep h + add, from zero, for all places."""
+        """Return (h, product of ``keep`` so far) at all timesteps, of h = keep h + add, h_0 = 0."""
         step = 1
         while step < keep.shape[1]:
             reached = add[:, step:] + keep[:, step:] * add[:, :-step]

@@ -1,6 +1,7 @@
-"""What folded cells show of the study: tables and figures over seeds, texts, sizes and contexts.
+"""Tables and plots of the study for the optional cells of the notebook.
 
-Like lab/study.py, whose readings they arrange, they are of the bundled sample or of WikiText-2.
+The study is our longer experiment with several random seeds (docs/study.md). The data come from
+lab/study.py. They are about the bundled sample, about WikiText-2 or about Shakespeare's plays.
 """
 
 import matplotlib.pyplot as plt
@@ -27,8 +28,8 @@ from lab.study import (
     value_range,
 )
 
-LOADS = (4, 2, 1)  # the symbols that a model held at once in the study
-SETTINGS = (  # comparisons that differ in one setting
+LOADS = (4, 2, 1)  # the numbers of symbols to remember in the study
+SETTINGS = (  # comparisons with other settings
     AS_IN_THE_NOTEBOOK,
     DROPOUT_OF,
     NO_DROPOUT,
@@ -37,11 +38,14 @@ SETTINGS = (  # comparisons that differ in one setting
     LESS_DROPOUT_LEARNED,
 )
 
+COMPARED = " compared with "  # between the names of two models
+
 
 def plot_with_seeds(table, text, folder=STUDY):
-    """Return a figure: the test perplexities of this run beside those of the study's seeds.
+    """Return a figure: the test perplexities of this run and of the runs in the study.
 
-    Says so in one line instead when ``text`` is not the text that the study used.
+    ``table`` is the performance table of this run. If ``text`` is not the text of the study, one
+    line says so and None is returned.
     """
     if waits_for("performance", table) or not of_this_text(text, folder):
         return None
@@ -58,27 +62,30 @@ def plot_with_seeds(table, text, folder=STUDY):
         axes.errorbar(mean["perplexity"], place + 0.15, **errors)
         axes.plot(own[name], place, "*", color=ink, markersize=12)
     looks = {
-        f"the study's {len(values)} seeds": {"marker": "o"},
-        "their 95 % interval of the mean": {"linestyle": "-"},
+        f"{len(values)} runs of the study (different seeds)": {"marker": "o"},
+        "95 % interval of the mean of these runs": {"linestyle": "-"},
         "your run": {"marker": "*", "markersize": 12},
     }
     looked = {"color": ink, "linestyle": ""}
     handles = [Line2D([], [], label=label, **(looked | look)) for label, look in looks.items()]
     axes.legend(handles=handles, fontsize="small")
-    axes.set(title="Your run among other seeds", xlabel="test perplexity", ylabel="model")
+    axes.set(title="Your run and runs with other seeds", xlabel="test perplexity", ylabel="model")
     axes.set_yticks(range(len(own)), own.index)
     axes.margins(y=0.25)
     told = "; ".join(f"{name} {value_range(seeds[name].round(2))}" for name in own.index)
-    figure.set_label(f"Test perplexities of the seeds: {told}. A star for your run")
+    figure.set_label(f"Test perplexities of the runs in the study: {told}. A star marks your run")
     axes.grid(visible=False, axis="y")
     return figure
 
 
 def differences(text, folder=STUDY):
-    """Return a DataFrame: each two models' difference in perplexity, and what of it is shown.
+    """Return a DataFrame with a row for each pair of models: the difference in perplexity.
 
-    Within the notebook's budget of epochs, and until each has learned, with intervals of 95 % over
-    seeds and test text together and Holm's correction over the six pairs.
+    There are two columns for the notebook's number of epochs and two for training until early
+    stopping. The first is the relative difference with its 95 % interval over random seeds and test
+    text together. The second is the verdict: which model is better, or "no significant difference".
+    The p-values are corrected by Holm's method, because six pairs are tested together. If ``text``
+    is not the text of the study, one line says so and None is returned.
     """
     if not of_this_text(text, folder):
         return None
@@ -90,23 +97,24 @@ def differences(text, folder=STUDY):
         ("verdict", UNTIL_LEARNED): f"{UNTIL_LEARNED}: verdict",
     }
     pairs = [("GRU", "LSTM"), ("RNN", "LSTM"), ("RNN", "GRU"), *((m, NGRAM) for m in MODELS)]
-    table = cells.loc[[" against ".join(pair) for pair in pairs], [*columns]]
+    table = cells.loc[[COMPARED.join(pair) for pair in pairs], [*columns]]
     return table.set_axis(columns.values(), axis=1).rename_axis(None)
 
 
 def _pairs(folder):
-    """Return what differences.csv says of each two models on the sample, columns by comparison."""
+    """Return the differences between each two models on the sample, with columns by comparison."""
     rows = read_study("differences", folder).query("corpus == 'sample'")
-    rows["pair"] = rows["first"] + " against " + rows["second"]
+    rows["pair"] = rows["first"] + COMPARED + rows["second"]
     told = rows.pivot(index="pair", columns="comparison", values=["shown", "verdict"])
     return told.fillna("")
 
 
 def settings(text, folder=STUDY):
-    """Return a DataFrame: the networks under other settings, a row for each.
+    """Return a DataFrame with a row for each setting (dropout, number of parameters, epochs).
 
-    Of each network the mean perplexity over seeds and the median of the best epochs; then two
-    differences with their intervals.
+    There is a column for each network: the mean perplexity over random seeds and, in brackets, the
+    median of the best epochs. Two more columns have differences with their 95 % intervals. If
+    ``text`` is not the text of the study, one line says so and None is returned.
     """
     if not of_this_text(text, folder):
         return None
@@ -114,30 +122,37 @@ def settings(text, folder=STUDY):
     for comparison in SETTINGS:
         means = perplexities(comparison, folder).loc[[*MODELS]]
         rows[comparison] = {
-            name: f"{mean.perplexity:.2f} (epoch {mean.best_epoch:.0f})"
+            name: f"{mean.perplexity:.2f} (best epoch {mean.best_epoch:.0f})"
             for name, mean in means.iterrows()
         }
-        rows[comparison] |= shown.loc[["RNN against LSTM", "GRU against LSTM"], comparison]
+        pairs = [f"{name}{COMPARED}LSTM" for name in ("RNN", "GRU")]
+        rows[comparison] |= shown.loc[pairs, comparison]
     return pd.DataFrame(rows).T
 
 
 def starts(folder=STUDY):
-    """Return a DataFrame of the spans at load 4 by how a model begins and by batches for a lag."""
+    """Return a DataFrame of memory spans, in characters, for 4 symbols to remember.
+
+    There is a row for each model and start of its weights, and a column for each number of batches
+    that a lag may take. A cell has the span of all runs, or the shortest and the longest span.
+    """
     spans = read_study("spans", folder).query(
         "seed > 0 and load == 4 and hidden_dim == 128 and num_layers == 1"
     )
     reach = spans.groupby(["model", "budget"])["span"].agg(value_range).unstack().fillna("")
     batches = SPAN_BATCHES * reach.columns
-    return reach.set_axis(batches, axis=1).rename_axis(columns="on the sample, batches for a lag")
+    return reach.set_axis(batches, axis=1).rename_axis(columns="batches for each lag (at most)")
 
 
 def recommended_by_study(requirements, text, folder=STUDY):
-    """Return a DataFrame: what the requirements recommend under other circumstances.
+    """Return a DataFrame: the model that the requirements recommend in other situations.
 
-    A model can be taught enough when all seeds reach the span, at both sizes that the notebook
-    has, or of equal parameters at theirs; it is near the best network when its perplexity's
-    interval lies within the margin. What some seeds, one of the sizes or only a part of the
-    interval satisfies is open; while a smaller network is, nothing is decided.
+    A model can learn the span if all runs reach it, with both sizes that the notebook uses. (For
+    equal parameters, it is the size with that number of parameters.) Its perplexity is close to the
+    best if the whole interval lies within the margin. A model is undecided in three cases: only
+    some runs reach the span, the runs of only one size reach it, or only a part of the interval
+    lies within the margin. The recommendation is undecided while a smaller network is undecided. If
+    ``text`` is not the text of the study, one line says so and None is returned.
     """
     if not of_this_text(text, folder):
         return None
@@ -148,15 +163,15 @@ def recommended_by_study(requirements, text, folder=STUDY):
     for what, load, above in _circumstances(requirements, folder):
         chosen = spans[(spans["load"] == load) & (notebook != what.startswith(EQUAL_PARAMETERS))]
         reach = chosen.groupby("model")["span"].agg(["min", "max"])
-        found = above.join(reach).loc[by_size]  # of a load not tried NaN: neither yes nor no
+        found = above.join(reach).loc[by_size]  # NaN, neither yes nor no, for a load not tried
         taught, near = found["min"] >= span, found["high"] <= margin
         fails = (found["max"] < span) | (found["low"] > margin)
         possible = found.index[~fails]  # the smallest first
         meets = (taught & near)[possible]
         rows[what] = {
-            f"taught {span}": _names(taught),
-            "near the best": _names(near),
-            "open": _names(~fails & ~(taught & near)),
+            f"learns the recall task at lag {span}": _names(taught),
+            "perplexity close to the best": _names(near),
+            "undecided": _names(~fails & ~(taught & near)),
             "recommended": "none"
             if not meets.any()
             else possible[0]
@@ -171,10 +186,12 @@ def _names(chosen):
 
 
 def _circumstances(requirements, folder):
-    """Yield (what, load, the interval of each model's perplexity above the best network's).
+    """Yield (name of the situation, load, intervals), for each situation.
 
-    The interval is a DataFrame: low and high, a row for each model. On other texts it is what seeds
-    alone do to means of so many runs, as measured on the sample.
+    The intervals are a DataFrame with the columns low and high and a row for each model: how far
+    its perplexity is above the best network's, relatively. For other texts, the width of the
+    interval is the variation that different seeds cause in means of that many runs; it was measured
+    on the sample.
     """
     asked = requirements.load
     for comparison, loads in (
@@ -185,30 +202,39 @@ def _circumstances(requirements, folder):
         best = perplexities(comparison, folder)["perplexity"].idxmin()
         above = of_sample("differences", comparison, folder).set_index(["second", "first"])
         above = above.loc[best, ["low", "high"]].reindex(MODELS, fill_value=0.0)
-        yield from ((f"{comparison}, holding {load} at once", load, above) for load in loads)
+        yield from ((f"{comparison}, {_symbols(load)}", load, above) for load in loads)
     networks = read_study("text_sizes", folder).query("text != 'the sample' and model in @MODELS")
     for (name, characters), rows in networks.groupby(["text", "characters"]):
         means = np.exp(rows.groupby("model")["test_loss"].mean())
         apart, noise = means / means.min() - 1, seed_noise(folder) / np.sqrt(rows["seed"].nunique())
         interval = pd.DataFrame({"low": apart - noise, "high": apart + noise})
         interval.loc[means.idxmin()] = 0.0
-        yield f"{name}, {characters:,} characters, holding {asked} at once", asked, interval
+        yield f"{name}, {characters:,} characters, {_symbols(asked)}", asked, interval
+
+
+def _symbols(load):
+    return f"{load} symbol{'s' * (load > 1)} to remember"
 
 
 def text_sizes(column="test_loss", folder=STUDY):
-    """Return the test perplexities by text and characters trained on: a row for each of them.
+    """Return a DataFrame of test perplexities: a row for each text and number of characters.
 
-    Networks are means over seeds, each until early stopping, at its best rate on validation. The
-    last column says how far the GRU is from the LSTM.
+    The number is that of the characters of training text. The networks were trained until early
+    stopping, with the learning rate that was best on the validation text; their values are means
+    over random seeds. The last column is the relative difference between GRU and LSTM.
     """
     losses = read_study("text_sizes", folder).pivot_table(column, ["text", "characters"], "model")
     table = np.exp(losses.reindex(columns=[*MODELS, NGRAM]))
     apart = table["GRU"] / table["LSTM"] - 1
-    return table.assign(**{"GRU against LSTM": apart.map("{:+.1%}".format)})
+    return table.assign(**{f"GRU{COMPARED}LSTM": apart.map("{:+.1%}".format)})
 
 
 def plot_text_sizes(folder=STUDY):
-    """Return a figure: test perplexity against characters of WikiText-2, for all four."""
+    """Return a figure: test perplexity by the number of training characters of WikiText-2.
+
+    Lines are means over random seeds, pale marks are single runs, for the three networks and the
+    n-gram model.
+    """
     table = text_sizes(folder=folder).loc["WikiText-2", [*MODELS, NGRAM]]
     rows = read_study("text_sizes", folder).query("text == 'WikiText-2'")
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
@@ -220,11 +246,12 @@ def plot_text_sizes(folder=STUDY):
         axes.plot(seeds["characters"], np.exp(seeds["test_loss"]), **marks)
     apart = table[[*MODELS]].min(axis=1) / table[NGRAM] - 1
     axes.set_title(
-        "WikiText-2 (validation split, tokenised form), each network until early stopping:\n"
-        f"the best against counting {', '.join(f'{value:+.1%}' for value in apart)}",
+        "WikiText-2 (validation split, tokenised form); networks until early stopping\n"
+        "Best network compared with the n-gram model: "
+        + ", ".join(f"{value:+.1%}" for value in apart),
         fontsize="medium",
     )
-    axes.set(xlabel="characters trained on", ylabel="test perplexity", xscale="log")
+    axes.set(xlabel="characters of training text", ylabel="test perplexity", xscale="log")
     axes.set_xticks(table.index, [f"{characters:,}" for characters in table.index])
     axes.minorticks_off()
     axes.legend()
@@ -232,29 +259,38 @@ def plot_text_sizes(folder=STUDY):
 
 
 def sweeps(folder=STUDY):
-    """Return a DataFrame: the perplexity with its 95 % by hidden size and by length of the windows.
+    """Return a DataFrame: test perplexity by hidden size and by window length, on the sample.
 
-    All of them are the notebook's but for what the row says.
+    Each cell is the mean over random seeds with its 95 % interval. The name of the row says which
+    setting differs from the notebook; all other settings are the notebook's.
     """
     rows = read_study("summary", folder).query("corpus == 'sample'")
     rows = rows[rows["comparison"].str.match(f"{AS_IN_THE_NOTEBOOK}|[0-9]+ units|windows of")]
     texts = [f"{row.perplexity:.2f} ({row.low:.2f} to {row.high:.2f})" for row in rows.itertuples()]
     table = rows.assign(shown=texts).pivot(index="comparison", columns="model", values="shown")
-    return table.loc[rows["comparison"].unique(), [*MODELS]].rename_axis("on the sample")
+    return table.loc[rows["comparison"].unique(), [*MODELS]].rename_axis(
+        "mean test perplexity (95 % interval)"
+    )
 
 
 def attention(folder=STUDY):
-    """Return a DataFrame: the RNN with attention beside the plain one of as many parameters."""
+    """Return a DataFrame: the RNN with attention, and the simple RNN with as many parameters.
+
+    The rows are the number of parameters, the mean test perplexity with its 95 % interval, and the
+    memory span (all runs, or the shortest and the longest span), measured on the sample.
+    """
     summary = perplexities("with attention", folder)
     spans = read_study("spans", folder).query(
         "seed > 0 and budget == 1 and load == 4 and num_layers == 1"
     )
     rows = {
         "parameters": summary["parameters"].map("{:,}".format),
-        "test perplexity (95 %)": [
+        "mean test perplexity (95 % interval)": [
             f"{row.perplexity:.2f} ({row.low:.2f} to {row.high:.2f})"
             for row in summary.itertuples()
         ],
-        "memory span, 4 symbols, 1 layer": spans.groupby("model")["span"].agg(value_range),
+        "memory span (characters; 4 symbols, 1 layer)": spans.groupby("model")["span"].agg(
+            value_range
+        ),
     }
-    return pd.DataFrame(rows, index=summary.index).T.rename_axis(columns="on the sample")
+    return pd.DataFrame(rows, index=summary.index).T.rename_axis(columns="model")

@@ -235,14 +235,14 @@ def test_without_blocks_a_difference_is_over_unpaired_seeds_and_exploratory():
     assert row["p"] == pytest.approx(welch.pvalue) and np.isnan(row["holm"])
     other = rows.set_index(["first", "second"]).loc[("LSTM", "RNN")]
     assert 1 + other["low"] == pytest.approx(1 / (1 + row["high"]))
-    assert row["verdict"] == other["verdict"] == "no difference shown"
+    assert row["verdict"] == other["verdict"] == "no significant difference"
     apart = compare.differences(_runs({"RNN": [2.0, 2.01], "GRU": [1.0, 1.01]}), _blocks({}))
     assert list(apart["verdict"]) == ["GRU better"] * 2  # of what is not corrected, by p
     assert apart["shown"].iloc[1].startswith("+171.8% (+")
 
 
 def _with_blocks(between_seeds, apart=0.1, count=400):
-    """The row of RNN against LSTM, of made-up losses by block; counting always does the same."""
+    """The row of RNN and LSTM, of made-up losses by block; the n-gram model is always the same."""
     rng = np.random.default_rng(1)
     text = rng.normal(2, 0.5, count)  # what is hard for one is hard for all
     losses = {
@@ -270,12 +270,12 @@ def test_holm_corrects_for_the_number_of_a_family():
     assert list(corrected.sort_index()) == pytest.approx([0.03, 0.06, 0.06])
     assert list(compare.holm(pd.Series([0.9, 0.8]))) == [1.0, 1.0]
     apart, alike = _with_blocks(0.0), _with_blocks(0.0, apart=0.0)
-    # A family of three: counting is among them.
+    # A family of three, with the n-gram model.
     assert apart["holm"] == pytest.approx(3 * apart["p"]) and apart["verdict"] == "LSTM better"
-    assert alike["holm"] > 0.05 and alike["verdict"] == "no difference shown"
+    assert alike["holm"] > 0.05 and alike["verdict"] == "no significant difference"
 
 
-def test_counting_has_no_seed_but_the_text_to_vary_over():
+def test_the_ngram_model_has_no_seed_but_the_text_to_vary_over():
     by_block = {"RNN": np.full((5, 60), 2.0), "n-gram model": np.linspace(1.9, 2.1, 60)[None]}
     table = _blocks(by_block).pivot(index=["model", "seed"], columns="block", values="test_loss")
     spread = compare._resampled(table)
@@ -301,9 +301,9 @@ def test_more_text_counts_at_the_rate_that_validation_chose():
     assert list(sizes["test_loss"]) == pytest.approx([2.2] * 4 + [1.7])
     assert set(sizes["tried"].dropna()) == {"0.002, 0.004"}
     contexts = compare.contexts(sizes)
-    assert list(contexts.index) == ["1,000, GRU", "1,000, LSTM", "1,000, counting"]
+    assert list(contexts.index) == ["1,000, GRU", "1,000, LSTM", "1,000, n-gram model"]
     assert list(contexts["enough"]) == [16, 16, 4]
-    assert contexts.loc["1,000, counting", 4] == pytest.approx(np.exp(1.7))
+    assert contexts.loc["1,000, n-gram model", 4] == pytest.approx(np.exp(1.7))
 
 
 # --- what is beyond the three ----------------------------------------------------------------

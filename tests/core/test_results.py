@@ -146,5 +146,5 @@ def test_what_a_check_cell_does_before_its_check_never_raises(forward, namespace
     helpers.show_shapes(scope["Char"], 73)
     helpers.show_shapes(None, 73)
     printed = capsys.readouterr().out
-    assert "Char does not do yet what its cell asks for (" in printed
+    assert "Char does not yet do what its cell asks for (" in printed
     assert checks.char_rnn(scope["Char"]).status == "failed"

@@ -75,7 +75,7 @@ def fetched(tmp_path_factory):
 def test_wikitext_is_downloaded_through_datasets(fetched):
     _, outcome, asked = fetched
     assert outcome["text"] == SAMPLE
-    assert outcome["stdout"].startswith("Fetching WikiText-2, once") and (
+    assert outcome["stdout"].startswith("Downloading WikiText-2") and (
         outcome["stdout"].count("\n") == 1
     )
     assert any(path == RESOLVE + PARQUET for _, path, _ in asked)
@@ -109,13 +109,13 @@ def test_a_copy_that_is_damaged_is_named(damage, fetched, tmp_path):
         copy.mkdir()
     outcome = load(NOWHERE, tmp_path)
     assert is_one_sentence_with_the_remedy(outcome)
-    assert f"{copy} cannot be read" in outcome["error"] and "Delete it" in outcome["error"]
+    assert f"{copy} cannot be read" in outcome["error"] and "Delete this file" in outcome["error"]
 
 
 def test_a_connection_that_is_refused_is_named(tmp_path):
     outcome = load(NOWHERE, tmp_path)
     assert is_one_sentence_with_the_remedy(outcome)
-    assert outcome["error"].startswith("WikiText-2 cannot be fetched (ConnectError")
+    assert outcome["error"].startswith("WikiText-2 cannot be downloaded (ConnectError")
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_connection_that_is_refused_is_named(tmp_path):
         (never_answers, "ReadTimeout", 1),
         (broken_for_ever, "500", 1),
         (too_many_requests, "429", 1),
-        (login_page, "something else answers at 127.0.0.1", 2),
+        (login_page, "another server answers at 127.0.0.1", 2),
     ],
 )
 def test_a_hub_that_gives_no_answer_is_named_and_not_asked_again(fault, cause, requests, tmp_path):
@@ -241,7 +241,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 def test_offline_nothing_is_asked_for(flag, tmp_path):
     with running_hub() as hub:
         outcome = load(hub.endpoint, tmp_path, **{flag: "1"})
-    assert is_one_sentence_with_the_remedy(outcome) and "cannot be fetched" in outcome["error"]
+    assert is_one_sentence_with_the_remedy(outcome) and "cannot be downloaded" in outcome["error"]
     assert not hub.asked
 
 

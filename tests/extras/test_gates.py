@@ -58,7 +58,7 @@ def test_of_models_that_learned_little_the_means_are_told_and_nothing_follows(
 ):
     figure = gates.plot_places(gates.while_remembering(spans(), sample[0]))
     told = capsys.readouterr().out
-    assert len(figure.axes) == 2 and told.count("in the lag") == 3 and "So the" not in told
+    assert len(figure.axes) == 2 and told.count("during the lag") == 3 and "So the" not in told
 
 
 def test_it_is_said_where_a_model_holds(spans, sample, capsys):
@@ -74,14 +74,14 @@ def test_it_is_said_where_a_model_holds(spans, sample, capsys):
 
     gates.plot_places(gates.while_remembering(spans(change), sample[0]))
     told = capsys.readouterr().out
-    assert told.count("writes at the symbols, and keeps what it has in the lag") == 2
+    assert told.count("writes new content at the symbols and keeps its state during the lag") == 2
 
 
 def test_weights_of_another_shape_are_told_in_a_line(spans, sample, capsys):
     found = spans()
     found["GRU"].taught.pop()
     assert list(gates.while_remembering(found, sample[0])) == ["LSTM"]
-    assert capsys.readouterr().out.startswith("GRU: its gates cannot be read")
+    assert capsys.readouterr().out.startswith("GRU: the gates cannot be computed")
     assert gates.plot_places({}) is None and gates.plot_saturation({}, {}) is None
 
 
@@ -89,8 +89,10 @@ def test_weights_of_another_shape_are_told_in_a_line(spans, sample, capsys):
 def test_a_half_life_is_the_time_in_which_a_gate_halves(gate, life):
     reading = {"GRU": [{"keeps (z)": torch.full((2, 70, 3), gate)}]}
     shown = gates.half_lives({}, reading).loc["GRU, trained on text, layer 1"]
-    assert shown["half-life of the median unit"] == life
-    assert shown[f"units above {gates.OPEN}"] == ("3 of 3" if gate > gates.OPEN else "0 of 3")
+    assert shown["half-life of the median unit (characters)"] == life
+    assert shown[f"units with a mean above {gates.OPEN}"] == (
+        "3 of 3" if gate > gates.OPEN else "0 of 3"
+    )
 
 
 def test_a_point_says_how_often_a_unit_is_nearly_closed_and_nearly_open():
@@ -113,7 +115,7 @@ def test_a_sentence_is_coloured_by_units_that_follow_a_kind_of_character(namespa
     figure = gates.plot_sentence({"GRU": model}, {"GRU": namespace["CharGRU"]}, X, chars)
     titles = [axes.get_title(loc="left") for axes in figure.axes[:-1]]
     assert [title.split(",")[0] for title in titles] == ["trained", "untrained"] * 2  # no capitals
-    assert "trained, layer 1, unit 7: keeps 1.00 at spaces, 0.00 elsewhere" in titles
+    assert "trained, layer 1, unit 7: mean z is 1.00 at spaces, 0.00 elsewhere" in titles
     assert all("nan" not in title for title in titles)
 
 
@@ -137,16 +139,16 @@ def test_a_known_mistake_is_named(mistake, capsys):
 
 def test_another_mistake_is_told_to_be_in_z_or_behind_it(capsys):
     assert by_hand.check(lambda x, h, *weights: (h, h)) is None
-    assert "start with z" in capsys.readouterr().out
+    assert "z is wrong" in capsys.readouterr().out
     assert by_hand.check(lambda x, h, *weights: (h, gates.gru_step(x, h, *weights)[1])) is None
-    assert "r, n or the last line is not" in capsys.readouterr().out
+    assert "z is right, but r, n or the last line is not" in capsys.readouterr().out
 
 
 def test_what_is_no_pair_of_states_is_named_and_an_error_shown(capsys):
     assert by_hand.check(lambda *given: None) is None
-    assert "returned None: expected (h, z)" in capsys.readouterr().out
+    assert "returned None. Expected a pair (h, z)" in capsys.readouterr().out
     assert by_hand.check(lambda x, h, *weights: (x @ h, h)) is None
-    assert "ended in an error, for x of shape (4, 2)" in capsys.readouterr().out
+    assert "raised an error for x of shape (4, 2)" in capsys.readouterr().out
 
 
 def test_each_try_gets_the_same_numbers():

@@ -87,11 +87,20 @@ class Parts(nn.Module):
 @pytest.mark.parametrize(
     ("model", "said"),
     [
-        (Parts(nn.GRU(10, 20, bidirectional=True)), "its GRU is not a plain one"),
-        (Parts(nn.LSTM(10, 20, proj_size=5)), "its LSTM is not a plain one"),
-        (Parts(nn.RNN(10, 20, nonlinearity="relu")), "its RNN is not a plain one"),
-        (Parts(norm=nn.LayerNorm(20)), "it has Embedding, GRU, Linear, LayerNorm"),
-        (Parts(nn.Conv1d(10, 20, 3)), "it has Embedding, Conv1d, Linear"),
+        (
+            Parts(nn.GRU(10, 20, bidirectional=True)),
+            "its GRU needs tanh, one direction and no projection",
+        ),
+        (
+            Parts(nn.LSTM(10, 20, proj_size=5)),
+            "its LSTM needs tanh, one direction and no projection",
+        ),
+        (
+            Parts(nn.RNN(10, 20, nonlinearity="relu")),
+            "its RNN needs tanh, one direction and no projection",
+        ),
+        (Parts(norm=nn.LayerNorm(20)), "its layers are Embedding, GRU, Linear, LayerNorm"),
+        (Parts(nn.Conv1d(10, 20, 3)), "its layers are Embedding, Conv1d, Linear"),
         (nn.Identity(), "it has no layers"),
     ],
 )
@@ -111,8 +120,8 @@ def test_a_model_that_does_more_with_its_layers_gets_a_sentence(
     models = to_type[0] | {"GRU": Doubled(len(to_type[-1]), 10, 20, 2, 0.3)}
     assert phone.write_keyboard(models, *to_type[1:], tmp_path) is None
     assert capsys.readouterr().out == (
-        "GRU is not an embedding, recurrent layers and one linear output: its forward() does "
-        "more. The page computes only these.\n"
+        "The page can compute a model only if it has an embedding, recurrent layers and one linear "
+        "output layer. GRU is different: its forward() computes something else.\n"
     )
     assert not list(tmp_path.iterdir())
 
@@ -159,7 +168,7 @@ def table_of(keyboard, device=ON_A_PHONE, changed=("", "")):
     return text.replace(*changed) if changed[0] else text
 
 
-MISSING = "A column, a model or a number is missing"
+MISSING = "a column, a model or a number is missing or wrong"
 
 
 def test_a_table_is_read_back(keyboard):
@@ -172,7 +181,7 @@ def test_a_table_is_read_back(keyboard):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("# page", "page", "not the page's table"),
+        ("# page", "page", "not a complete table of the page"),
         ("# page ", "# page 1234", "measured on the page 1234"),
         ("0.2", "fast", MISSING),
         ("9.01", "nan", MISSING),
@@ -242,7 +251,7 @@ def differing(old, new):
 
 
 ON_A_COMPUTER = "WebAssembly SIMD, Mozilla/5.0 (X11; Linux x86_64)"
-COMPUTED_ELSE = "did not compute what the notebook did (RNN, LSTM, GRU"
+COMPUTED_ELSE = "did not compute the same as the notebook (RNN, LSTM, GRU"
 
 
 @pytest.mark.parametrize(
@@ -250,10 +259,13 @@ COMPUTED_ELSE = "did not compute what the notebook did (RNN, LSTM, GRU"
     [
         (
             lambda keyboard: "\n",
-            "No device's table was read back. So far, no phone",
+            "There is no table of a device yet. So far, no phone",
         ),
         (lambda keyboard: "a, b", " So far, no phone was measured.\n"),
-        (lambda keyboard: table_of(keyboard, ON_A_COMPUTER), "not a phone's: claim no phone"),
+        (
+            lambda keyboard: table_of(keyboard, ON_A_COMPUTER),
+            "do not claim that you measured a phone",
+        ),
         (differing("1.0e-6", "2.0e-4"), COMPUTED_ELSE),
         (differing("9.01, 9.01", "9.03, 9.01"), COMPUTED_ELSE),
         (differing("9.01, 9.01", "9, 9.01"), COMPUTED_ELSE),
@@ -273,12 +285,12 @@ def test_of_a_page_that_could_not_be_written_nothing_is_said(capsys):
 def test_a_phones_table_stands_beside_the_laptops_figures(keyboard, on_phone, capsys):
     runtimes = pd.DataFrame({"ONNX Runtime, int8 (ms)": 0.7}, on_phone.index[:3])
     printed = shown(capsys, table_of(keyboard), keyboard, on_phone, runtimes)
-    assert f"There: {ON_A_PHONE}\nThe models were measured on a phone" in printed
+    assert f"Device: {ON_A_PHONE}\nThe models were measured on a phone" in printed
     table, _ = readback.device_table(table_of(keyboard), write.given_to(keyboard))
     beside = readback.with_laptop(table, on_phone, runtimes)
-    assert beside.loc["LSTM", "There: Keystroke (ms)"] == 0.1
-    assert beside.loc["LSTM", "Here, PyTorch; n-gram model: NumPy (ms)"] == 4
-    assert beside.loc["LSTM", "Here, ONNX Runtime (ms)"] == 0.7
+    assert beside.loc["LSTM", "Device: Keystroke (ms)"] == 0.1
+    assert beside.loc["LSTM", "Computer, PyTorch; n-gram model: NumPy (ms)"] == 4
+    assert beside.loc["LSTM", "Computer, ONNX Runtime (ms)"] == 0.7
 
 
 # ----- On the network -----------------------------------------------------------------------------
@@ -318,7 +330,7 @@ def test_the_page_is_served_and_nothing_else(server, keyboard):
     assert answer(server, "HEAD", "/") == (200, b"")
     for path in ("/secret.txt", "/../keyboard.html", "/keyboard.html", "/table", "*"):
         status, content = answer(server, "GET", path)
-        assert (status, content) == (404, b"Only the page is here, at /.")
+        assert (status, content) == (404, b"This server has only the page, at /.")
     for method in ("PUT", "DELETE", "OPTIONS", "PATCH"):
         assert answer(server, method, "/")[0] == 501
 
@@ -327,12 +339,12 @@ def test_a_table_is_taken_and_read_by_the_notebook(server, keyboard, on_phone, c
     for device in ("first", ON_A_PHONE):
         text = table_of(keyboard, device, changed=("\n", "\n\n")).encode()
         assert answer(server, "POST", "/table", text) == (200, b"Received.")
-    assert f"A table came from 127.0.0.1: {ON_A_PHONE}" in capsys.readouterr().out
+    assert f"Received a table from 127.0.0.1: {ON_A_PHONE}" in capsys.readouterr().out
     assert server.received == 2
     assert "first" in readback.received_tables(keyboard).read_text(encoding="utf-8")
     with readback.received_tables(keyboard).open("a", encoding="utf-8") as file:
         file.write("Model\n# page 0123456789ab, of other models\n\n")
-    assert f"There: {ON_A_PHONE}" in shown(capsys, "", keyboard, on_phone, None)  # our last one
+    assert f"Device: {ON_A_PHONE}" in shown(capsys, "", keyboard, on_phone, None)  # our last one
 
 
 @pytest.mark.parametrize(
@@ -358,13 +370,13 @@ def test_a_table_of_another_page_is_refused_with_what_to_do(server, keyboard):
     page = write.given_to(keyboard)["page"]
     text = table_of(keyboard, changed=(page, "0123456789ab")).encode()
     status, said = answer(server, "POST", "/table", text)
-    assert status == 400 and b"open that one on the device, and measure again" in said
+    assert status == 400 and b"Open the current page on the device, and measure again" in said
 
 
 def test_a_table_that_cannot_be_kept_is_not_lost_silently(server, keyboard):
     readback.received_tables(keyboard).mkdir()
     status, said = answer(server, "POST", "/table", table_of(keyboard).encode())
-    assert status == 500 and b"cannot be kept" in said and server.received == 0
+    assert status == 500 and b"cannot be saved" in said and server.received == 0
 
 
 def test_no_more_tables_are_taken_than_a_class_sends(server, keyboard, monkeypatch):
@@ -384,7 +396,7 @@ def test_a_page_that_is_written_again_is_served_as_it_is_now(server, keyboard):
 
 @pytest.mark.parametrize(
     ("address", "said"),
-    [("192.168.178.21", "hotspot"), (serve.ALONE, "This computer is in no network")],
+    [("192.168.178.21", "hotspot"), (serve.ALONE, "This computer is not connected to a network")],
 )
 def test_serving_says_where_and_ends_when_it_is_interrupted(
     address, said, keyboard, monkeypatch, capsys
@@ -398,7 +410,7 @@ def test_serving_says_where_and_ends_when_it_is_interrupted(
     phone.serve_keyboard(keyboard)
     printed = capsys.readouterr()
     assert printed.out.startswith(f"Open http://{address}:") and said in printed.out
-    assert printed.out.endswith("Ended. Tables that came: 0.\n") and not printed.err
+    assert printed.out.endswith("The server has stopped. Tables received: 0.\n") and not printed.err
 
 
 def test_what_is_missing_to_serve_is_said(tmp_path, monkeypatch, capsys):
@@ -406,11 +418,14 @@ def test_what_is_missing_to_serve_is_said(tmp_path, monkeypatch, capsys):
     for path in (None, tmp_path / "keyboard.html", tmp_path / "other.html", tmp_path):
         phone.serve_keyboard(path)
         assert capsys.readouterr().out == (
-            f"There is no page to serve in {path}: first run the cell that writes it.\n"
+            f"There is no page in {path}. First run the cell that writes it.\n"
         )
     monkeypatch.setitem(sys.modules, "segno", None)
     serve.show_code("http://127.0.0.1:1/")
-    assert capsys.readouterr().out == "As a QR code: pip install segno\n"
+    assert (
+        capsys.readouterr().out
+        == "To see the address as a QR code, install segno: pip install segno\n"
+    )
 
 
 def test_the_address_is_a_picture_in_a_notebook_and_text_in_a_terminal(monkeypatch, capsys):

@@ -86,8 +86,8 @@ def expected(to_type, text):
 
 
 def suggests(page, to_type, text):
-    """Assert that a page suggests what it should after a text; of counting, whose counts are often
-    equal, the first of three."""
+    """Assert that a page suggests what it should after a text. Of the n-gram model, whose
+    counts are often equal, it is the first of three."""
     shown, right = suggested(page), expected(to_type, text)
     name = to_type[1].name
     for found in (shown, right):
@@ -135,13 +135,13 @@ def test_what_is_deleted_pasted_or_changed_in_the_middle_is_read(opened, to_type
 def test_a_character_that_no_model_knows_is_left_out_and_named(opened, to_type):
     page = opened()
     page.fill("#text", "thÜe 𝄞😀Üqui")
-    assert page.inner_text("#said").endswith("has none: Ü 𝄞 😀")
+    assert page.inner_text("#said").endswith("does not have them: Ü 𝄞 😀")
     assert [three for three, _ in suggested(page).values()] == [
         three for three, _ in expected(to_type, "the qui").values()
     ]
     assert suggested(page)["RNN"][1][0].startswith("Üqui")  # the word as it was typed
     page.fill("#text", "the " * 250)
-    assert page.inner_text("#said") == "No more than 1000 characters."
+    assert page.inner_text("#said") == "The text can have at most 1000 characters."
     page.click("#card-GRU .characters button")
     assert len(page.input_value("#text")) == 1000
 
@@ -202,7 +202,7 @@ def test_a_long_word_shows_its_end(opened):
     )
 
 
-def test_counting_in_the_page_is_that_of_the_notebook(opened, sample):
+def test_the_ngram_model_in_the_page_is_that_of_the_notebook(opened, sample):
     text, chars, char2idx, _ = sample
     indices = [char2idx[c] for c in text[:6_000]]
     contexts = [indices[k : k + length] for k in range(0, 5_000, 50) for length in (0, 2, 5)]
@@ -210,9 +210,9 @@ def test_counting_in_the_page_is_that_of_the_notebook(opened, sample):
     for order in (1, 4, 6):
         found = opened().evaluate(
             """([text, vocab, order, contexts]) => {
-                const counting = new NGram(text, vocab, order);
+                const ngram = new NGram(text, vocab, order);
                 const seen = contexts.map((one) => one.slice(1 - order || 99));
-                return seen.map((one) => [...counting.probabilities(one)]);
+                return seen.map((one) => [...ngram.probabilities(one)]);
             }""",
             [indices, len(chars), order, contexts],
         )
@@ -238,7 +238,9 @@ def is_of_these_models(page, keyboard, text, engine):
     expected = table["Perplexity in Notebook"]
     assert table["Perplexity"].to_numpy() == pytest.approx(expected, rel=1e-3)
     assert (table["Logits Differ"].dropna() <= 1e-4).all() and table["Logits Differ"].count() == 3
-    assert page.inner_text("#verdict") == "The page computes what the notebook did, for each model."
+    assert (
+        page.inner_text("#verdict") == "The page computes the same as the notebook, for each model."
+    )
     assert page.evaluate("document.documentElement.scrollWidth") == SMALLEST["width"]
 
 
@@ -273,9 +275,14 @@ def test_a_changed_weight_is_flagged(opened, keyboard, tmp_path):
     changed.write_text(write.filled(given), encoding="utf-8")
     page = opened(changed.as_uri())
     text = measured(page)
-    assert page.inner_text("#verdict") == "The page does not compute what the notebook did: LSTM."
+    assert (
+        page.inner_text("#verdict")
+        == "The page does not compute the same as the notebook for: LSTM."
+    )
     table, device = readback.device_table(text, write.given_to(keyboard))
-    assert "did not compute what the notebook did (LSTM)" in readback.what_it_shows(table, device)
+    assert "did not compute the same as the notebook (LSTM)" in readback.what_it_shows(
+        table, device
+    )
 
 
 @pytest.mark.parametrize("before", ["", "delete window.WebAssembly"], ids=["SIMD", "JavaScript"])

@@ -43,7 +43,7 @@ def test_a_stream_carries_the_state_and_leaves_the_models_mode_alone(models, spl
 
 
 @pytest.mark.parametrize("order", [1, 2, 5])
-def test_counting_steps_like_a_network(order):
+def test_the_ngram_model_steps_like_a_network(order):
     ngram = NGram([0, 1, 2, 0, 3] * 20, vocab_size=5, order=order)
     step = keystrokes.NGramStep(ngram)
     (context,) = step.start()
@@ -152,7 +152,8 @@ def test_what_to_install_is_said_in_one_line(models, splits, monkeypatch, capsys
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     assert phone.compare_runtimes(models, splits[2], []) is None
     assert capsys.readouterr().out.splitlines() == [
-        "ONNX is optional. To run this part: pip install -r lab/extras/phone/requirements.txt"
+        "ONNX is optional. To run this part, install it: "
+        "pip install -r lab/extras/phone/requirements.txt"
     ]
     phone.show_runtimes(None)
     assert capsys.readouterr().out == ""
@@ -180,7 +181,7 @@ def test_a_folder_that_cannot_be_written_is_named_in_one_line(
     assert f"{folder} cannot be written (" in line and "Remove" in line
 
 
-def test_the_table_has_a_row_for_each_model_and_for_counting(models, splits, sample):
+def test_the_table_has_a_row_for_each_network_and_the_ngram_model(models, splits, sample):
     ngram_model = NGram([*splits[0][0].tolist(), *splits[1].tolist()], len(sample[1]), order=5)
     table = phone.phone_table(models, ngram_model, *splits[2:], sample[1])
     assert list(table.index) == ["RNN", "LSTM", "GRU", "n-gram model"]
@@ -224,15 +225,15 @@ def test_int8_changes_the_perplexity_by_less_than_a_per_cent(models, splits):
     assert rounded != typed and rounded == pytest.approx(typed, rel=0.01)
 
 
-@pytest.mark.parametrize(("lstm", "says"), [(0.02, "differently"), (0.09, "alike")])
-def test_runtimes_are_said_to_rank_alike_or_not(lstm, says, capsys):
+@pytest.mark.parametrize(("lstm", "says"), [(0.02, "different orders"), (0.09, "the same order")])
+def test_runtimes_are_said_to_give_one_order_or_two(lstm, says, capsys):
     eager = {"RNN": 0.1, "LSTM": 0.4, "GRU": 0.2}
     exported = {"RNN": 0.01, "LSTM": lstm, "GRU": 0.03}
     measured = {"Eager PyTorch (ms)": eager, "ONNX Runtime, fp32 (ms)": exported}
     phone.show_runtimes(pd.DataFrame(measured).rename_axis("Model"))
     printed = capsys.readouterr().out
-    assert f"rank the models {says}" in printed
-    ranked = "fastest RNN (0.100 ms); GRU 2.0 times, LSTM 4.0 times as long."
+    assert f"give {says} of the models" in printed
+    ranked = "RNN has the lowest inference time, 0.100 ms. GRU needs 2.0 times as long. LSTM needs"
     assert f"Eager PyTorch: {ranked}" in printed
 
 

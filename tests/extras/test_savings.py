@@ -34,7 +34,7 @@ def after(reader, text):
     return logs[-1:], [state[:, -1:] for state in states]
 
 
-def of_a_counting_model():
+def of_an_ngram_model():
     model = NGram(np.random.default_rng(0).choice(4, 300, p=[0.3, 0.4, 0.2, 0.1]), 4, order=3)
     return NGramStep(model)
 
@@ -47,7 +47,7 @@ def test_a_letter_is_what_words_are_made_of():
 def test_the_likeliest_words_are_found(monkeypatch):
     monkeypatch.setattr(savings, "LONGEST", 3)
     monkeypatch.setattr(savings, "BEAM", 30)  # as many as there are: an exhaustive search
-    reader, inside = of_a_counting_model(), torch.tensor([False, True, True, False])
+    reader, inside = of_an_ngram_model(), torch.tensor([False, True, True, False])
     begun, scores = [1, 0, 2], {}
     for length in (1, 2, 3):
         for word in itertools.product([1, 2], repeat=length):
@@ -125,8 +125,8 @@ def test_an_interval_is_over_blocks(capsys):
     assert upper == pytest.approx(mean + half, abs=0.05)
     savings.print_differences(pd.DataFrame({"a": blocks, "b": blocks + 2, "c": blocks + 1}))
     assert capsys.readouterr().out == (
-        "b saves 1.0 keys of 100 more than c (1.0 to 1.0).\n"
-        "c saves 1.0 keys of 100 more than a (1.0 to 1.0).\n"
+        "b saves 1.0 keys of 100 more than c (95 % interval 1.0 to 1.0).\n"
+        "c saves 1.0 keys of 100 more than a (95 % interval 1.0 to 1.0).\n"
     )
 
 

@@ -7,66 +7,69 @@ from lab import exercise, goal, study
 from lab.extras import study_views
 
 ASKED = goal.Requirements(**exercise.REQUIREMENTS)
+LEARNS, NEAR = "learns the recall task at lag 64", "perplexity close to the best"
 
 
 @pytest.mark.parametrize(
     ("interval", "verdict"),
     [
-        ((0.01, -0.01, 0.03), "no difference shown"),
+        ((0.01, -0.01, 0.03), "no significant difference"),
         ((0.02, 0.01, 0.03), "LSTM better"),
         ((-0.02, -0.03, -0.01), "GRU better"),
     ],
 )
 def test_a_difference_is_shown_by_its_corrected_p_value(made_up, interval, verdict):
     shown = study_views.differences("text", made_up(gru_against_lstm=interval))
-    assert shown.loc["GRU against LSTM", f"{exercise.EPOCHS} epochs: verdict"] == verdict
-    assert shown.loc["RNN against GRU", f"{exercise.EPOCHS} epochs: verdict"] == "GRU better"
+    assert shown.loc["GRU compared with LSTM", f"{exercise.EPOCHS} epochs: verdict"] == verdict
+    assert shown.loc["RNN compared with GRU", f"{exercise.EPOCHS} epochs: verdict"] == "GRU better"
     assert (
-        shown.loc["RNN against counting", f"{exercise.EPOCHS} epochs"] == "+8.0% (+6.0% to +10.0%)"
+        shown.loc["RNN compared with n-gram model", f"{exercise.EPOCHS} epochs"]
+        == "+8.0% (+6.0% to +10.0%)"
     )
 
 
 def test_other_settings_stand_below_the_notebooks(made_up):
     shown = study_views.settings("text", made_up())
     assert list(shown.index[[0, -1]]) == [study.AS_IN_THE_NOTEBOOK, study.LESS_DROPOUT_LEARNED]
-    assert shown.loc[study.EQUAL_PARAMETERS, "RNN against LSTM"] == "+1.0% (-4.0% to +6.0%)"
-    assert shown.loc[study.NO_DROPOUT, "RNN"] == "7.00 (epoch 20)"
+    assert shown.loc[study.EQUAL_PARAMETERS, "RNN compared with LSTM"] == "+1.0% (-4.0% to +6.0%)"
+    assert shown.loc[study.NO_DROPOUT, "RNN"] == "7.00 (best epoch 20)"
 
 
 def test_the_recommendation_depends_on_the_circumstances(made_up):
     shown = study_views.recommended_by_study(ASKED, "text", made_up())
     load_4, load_2, load_1 = (
-        shown.loc[f"as in the notebook, holding {n} at once"] for n in (4, 2, 1)
+        shown.loc[f"as in the notebook, {n} to remember"]
+        for n in ("4 symbols", "2 symbols", "1 symbol")
     )
-    assert load_4["taught 64"] == "GRU, LSTM" and load_1["taught 64"] == "RNN, GRU, LSTM"
-    assert load_2["open"] == "none"  # whatever the RNN is taught, it predicts too badly
-    assert load_1["near the best"] == "GRU, LSTM"  # the RNN is 8 % behind
+    assert load_4[LEARNS] == "GRU, LSTM" and load_1[LEARNS] == "RNN, GRU, LSTM"
+    assert load_2["undecided"] == "none"  # whatever the RNN remembers, it predicts too badly
+    assert load_1[NEAR] == "GRU, LSTM"  # the RNN is 8 % behind
     assert set(shown["recommended"][:7]) == {"GRU"}
-    assert shown.index[6] == "equal parameters, holding 4 at once"
+    assert shown.index[6] == "equal parameters, 4 symbols to remember"
 
 
 def test_on_more_text_a_difference_is_as_wide_as_seeds_make_it(made_up):
-    """The RNN is 4 % behind there, and two seeds of each model leave 2 % open."""
-    more = "WikiText-2, 9,000 characters, holding 4 at once"
+    """The RNN is 4 % behind there, and two seeds of each model leave 2 % undecided."""
+    more = "WikiText-2, 9,000 characters, 4 symbols to remember"
     shown = study_views.recommended_by_study(ASKED._replace(load=4), "text", made_up())
-    assert shown.loc[more, "near the best"] == "LSTM" and shown.loc[more, "recommended"] == "LSTM"
+    assert shown.loc[more, NEAR] == "LSTM" and shown.loc[more, "recommended"] == "LSTM"
     wider = ASKED._replace(perplexity_margin=0.07)
     shown = study_views.recommended_by_study(wider, "text", made_up())
-    assert shown.loc[more, "near the best"] == "RNN, LSTM"
+    assert shown.loc[more, NEAR] == "RNN, LSTM"
 
 
 @pytest.mark.parametrize(
     ("asked", "column", "by_load"),
     [
-        # The plain RNN is recommended where it remembers; one of its seeds fails at a load of 2.
+        # The simple RNN is recommended where it remembers; one of its seeds fails at a load of 2.
         ({"perplexity_margin": 0.12}, "recommended", ["GRU", "undecided", "RNN"]),
-        ({"perplexity_margin": 0.12}, "open", ["none", "RNN", "none"]),
+        ({"perplexity_margin": 0.12}, "undecided", ["none", "RNN", "none"]),
         # A margin inside the interval.
-        ({"perplexity_margin": 0.08}, "open", ["none", "RNN", "RNN"]),
+        ({"perplexity_margin": 0.08}, "undecided", ["none", "RNN", "RNN"]),
         ({"perplexity_margin": 0.08}, "recommended", ["GRU", "undecided", "undecided"]),
         # A span that nobody reaches.
         ({"span": 256}, "recommended", ["none"] * 3),
-        ({"span": 256}, "taught 256", ["none"] * 3),
+        ({"span": 256}, "learns the recall task at lag 256", ["none"] * 3),
     ],
 )
 def test_the_recommendation_depends_on_what_is_asked(asked, column, by_load, made_up):
@@ -74,16 +77,16 @@ def test_the_recommendation_depends_on_what_is_asked(asked, column, by_load, mad
     assert shown[column].to_list()[:3] == by_load
 
 
-def test_a_load_that_the_study_did_not_try_is_open(made_up):
+def test_a_load_that_the_study_did_not_try_is_undecided(made_up):
     shown = study_views.recommended_by_study(ASKED._replace(load=3), "text", made_up())
-    row = shown.loc["equal parameters, holding 3 at once"]
-    assert row["open"] == "GRU, LSTM" and row["recommended"] == "none"
+    row = shown.loc["equal parameters, 3 symbols to remember"]
+    assert row["undecided"] == "GRU, LSTM" and row["recommended"] == "none"
 
 
 def test_text_sizes_are_means_over_seeds(made_up):
     folder = made_up()
     table = study_views.text_sizes(folder=folder)
-    assert list(table.columns) == ["RNN", "LSTM", "GRU", "n-gram model", "GRU against LSTM"]
+    assert list(table.columns) == ["RNN", "LSTM", "GRU", "n-gram model", "GRU compared with LSTM"]
     assert table.loc[("WikiText-2", 1_000), "RNN"] == pytest.approx(np.exp(2.0))
     figure = study_views.plot_text_sizes(folder)
     assert len(figure.axes[0].lines) == 8  # means and seeds of four

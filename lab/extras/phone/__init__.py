@@ -1,9 +1,10 @@
-"""The trained models as a keyboard would run them: how quick, how large, in which file.
+"""The trained models as a keyboard would run them: their speed, their size and their files.
 
-A keyboard reads one character at a time and carries the state along; reading the last 50 characters
-again at each keystroke would multiply 50 times as much. That single step is timed, counted, stored
-as int8 and exported to ONNX, for all models alike, and runs in a page that types with them.
-Counting stands beside them.
+A keyboard reads one character at a time and keeps the hidden state. If it read the last 50
+characters again at each keystroke, it would need 50 times as many multiplications. For all models
+in the same way, this package measures the time of such a single step and counts its
+multiplications. It stores the weights as int8 and exports the step to ONNX. It also writes a web
+page that types with the models. The n-gram model is compared with the networks.
 """
 
 from lab.extras.phone.costs import phone_table

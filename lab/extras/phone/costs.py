@@ -1,4 +1,4 @@
-"""What each model costs on a phone, and how well it predicts there."""
+"""The costs of each model on a phone, and the quality of its predictions there."""
 
 import copy
 
@@ -25,11 +25,13 @@ TIMES = {0.5: "Keystroke (ms)", 0.95: "p95 (ms)", 0.99: "p99 (ms)"}  # by quanti
 
 
 def macs_per_keystroke(model):
-    """Return the multiply-accumulates of one step: each weight of a matrix is used once.
+    """Return the multiply-accumulate operations (MACs) of one keystroke.
 
-    That is gates x hidden_dim x (inputs + hidden_dim) for a recurrent layer, with 1 gate for RNN, 4
-    for LSTM and 3 for GRU, and hidden_dim x vocab_size for the output. Looking up an embedding
-    multiplies nothing; the gates' few products of vectors are left out.
+    One MAC is one multiplication and one addition. Each weight of a matrix is used once. So a
+    recurrent layer needs gates x hidden_dim x (inputs + hidden_dim) MACs, where the number of gates
+    (or sets of weights) is 1 for RNN, 4 for LSTM and 3 for GRU. The output layer needs hidden_dim x
+    vocab_size. The embedding needs none, because it is only a look-up. The few products of vectors
+    in the gates are not counted.
     """
     looked_up = [module.weight for module in model.modules() if isinstance(module, nn.Embedding)]
     matrices = [p for p in model.parameters() if p.dim() > 1]
@@ -37,15 +39,19 @@ def macs_per_keystroke(model):
 
 
 def phone_table(models, ngram_model, test_X, test_y, chars):
-    """Return a DataFrame with a row per model, by its name, and one for counting; all are numbers.
+    """Return a DataFrame of numbers: a row for each network, and one for the n-gram model.
 
-    "Keystroke (ms)" is the median, beside p95 and p99, of 1,000 steps of one character with the
-    state carried, batch 1, one CPU thread, eager PyTorch (NumPy for counting). "50 Characters (ms)"
-    is what one window from a zero state takes on that thread. Sizes are those of the weights in MB
-    (10^6 bytes). The size of counting is that of a table of its counts: a byte for each character
-    of the context and the one that follows, and 4 for the number. Top-1 and top-3 are in per cent
-    of the test text's characters; these and the perplexities are taken with the state carried
-    through the text. Keystroke savings, with their 95 %, are those of keystroke_savings.
+    "Keystroke (ms)" is the median time of 1,000 keystrokes; p95 and p99 are the times that 95 % and
+    99 % of the keystrokes do not exceed. A keystroke is one character with the state kept, batch 1,
+    on one CPU thread, in eager PyTorch (NumPy for the n-gram model). "50 Characters (ms)" is the
+    time for one window from a zero state on that thread. "MACs per Keystroke" counts
+    multiply-accumulate operations.
+
+    Sizes are the sizes of the weights in MB (10^6 bytes). For the n-gram model it is the size of a
+    table of its counts: one byte for each character of the context, one for the next character, and
+    4 bytes for the count. Top-1 and top-3 are percentages of the characters of the test text. They
+    and the perplexities are computed with the state kept through the whole text. The keystroke
+    savings and their 95 % intervals come from keystroke_savings.
     """
     if helpers.waits_for("training", models):
         return None
@@ -74,14 +80,14 @@ def phone_table(models, ngram_model, test_X, test_y, chars):
 
 
 def _quality_of(model, X, y):
-    """Return the quality of a network, and its perplexity with weights in int8."""
+    """Return the quality of a network as a dict, also its perplexity with int8 weights."""
     rounded = predict_while_typing(int8_copy(model), X, y)
     of_int8 = {"Perplexity, int8": perplexity_of(rounded, y)}
     return _quality(predict_while_typing(model, X, y), y) | of_int8
 
 
 def _quality(log_probabilities, y):
-    """Return top-1, top-3 and perplexity of a text that was predicted: (len(y), vocab_size)."""
+    """Return top-1, top-3 and perplexity of predictions, which have shape (len(y), vocab_size)."""
     shown = log_probabilities.topk(min(SUGGESTIONS, log_probabilities.shape[1])).indices
     right = shown == y[:, None]  # (len(y), SUGGESTIONS)
     shares = [100 * found.float().mean().item() for found in (right[:, 0], right.any(dim=1))]
@@ -91,7 +97,7 @@ def _quality(log_probabilities, y):
 
 
 def _cost(model, window):
-    """Return what a window and a keystroke of a network take, and its sizes."""
+    """Return a network's time for a window, its MACs for a keystroke, and its sizes, as a dict."""
     fp32, int8 = weight_bytes(model)
     on_cpu = copy.deepcopy(model).cpu()
     with helpers.one_thread():

@@ -1,4 +1,8 @@
-"""A file to ship: one keystroke's step as ONNX, run by ONNX Runtime beside eager PyTorch."""
+"""One timestep of a model as an ONNX file, run by ONNX Runtime and compared with eager PyTorch.
+
+ONNX is a file format for models. ONNX Runtime is a program library that runs such files without
+PyTorch.
+"""
 
 import copy
 import importlib
@@ -21,36 +25,37 @@ INSTALL = "-r lab/extras/phone/requirements.txt"
 
 
 def export_step(model, chars):
-    """Return one streaming step of a model as two onnx.ModelProto: (fp32, int8).
+    """Return one timestep of a model as two onnx.ModelProto: (fp32, int8).
 
-    Inputs: ``character`` int64 (1, 1), ``state_0`` and for an LSTM ``state_1`` float32 (num_layers,
-    1, hidden_dim), zeros at first. Outputs: ``logits`` float32 (1, vocab_size), ``next_0``,
-    ``next_1``. The metadata holds the vocabulary, as JSON, under "characters". In the int8 file
-    each matrix is stored as ``int8_rows`` makes it; a Cast and a Mul turn it back into fp32, which
-    ONNX Runtime does once, on loading.
+    The inputs are ``character``, int64 (1, 1), and ``state_0``, float32 (num_layers, 1,
+    hidden_dim); an LSTM also has ``state_1``. The states are zeros at the start of a text. The
+    outputs are ``logits``, float32 (1, vocab_size), and the new states ``next_0`` and ``next_1``.
+    The metadata has the vocabulary as JSON under the key "characters". In the int8 file each matrix
+    is stored as ``int8_rows`` returns it. The operators Cast and Mul turn it into fp32 again; ONNX
+    Runtime does this once, when it loads the file.
     """
     import onnx
 
     step = Step(model)
     state = step.start()
     numbers = range(len(state))
-    logging.disable(logging.WARNING)  # torchvision, which it looks for in vain
+    logging.disable(logging.WARNING)  # the exporter warns that it does not find torchvision
     try:
-        with warnings.catch_warnings(action="ignore"):  # about what the exporter itself does
+        with warnings.catch_warnings(action="ignore"):  # warnings about the exporter itself
             program = torch.onnx.export(
                 step,
                 (torch.zeros(1, 1, dtype=torch.long), *state),
                 input_names=["character", *(f"state_{n}" for n in numbers)],
                 output_names=["logits", *(f"next_{n}" for n in numbers)],
                 dynamo=True,
-                optimize=False,  # keeps the weights as they are, for int8; loading optimises
+                optimize=False,  # does not change the weights, for int8; loading optimises
                 verbose=False,
             )
     finally:
         logging.disable(logging.NOTSET)
     fp32 = program.model_proto
     for part in (fp32, fp32.graph, *fp32.graph.node, *fp32.graph.value_info, *fp32.graph.input):
-        del part.metadata_props[:]  # where in PyTorch's sources each node comes from
+        del part.metadata_props[:]  # the place in PyTorch's sources for each node
     onnx.helper.set_model_props(fp32, {"characters": json.dumps(chars)})
     return fp32, _with_int8(fp32, dict(step.named_parameters()))
 
@@ -76,7 +81,7 @@ def _with_int8(proto, parameters):
 
 
 class Session:
-    """An exported step in ONNX Runtime, on one CPU thread, fed like helpers.Typing."""
+    """An exported model in ONNX Runtime, on one CPU thread; ``feed`` works as in helpers.Typing."""
 
     def __init__(self, path):
         import onnxruntime
@@ -96,12 +101,12 @@ class Session:
 
 
 def farthest_apart(first, second, indices):
-    """Return the largest difference between two streams' logits over a text."""
+    """Return the largest difference between the logits of two streams over a text (indices)."""
     return max(float(np.abs(first.feed(i) - second.feed(i)).max()) for i in indices)
 
 
 def write_steps(models, chars, folder):
-    """Write both files of each model into a folder; return {(name, "fp32" or "int8"): path}."""
+    """Write two files for each model into a folder; return {(name, "fp32" or "int8"): path}."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = {}
     for name, model in models.items():
@@ -112,13 +117,14 @@ def write_steps(models, chars, folder):
 
 
 def compare_runtimes(models, test_X, chars, folder="exported"):
-    """Export each model, run it in ONNX Runtime beside eager PyTorch; return a DataFrame.
+    """Export each model and run it in ONNX Runtime and in eager PyTorch; return a DataFrame.
 
-    One row per model, by its name; all are numbers. Files in MB (10^6 bytes); the median
-    ms per keystroke, on one thread, in turns; the largest difference between the logits of PyTorch
-    and of ONNX Runtime over 1,000 characters of text, the state carried. ``<model>-fp32.onnx`` and
-    ``<model>-int8.onnx`` stay in ``folder``. Without the optional packages: says in one line what
-    to install and returns None.
+    There is one row per model, by its name, and all values are numbers: the size of the files in MB
+    (10^6 bytes), the median time per keystroke in milliseconds (on one thread; the models take
+    turns), and the largest difference between the logits of PyTorch and of ONNX Runtime over the
+    characters of keystrokes_of, with the state kept. The files ``<model>-fp32.onnx`` and
+    ``<model>-int8.onnx`` stay in ``folder``. If an optional package is missing or if the folder
+    cannot be written, one line says what to do, and None is returned.
     """
     if helpers.waits_for("training", models):
         return None
@@ -129,8 +135,8 @@ def compare_runtimes(models, test_X, chars, folder="exported"):
         paths = write_steps(models, chars, folder := Path(folder))
     except OSError as error:
         helpers.say(
-            f"This part is left out: {folder} cannot be written ({error.strerror}). Remove what "
-            "stands there, or make it yours to write to."
+            f"This part is skipped, because {folder} cannot be written ({error.strerror}). Remove "
+            "the file or folder of this name, or give yourself the right to write there."
         )
         return None
     rows, streams, indices = {}, {}, helpers.keystrokes_of(test_X)
@@ -145,29 +151,33 @@ def compare_runtimes(models, test_X, chars, folder="exported"):
                 helpers.Typing(stored), session, indices
             )
     medians = helpers.keystroke_times(streams, indices).median().unstack(sort=False)
-    helpers.say(f"In {folder}: {', '.join(sorted(p.name for p in folder.glob('*.onnx')))}")
+    files = ", ".join(sorted(p.name for p in folder.glob("*.onnx")))
+    helpers.say(f"The folder {folder} has the files {files}.")
     table = pd.DataFrame.from_dict(rows, orient="index").join(medians)
     return table.rename_axis("Model")
 
 
 def _what_is_missing():
-    """Return which optional package cannot be had, and what to do about it; None if all load."""
+    """Return a sentence about an optional package that does not load; None if all packages load."""
     for package in OPTIONAL:
         try:
             importlib.import_module(package)
-        except Exception as error:  # of a library that does not load, anything
+        except Exception as error:  # a library that does not load can raise any error
             if isinstance(error, ModuleNotFoundError) and error.name == package:
-                return f"ONNX is optional. To run this part: pip install {INSTALL}"
+                return f"ONNX is optional. To run this part, install it: pip install {INSTALL}"
             cause = str(error).partition("\n")[0][:200]
             return (
-                f"This part is left out: {package} is installed but does not load ({cause}). Mend "
-                f"it: pip install --force-reinstall {INSTALL}"
+                f"This part is skipped, because {package} is installed but does not load "
+                f"({cause}). Install it again: pip install --force-reinstall {INSTALL}"
             )
     return None
 
 
 def show_runtimes(runtimes):
-    """Display the table of compare_runtimes and print which model answers fastest where, if any."""
+    """Display the table of compare_runtimes and print which model has the lowest inference time.
+
+    Nothing is shown if ``runtimes`` is None.
+    """
     if runtimes is None:
         return
     display(helpers.show_table(runtimes, FORMATS))
@@ -175,7 +185,12 @@ def show_runtimes(runtimes):
     for runtime in ("Eager PyTorch", "ONNX Runtime, fp32"):
         times = runtimes[f"{runtime} (ms)"].sort_values()
         fastest, *others = times.index
-        slower = ", ".join(f"{name} {times[name] / times[fastest]:.1f} times" for name in others)
-        helpers.say(f"{runtime}: fastest {fastest} ({times[fastest]:.3f} ms); {slower} as long.")
+        slower = "".join(
+            f" {name} needs {times[name] / times[fastest]:.1f} times as long." for name in others
+        )
+        helpers.say(
+            f"{runtime}: {fastest} has the lowest inference time, {times[fastest]:.3f} ms.{slower}"
+        )
         orders.append(list(times.index))
-    helpers.say(f"The two rank the models {'alike' if orders[0] == orders[1] else 'differently'}.")
+    order = "the same order" if orders[0] == orders[1] else "different orders"
+    helpers.say(f"PyTorch and ONNX Runtime give {order} of the models.")

@@ -1,9 +1,9 @@
-"""Keystroke savings: how much of the typing a perfect user leaves to the suggestions.
+"""Keystroke savings: the share of keys that a simulated typist need not press.
 
-Trnka and McCoy, "Evaluating Word Prediction: Framing Keystroke Savings" (ACL 2008): the share of
-keys that need not be pressed by who takes the right word as soon as it is among those shown, here
-three. Taking one is a key too, and types the space behind the word, which costs no key to be rid
-of where something else follows: a phone's keyboard takes it back.
+The simulated typist accepts the right word as soon as it is among the suggestions, here three
+(Trnka and McCoy, "Evaluating Word Prediction: Framing Keystroke Savings", ACL 2008). To accept a
+word is one key. It also types the space after the word. If another character follows the word, the
+typist needs no extra key to remove the space, because a phone's keyboard removes it.
 """
 
 import heapq
@@ -21,24 +21,25 @@ import helpers
 from lab.exercise import SEED, SUGGESTIONS
 from lab.extras.phone.keystrokes import SAVINGS
 
-BEAM, LONGEST = 3, 18  # hypotheses of a search, characters of a word's rest
-BLOCK = 150  # characters: for the interval, the text is drawn again in blocks of so many
+BEAM, LONGEST = 3, 18  # hypotheses of a search, characters of the rest of a word
+BLOCK = 150  # characters: for the interval, blocks of the text are resampled
 
 
 def in_words(chars):
-    """Return which characters words are made of: bool (vocab_size,)."""
+    """Return which characters can be in a word: a bool tensor (vocab_size,)."""
     return torch.tensor([c.isalpha() or c in "'\u2019-" for c in chars])
 
 
 def words_ahead(step, logs, states, inside):
-    """Return the likeliest rests of a word after n texts: SUGGESTIONS tuples of indices for each.
+    """Return the most likely rests of a word after n texts: SUGGESTIONS tuples of indices for each.
 
-    By beam search, as words() of keyboard/engine.js: ``logs`` (n, vocab_size) are the log
-    probabilities and ``states`` the state after the last characters, which a Step ``step`` goes on
-    from; ``inside`` (vocab_size,) is true for what is in words.
+    The rests are found by beam search, as in words() of keyboard/engine.js. ``logs`` (n,
+    vocab_size) are the log probabilities after the texts, and ``states`` are the states there. The
+    Step ``step`` continues from these states. ``inside`` (vocab_size,) is True for characters of
+    words.
     """
-    found = [[] for _ in logs]  # of each text: (log probability, rest)
-    live = [(text, 0.0, (), text) for text in range(len(logs))]  # and its place in logs and states
+    found = [[] for _ in logs]  # for each text: (log probability, rest)
+    live = [(text, 0.0, (), text) for text in range(len(logs))]  # and its row in logs and states
     while live:
         ended, grown = _extended(live, logs, inside)
         live = []
@@ -55,7 +56,7 @@ def words_ahead(step, logs, states, inside):
 
 
 def _extended(live, logs, inside):
-    """Return the rests that end here and those that are a letter longer, two dicts by text."""
+    """Return two dicts by text: the rests that end here, and rests with one more letter."""
     ends = logs.masked_fill(inside, -math.inf).logsumexp(1).tolist()
     best = logs.masked_fill(~inside, -math.inf).topk(min(BEAM, len(inside)))
     values, letters = best.values.tolist(), best.indices.tolist()
@@ -69,7 +70,7 @@ def _extended(live, logs, inside):
 
 
 def _worth_it(grown, found):
-    """Return the likeliest longer rests, less those that cannot be among what is shown."""
+    """Return the most likely longer rests, without those that cannot be suggested any more."""
     least = found[-1][0] if len(found) == SUGGESTIONS else -math.inf
     return [one for one in _likeliest(BEAM, grown) if one[0] > least and len(one[1]) <= LONGEST]
 
@@ -79,9 +80,9 @@ def _likeliest(count, scored):
 
 
 def whole_words(inside, begin):
-    """Return (start, end) of the words that begin after ``begin`` and end before the text does.
+    """Return (start, end) of the words that begin after ``begin`` and end before the text ends.
 
-    ``inside`` says of each character of the text whether it is in a word.
+    ``inside`` has one value per character of the text: True if the character can be in a word.
     """
     letters = "".join("x" if yes else " " for yes in inside)
     spans = [found.span() for found in re.finditer("x+", letters)]
@@ -90,9 +91,10 @@ def whole_words(inside, begin):
 
 @torch.inference_mode()
 def keys_saved(step, text, begin, chars):
-    """Return the keys saved at each character of ``text[begin:]``, an array, at the words' starts.
+    """Return an array with a number for each character of ``text[begin:]``: the keys saved there.
 
-    ``text`` is a list of indices; what stands before ``begin`` is read only.
+    The keys that a word saves are counted at the first character of the word. ``text`` is a list of
+    indices. The characters before ``begin`` are only read.
     """
     inside = in_words(chars)
     words = whole_words(inside[text], begin)
@@ -116,7 +118,7 @@ def keys_saved(step, text, begin, chars):
 def read_along(step, text):
     """Return the log probabilities (t, vocab_size) and the states after each character of a text.
 
-    The states are a list of tensors (num_layers, t, hidden_dim).
+    The states are a list of tensors of shape (num_layers, t, hidden_dim).
     """
     logs, states, state = [], [], step.start()
     for index in text:
@@ -127,11 +129,12 @@ def read_along(step, text):
 
 
 def keystroke_savings(steps, test_X, test_y, chars):
-    """Return a DataFrame of per cent of the keys saved, with its interval; print the differences.
+    """Return a DataFrame of keystroke savings in per cent with intervals; print the differences.
 
-    A row for each of ``steps``, a Step or NGramStep by its model's name. The simulated typist
-    writes the held-out text, the models reading along. Intervals of 95 % are over blocks of the
-    text drawn again (bootstrap), the same for all models; seeds are not in them.
+    ``steps`` is a dict of Step or NGramStep by the names of the models; each has a row. The
+    simulated typist writes the test text, and the models read the same characters. The 95 %
+    intervals come from a block bootstrap over the test text, with the same blocks for all models.
+    They do not include the variation between random seeds.
     """
     text, begin = [*test_X[0].tolist(), *test_y.tolist()], test_X.shape[1]
     saved = {}
@@ -140,27 +143,27 @@ def keystroke_savings(steps, test_X, test_y, chars):
             keys = keys_saved(step, text, begin, chars)
             blocks = np.array_split(keys, max(1, round(len(keys) / BLOCK)))
             saved[name] = [100 * block.mean() for block in blocks]
-    saved = pd.DataFrame(saved)  # a row per block of text
+    saved = pd.DataFrame(saved)  # one row per block of text
     print_differences(saved)
     return saved.apply(with_interval).T
 
 
 def with_interval(blocks, draws=2_000):
-    """Return the mean of blocks of text, and the ends of its 95 % over blocks drawn again."""
+    """Return the mean of blocks of text and the two ends of its 95 % interval, by bootstrap."""
     drawn = np.random.default_rng(SEED).choice(blocks, (draws, len(blocks))).mean(1)
     return pd.Series([np.mean(blocks), *np.quantile(drawn, [0.025, 0.975])], SAVINGS)
 
 
 def print_differences(saved):
-    """Print by how many keys of 100 each model saves more than the next one, on the same blocks.
+    """Print for each model how many keys of 100 it saves more than the next one in the ranking.
 
-    Where the interval reaches 0 no difference is shown.
+    If the 95 % interval includes 0, the line says that the difference is not significant.
     """
     ranked = saved.mean().sort_values(ascending=False).index
     for better, worse in itertools.pairwise(ranked):
         more, lower, upper = with_interval(saved[better] - saved[worse])
-        shown = "" if lower > 0 else ": no difference shown"
+        verdict = "" if lower > 0 else " This difference is not significant."
         helpers.say(
-            f"{better} saves {more:.1f} keys of 100 more than {worse} ({lower:.1f} to {upper:.1f})"
-            f"{shown}."
+            f"{better} saves {more:.1f} keys of 100 more than {worse} (95 % interval "
+            f"{lower:.1f} to {upper:.1f}).{verdict}"
         )

@@ -1,6 +1,6 @@
-"""The trained models as one page that types with them, in the browser of any device.
+"""A web page that types with the trained models, in the browser of any device.
 
-python -m lab.extras.phone.keyboard   serve exported/keyboard.html to the local network's phones
+python -m lab.extras.phone.keyboard   serve exported/keyboard.html to phones in the local network
 """
 
 from lab.extras.phone.keyboard.readback import compare_with_laptop

@@ -1,16 +1,16 @@
 "use strict";
-// What types along: recurrent networks with the weights of PyTorch, and counting. Each has
-// start() -> state and step(index, state) -> {logits, state}, and leaves the state that it is given
-// as it was, so that a key can be taken back.
+// The models of the page: recurrent networks with the weights from PyTorch, and the n-gram model. Each has
+// start() -> state and step(index, state) -> {logits, state}. step() does not change the given state, so a
+// character can be deleted again.
 
-const PAD = 16; // numbers that product() reads at a time
+const PAD = 16; // product() reads so many numbers at a time
 const padded = (count) => Math.ceil(count / PAD) * PAD;
 const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 const bytesOf = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
 
 // ----- Networks ------------------------------------------------------------------------------------
 
-// Lay a model's tensors out in memory, each row padded with zeros; int8 becomes fp32 by its scales.
+// Write a model's tensors into memory. Each row is padded with zeros. int8 is multiplied by its scales to get fp32.
 function load(model, floats, at) {
   const places = {};
   for (const [name, { rows, cols, fp32, int8, scales }] of Object.entries(model.tensors)) {
@@ -31,7 +31,7 @@ function load(model, floats, at) {
 const floatsOf = (model) => Object.values(model.tensors).reduce(
   (sum, { rows, cols }) => sum + (cols ? rows * padded(cols) : padded(rows)), 0);
 
-// The same product where there is no WebAssembly SIMD.
+// The same product for browsers without WebAssembly SIMD.
 function plainProduct(floats) {
   return (w, x, bias, out, rows, cols) => {
     w /= 4; x /= 4; bias /= 4; out /= 4;
@@ -50,12 +50,12 @@ function plainProduct(floats) {
 
 const GATES = { RNN: 1, LSTM: 4, GRU: 3 };
 
-// The networks of {name: model}, one memory for each, and what multiplies in them.
+// Return the networks of {name: model}, each with its own memory, and the name of the engine that multiplies.
 function networks(models, wasm) {
   let module = null;
   try {
     module = new WebAssembly.Module(bytesOf(wasm));
-  } catch {} // none at all, or none with SIMD
+  } catch {} // the browser has no WebAssembly, or no SIMD in it
   const made = {};
   for (const [name, model] of Object.entries(models)) made[name] = new Network(model, module);
   return [made, module ? "WebAssembly SIMD" : "JavaScript"];
@@ -65,7 +65,7 @@ class Network {
   constructor(model, module) {
     const { hidden, layers, embedding, vocab } = model, gates = GATES[model.kind] * hidden;
     this.model = model;
-    this.cells = model.kind === "LSTM" ? 2 : 1; // what a layer carries along: h, and c
+    this.cells = model.kind === "LSTM" ? 2 : 1; // the states of a layer: h, or h and c
     this.width = padded(hidden);
     const rest = 3 * padded(gates) + 2 * padded(vocab) + 2 * layers * this.width;
     const bytes = 4 * (floatsOf(model) + rest);
@@ -83,7 +83,7 @@ class Network {
     let at;
     [this.at, at] = load(model, this.floats, 0);
     const part = (count) => { const place = 4 * at; at += padded(count); return new Float32Array(buffer, place, count); };
-    this.zeros = part(gates + vocab).byteOffset; // in place of a bias that a model lacks
+    this.zeros = part(gates + vocab).byteOffset; // used if a model has no bias
     this.input = part(gates);
     this.carried = part(gates);
     this.logits = part(vocab);
@@ -107,7 +107,7 @@ class Network {
     return { logits: this.logits.slice(), state: this.state.slice() };
   }
 
-  // As torch.nn.RNN, LSTM and GRU document them, with the gates in the order in which they store them.
+  // The equations of torch.nn.RNN, LSTM and GRU. The gates have the order of the weights in PyTorch.
   gates(layer) {
     const { kind, hidden: n, layers } = this.model, { input: i, carried: c } = this;
     const h = this.state.subarray(layer * this.width), cell = this.state.subarray((layers + layer) * this.width);
@@ -127,9 +127,9 @@ class Network {
 
 // ----- The n-gram model ------------------------------------------------------------------------------
 
-// Interpolated modified Kneser-Ney over the training text, as lab/ngram.py counts it: from each count
-// a discount is taken and given to the next shorter context, whose counts are in how many different
-// contexts a character was seen.
+// Interpolated modified Kneser-Ney smoothing over the training text, as in lab/ngram.py. A discount is
+// subtracted from each count and given to the next shorter context. There, the count of a character is the
+// number of different contexts in which it was seen.
 class NGram {
   constructor(text, vocab, order) {
     Object.assign(this, { vocab, order, levels: [] });
@@ -158,7 +158,7 @@ class NGram {
   add(level, counts) {
     const discounts = [0, ...closedForm(counts)], n = counts.length;
     const total = new Float64Array(level.contexts), left = new Float64Array(level.contexts);
-    level.starts = new Int32Array(level.contexts + 1); // where a context's n-grams begin in level.grams
+    level.starts = new Int32Array(level.contexts + 1); // the place in level.grams where the n-grams of a context begin
     for (let k = 0; k < n; k++) {
       const context = level.context[k];
       total[context] += counts[k];
@@ -210,7 +210,7 @@ function closedForm(counts) {
   });
 }
 
-// ----- What is suggested ---------------------------------------------------------------------------
+// ----- Suggestions ---------------------------------------------------------------------------------
 
 function logSoftmax(logits) {
   const most = logits.reduce((a, b) => Math.max(a, b), -Infinity);
@@ -220,8 +220,8 @@ function logSoftmax(logits) {
 
 const likeliest = (scores, count) => [...scores.keys()].sort((a, b) => scores[b] - scores[a]).slice(0, count);
 
-// The likeliest ends of a word by beam search, as lab/extras/phone/savings.py searches them: [[index, ...], ...].
-// A word ends before the first character that is not in one; `inWord` says of each whether it is.
+// The most likely ends of a word, by beam search as in lab/extras/phone/savings.py: [[index, ...], ...].
+// A word ends before the first character that cannot be in a word; `inWord` has true or false for each character.
 function words(model, { logits, state }, inWord, { suggestions, beam, longest }) {
   const found = [];
   let live = [{ score: 0, text: [], logits, state }];

@@ -1,4 +1,4 @@
-"""What the page computes with: a model's int8 weights by name, and the logits to compare with."""
+"""The data that the page needs: the int8 weights of a model, and logits for a comparison."""
 
 import base64
 import copy
@@ -11,17 +11,17 @@ import helpers
 from lab.extras.phone.int8 import int8_copy, int8_rows
 
 KINDS = {"RNN_TANH": "RNN", "LSTM": "LSTM", "GRU": "GRU"}
-ALIKE = 1e-3  # of logits, which int8 moves by a hundred times as much
+ALIKE = 1e-3  # largest allowed difference of logits; int8 changes them 100 times as much
 
 
 class NotForThePage(ValueError):
-    """A model is not what the page computes; the message says in which way."""
+    """The page cannot compute this model; the message gives the reason."""
 
 
 def layers_of(model):
-    """Return a model's embedding, recurrent layers and output.
+    """Return the embedding, the recurrent layers and the output layer of a model.
 
-    Raises NotForThePage for a model that is not these three, one after the other.
+    Raises NotForThePage if the model has other layers or not exactly these three.
     """
     found = [m for m in model.modules() if m is not model and list(m.parameters(recurse=False))]
     kinds = (nn.Embedding, nn.RNNBase, nn.Linear)
@@ -29,19 +29,20 @@ def layers_of(model):
         next((module for module in found if isinstance(module, kind)), None) for kind in kinds
     )
     if len(found) != 3 or None in (embedding, recurrent, output):
-        names = ", ".join(type(m).__name__ for m in found) or "no layers"
-        raise NotForThePage(f"it has {names}")
+        names = ", ".join(type(m).__name__ for m in found)
+        raise NotForThePage(f"its layers are {names}" if names else "it has no layers")
     _need_a_plain_layer(recurrent)
     return embedding, recurrent, output
 
 
 def _need_a_plain_layer(layer):
     if layer.mode not in KINDS or layer.bidirectional or layer.proj_size:
-        raise NotForThePage(f"its {type(layer).__name__} is not a plain one, left to right")
+        name = type(layer).__name__
+        raise NotForThePage(f"its {name} needs tanh, one direction and no projection")
 
 
 def weights_of(model):
-    """Return what a model computes with: tensors by their names in engine.js, biases if any."""
+    """Return the weights of a model: {name in engine.js: tensor}, with biases if it has them."""
     embedding, recurrent, output = layers_of(model)
     named = {
         "embedding": embedding.weight,
@@ -53,7 +54,7 @@ def weights_of(model):
 
 
 def packed(model):
-    """Return a model for the page, a dict: its sizes, and its weights as int8_rows stores them."""
+    """Return a model for the page as a dict: its sizes, and its weights as int8."""
     embedding, recurrent, _ = layers_of(model)
     return {
         "kind": KINDS[recurrent.mode],
@@ -66,7 +67,7 @@ def packed(model):
 
 
 def _stored(tensor):
-    """Return a tensor as the page unpacks it: a bias in fp32, a matrix in int8 with its scales."""
+    """Return a tensor in the format of the page: a bias as fp32, a matrix as int8 with scales."""
     if tensor.dim() == 1:
         return {"rows": len(tensor), "fp32": base64_of(tensor)}
     rows, cols = tensor.shape
@@ -75,7 +76,7 @@ def _stored(tensor):
 
 
 def base64_of(content):
-    """Return bytes in base64, as text, or those of a tensor's numbers as they are stored."""
+    """Return bytes, or the bytes of a tensor, as a text in base64."""
     if torch.is_tensor(content):
         content = content.numpy().tobytes()
     return base64.b64encode(content).decode()
@@ -83,20 +84,20 @@ def base64_of(content):
 
 @torch.inference_mode()
 def _of_its_layers(model, indices):
-    """Return the logits (t, vocab_size) of embedding, recurrent layers and output, in turn."""
+    """Return the logits (t, vocab_size) of embedding, recurrent layers and output layer alone."""
     embedding, recurrent, output = (copy.deepcopy(layer).cpu() for layer in layers_of(model))
     recurrent.batch_first = True
     return output(recurrent(embedding(torch.tensor([indices])))[0])[0].numpy()
 
 
 def logits_of(model, indices):
-    """Return the logits (t, vocab_size) of a model with int8 weights that reads key by key.
+    """Return the logits (t, vocab_size) of a model with int8 weights that reads one key at a time.
 
-    Raises NotForThePage where they are not those of its three layers.
+    Raises NotForThePage if its three layers alone give other logits.
     """
     stored = int8_copy(model).eval()
     stream = helpers.Typing(stored)
     logits = np.stack([stream.feed(index) for index in indices])
     if not np.abs(logits - _of_its_layers(stored, indices)).max() <= ALIKE:
-        raise NotForThePage("its forward() does more")
+        raise NotForThePage("its forward() computes something else")
     return logits

@@ -1,6 +1,6 @@
 "use strict";
-// The page: what is typed goes to every model, what they suggest can be tapped, and how long that takes
-// on this device is measured. engine.js has the models.
+// The page: every model reads the typed text, the user can tap the suggestions, and the page measures the
+// times on this device. engine.js has the models.
 
 const find = (id) => document.getElementById(id);
 const given = JSON.parse(find("given").textContent);
@@ -17,16 +17,16 @@ function say(place, text, wrong = false) {
 
 // ----- Typing --------------------------------------------------------------------------------------
 
-// What each model knew after each character that was read: taking a key back computes nothing.
+// The result of each model after each character: if a character is deleted, nothing is computed again.
 const past = Object.fromEntries(names.map((name) => [name, []]));
 const took = {};
-let before = null, read = []; // the text before the cursor, and what was read of it: indices
+let before = null, read = []; // the text before the cursor, and the indices of its characters that were read
 const latest = (name) => past[name][past[name].length - 1];
 
 const PLAIN = { "\n": " ", "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"' }; // of smart punctuation
 
-// The models read what stands before the cursor. A key is heard of twice, as an input and as a change of
-// the selection.
+// The models read the text before the cursor. This function is called twice for each key, because a key
+// causes an input event and a change of the selection.
 function readAlong() {
   const area = find("text"), text = area.value.slice(0, area.selectionEnd);
   if (text === before) return;
@@ -45,8 +45,8 @@ function readAlong() {
     }
   }
   read = now;
-  const full = area.value.length >= area.maxLength ? `No more than ${area.maxLength} characters. ` : "";
-  say("said", full + (unknown.length ? `Ignored, since the training text has none: ${unknown.join(" ")}` : ""));
+  const full = area.value.length >= area.maxLength ? `The text can have at most ${area.maxLength} characters. ` : "";
+  say("said", full + (unknown.length ? `Ignored, because the training text does not have them: ${unknown.join(" ")}` : ""));
   const [word] = /[\p{L}'’-]*$/u.exec(typed.join(""));
   for (const name of names) suggest(name, word);
 }
@@ -69,7 +69,7 @@ function suggest(name, word) {
 
 const shown = (ms) => (ms < tick ? `< ${Number(tick.toFixed(1))} ms` : `${ms.toFixed(ms < 10 ? 1 : 0)} ms`);
 
-// A tap puts the text behind what is typed; the focus, and with it an on-screen keyboard, stays as it is.
+// A tap adds the text after the typed text. The focus does not change, so an on-screen keyboard stays open.
 function offer(button, name, label, text, aloud) {
   button.firstElementChild.textContent = label || "–";
   button.disabled = !text;
@@ -95,9 +95,9 @@ function addCard(name) {
 // ----- Measuring -----------------------------------------------------------------------------------
 
 const pause = (ms = 0) => new Promise((done) => setTimeout(done, ms));
-const TURN = 50; // keys of one model before it is another's turn: what else the device does hits all alike
+const TURN = 50; // keys of one model before the next model, so other work of the device affects all models equally
 const PACE = 150; // ms between two keys of a person who types quickly
-const TICKS = 20; // of the clock that a key of a burst lasts, repeated: at most 5 per cent off
+const TICKS = 20; // a repeated key lasts so many ticks of the clock, so its time is at most 5 per cent wrong
 
 function clockTick() {
   let least = Infinity;
@@ -113,7 +113,7 @@ function quantile(values, share) {
   return sorted[low] + (at - low) * ((sorted[low + 1] ?? sorted[low]) - sorted[low]);
 }
 
-// Read the text once: perplexity, and the largest difference of logits where PyTorch's are known.
+// Read the text once; return the perplexity and the largest difference from PyTorch's logits, where they are known.
 async function compare(name) {
   const model = models[name], { text, every } = given, known = given.logits[name];
   const wanted = known && new Float32Array(bytesOf(known).buffer);
@@ -130,7 +130,7 @@ async function compare(name) {
   return { perplexity: Math.exp(nats / (text.length - 1)), apart };
 }
 
-// The ms of a key that is repeated so many times at least, and until it has lasted so long; the state after it.
+// Return the time of a key (ms) and the state after it. The key is repeated at least `times` times and for `lasting` ms.
 function timed(model, index, state, times = 1, lasting = 0) {
   const begun = performance.now();
   let after, done = 0, now;
@@ -160,9 +160,9 @@ async function measure() {
       }
     }
   }
-  for (let k = 0; k < paced; k++) { // each once: repeated, it would be a burst again
+  for (let k = 0; k < paced; k++) { // each key once: at typing pace a key is not repeated
     for (const name of names) {
-      busy(`typing: ${k} of ${paced}`);
+      busy(`typing pace: ${k} of ${paced} keys`);
       await pause(PACE / names.length);
       const [ms, state] = timed(models[name], text[k], states[name]);
       result[name].paced.push(ms);
@@ -173,11 +173,11 @@ async function measure() {
 }
 
 const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
-const VALUES = { // of the table, by what lab/extras/phone/keyboard/write.py calls its columns
+const VALUES = { // the values of the table, by the names of the columns in lab/extras/phone/keyboard/write.py
   median: (r) => quantile(r.burst, 0.5).toFixed(3),
   p95: (r) => quantile(r.burst, 0.95).toFixed(3),
   p99: (r) => quantile(r.burst, 0.99).toFixed(3),
-  meanAtPace: (r) => mean(r.paced).toFixed(3), // of single keys, what the clock tells best
+  meanAtPace: (r) => mean(r.paced).toFixed(3), // for single keys, the clock is most exact for the mean
   medianAtPace: (r) => quantile(r.paced, 0.5).toFixed(1),
   p95AtPace: (r) => quantile(r.paced, 0.95).toFixed(1),
   p99AtPace: (r) => quantile(r.paced, 0.99).toFixed(1),
@@ -202,7 +202,7 @@ function show(result) {
   }
   const right = (name) => Math.abs(result[name].perplexity / given.perplexities[name] - 1) <= given.allowed.off && (result[name].apart ?? 0) <= given.allowed.apart;
   const wrong = names.filter((name) => !right(name));
-  say("verdict", wrong.length ? `The page does not compute what the notebook did: ${wrong.join(", ")}.` : "The page computes what the notebook did, for each model.", wrong.length > 0);
+  say("verdict", wrong.length ? `The page does not compute the same as the notebook for: ${wrong.join(", ")}.` : "The page computes the same as the notebook, for each model.", wrong.length > 0);
   say("device", `${engine}, clock ticks of ${tick.toFixed(3)} ms, ${navigator.userAgent}`);
   return `${grid.map((row) => row.join(", ")).join("\n")}\n# page ${given.page}, ${find("device").textContent}\n`;
 }
@@ -210,7 +210,7 @@ function show(result) {
 function busy(text) { find("measure").textContent = text; }
 
 let copied = "", measuring = false;
-find("measure").onclick = async () => { // never disabled, which would take the focus away
+find("measure").onclick = async () => { // not disabled, because a disabled button loses the focus
   if (measuring) return;
   measuring = true;
   for (const id of ["copy", "send", "result", "wide"]) find(id).hidden = true;
@@ -219,26 +219,26 @@ find("measure").onclick = async () => { // never disabled, which would take the 
     copied = show(await measure());
     find("result").value = copied;
     find("copy").hidden = false;
-    find("send").hidden = location.protocol !== "http:"; // of a file, or a course's site
+    find("send").hidden = location.protocol !== "http:"; // hidden for a local file and for a course's site
   } finally {
     measuring = false;
     busy("Measure again");
   }
 };
-find("copy").onclick = async () => { // without https there is no clipboard: the text stays selected
+find("copy").onclick = async () => { // without https the clipboard may not work; then the text stays selected
   find("result").hidden = false;
   find("result").select();
   let done = true;
   try { await navigator.clipboard.writeText(copied); } catch { done = document.execCommand("copy"); }
-  say("sent", done ? "Copied." : "Copy the selected text.");
+  say("sent", done ? "The table is copied." : "Please copy the selected text yourself.");
 };
 find("send").onclick = async () => {
   try {
     const answer = await fetch("table", { method: "POST", body: copied });
     const said = await answer.text();
-    say("sent", answer.ok ? "Sent to the notebook." : `Not sent: ${said}`, !answer.ok);
+    say("sent", answer.ok ? "Sent to the notebook." : `Not sent. ${said}`, !answer.ok);
   } catch {
-    say("sent", "Not sent: the computer no longer serves this page. Copy the table instead.", true);
+    say("sent", "Not sent, because the computer no longer serves this page. Copy the table instead.", true);
   }
 };
 
@@ -246,7 +246,7 @@ const tick = clockTick();
 names.forEach(addCard);
 find("text").addEventListener("input", readAlong);
 document.addEventListener("selectionchange", () => { if (document.activeElement === find("text")) readAlong(); });
-find("text").addEventListener("focus", () => { // to the top, where no on-screen keyboard is
+find("text").addEventListener("focus", () => { // scroll to the top, above the on-screen keyboard
   if (matchMedia("(pointer: coarse), (max-height: 30rem)").matches) find("typing").scrollIntoView();
 });
 readAlong();

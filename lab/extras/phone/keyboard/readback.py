@@ -1,4 +1,4 @@
-"""The table that the page measured on a device, read back and set beside the laptop's figures."""
+"""Load the table that the page measured on a device, and compare it with the laptop's values."""
 
 import re
 
@@ -10,61 +10,70 @@ import helpers
 from lab.extras.phone.keyboard.write import APART, COLUMNS, OFF, given_to
 from lab.extras.phone.keystrokes import FORMATS
 
-NUMBER = r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)"  # from 0 on
-DECORATION = '[>`"\u201c\u201d]'  # around the lines of a message
-AGAIN = "Copy the whole table from the page once more."
+NUMBER = r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)"  # not negative
+DECORATION = '[>`"\u201c\u201d]'  # signs that a message adds around lines
+AGAIN = "Copy the whole table from the page again."
 
 
 class NotATable(ValueError):
-    """A text is not what the page copies or sends; the message says why, and what to do."""
+    """A text is not a table of the page; the message gives the reason and the remedy."""
 
 
 def device_table(text, given):
-    """Return ``(DataFrame, device)`` of a text that a page, which was given ``given``, copied.
+    """Return ``(DataFrame, device)`` for a text that was copied from the page.
 
-    The table has a row per model, by its name, its columns are those of COLUMNS; device is the
-    page's line on the engine, the clock and the browser. What a chat or an e-mail adds around the
-    lines, or wraps, does no harm. Raises NotATable for any other text.
+    ``given`` is the data that the page was made with. The table has a row per model, by its name,
+    and the columns of COLUMNS. ``device`` is the page's line about the engine, the clock and the
+    browser. A chat or an e-mail may have added signs or wrapped the lines; the table is still
+    recognised. Raises NotATable for any other text.
     """
     flat = " ".join(re.sub(DECORATION, "", text).replace("\u2212", "-").split())  # in one line
     last = re.search(r".*# page ([0-9a-f]+),? ?(.*)", flat)
     if not last:
-        raise NotATable(f"This is not the page's table, from 'Model,' to '# page ...'. {AGAIN}")
+        raise NotATable(
+            "This is not a complete table of the page. A table begins with 'Model,' and has "
+            f"'# page ...' in its last line. {AGAIN}"
+        )
     page, device = last.groups()
     if page != given["page"]:
         raise NotATable(
-            f"This table was measured on the page {page}. The models are now on the page "
-            f"{given['page']}: open that one on the device, and measure again."
+            f"This table was measured on the page {page}. But the current page is "
+            f"{given['page']}. Open the current page on the device, and measure again."
         )
     names, columns = [*given["models"], given["ngram"]["name"]], [*COLUMNS.values()]
     *networks, ngram_model = map(re.escape, names)
     lines = [
         map(re.escape, ["Model", *columns]),
         *([name, *[NUMBER] * len(columns)] for name in networks),
-        [ngram_model, *[NUMBER] * len(columns[1:]), "()# page"],  # it has no logits to compare
+        [
+            ngram_model,
+            *[NUMBER] * len(columns[1:]),
+            "()# page",
+        ],  # the n-gram model has no logits to compare
     ]
     found = re.search(" ".join(map(",".join, lines)), flat.replace(", ", ","))
     if not found:
-        raise NotATable(f"A column, a model or a number is missing in this table. {AGAIN}")
+        raise NotATable(f"In this table a column, a model or a number is missing or wrong. {AGAIN}")
     numbers = np.reshape(found.groups(), (len(names), len(columns)))
     table = pd.DataFrame(numbers, pd.Index(names, name="Model"), columns).apply(pd.to_numeric)
     return table, "".join(filter(str.isprintable, device))
 
 
 def with_laptop(table, on_phone, runtimes):
-    """Return a DataFrame, a row per model: what a key takes there, and here on the laptop."""
-    here = {"Here, PyTorch; n-gram model: NumPy (ms)": on_phone["Keystroke (ms)"]}
+    """Return a DataFrame with a row per model: times on the device and on this computer."""
+    here = {"Computer, PyTorch; n-gram model: NumPy (ms)": on_phone["Keystroke (ms)"]}
     if runtimes is not None:
-        here["Here, ONNX Runtime (ms)"] = runtimes["ONNX Runtime, int8 (ms)"]
-    return table.add_prefix("There: ").assign(**here)
+        here["Computer, ONNX Runtime (ms)"] = runtimes["ONNX Runtime, int8 (ms)"]
+    return table.add_prefix("Device: ").assign(**here)
 
 
 def compare_with_laptop(text, keyboard, on_phone, runtimes):
-    """Display a device's table beside the laptop's figures, and print what may be claimed.
+    """Display the times of a device and of this computer, and print which claim they support.
 
-    ``text`` is what the page copied; where it is blank, the last table that ``serve_keyboard``
-    received for this page. ``keyboard``, ``on_phone`` and ``runtimes`` are what write_keyboard,
-    phone_table and compare_runtimes returned.
+    ``text`` is the table that you copied from the page. If it is blank, the last table that
+    ``serve_keyboard`` received for this page is used. ``keyboard``, ``on_phone`` and ``runtimes``
+    are the results of write_keyboard, phone_table and compare_runtimes. If ``keyboard`` is None,
+    nothing is shown.
     """
     if keyboard is None:
         return
@@ -75,36 +84,40 @@ def compare_with_laptop(text, keyboard, on_phone, runtimes):
         helpers.say(f"{error} So far, no phone was measured.")
         return
     display(helpers.show_table(with_laptop(table, on_phone, runtimes), FORMATS))
-    helpers.say(f"There: {device}")
+    helpers.say(f"Device: {device}")
     helpers.say(what_it_shows(table, device))
 
 
 def last_received(keyboard):
-    """Return the last table, as text, that serve_keyboard received from a page in a file.
+    """Return the last table, as text, that serve_keyboard received from the page in this file.
 
-    Raises NotATable when there is none.
+    Raises NotATable if there is no table.
     """
     path, own = received_tables(keyboard), f"# page {given_to(keyboard)['page']},"
     tables = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
     found = [table for table in tables.split("\n\n") if own in table]
     if not found:
-        raise NotATable("No device's table was read back.")
+        raise NotATable("There is no table of a device yet.")
     return found[-1]
 
 
 def received_tables(keyboard):
-    """Return the path of the file to which serve_keyboard adds the tables that it receives."""
+    """Return the path of the file in which serve_keyboard stores the tables that it receives."""
     return keyboard.with_suffix(".tables.txt")
 
 
 def what_it_shows(table, device):
-    """Return in a sentence or two whether the page computed the models, and on what."""
+    """Return one or two sentences: did the page compute the models, and on which device?"""
     off = (table[COLUMNS["perplexity"]] / table[COLUMNS["inNotebook"]] - 1).abs() > OFF
     wrong = table.index[off | (table[COLUMNS["apart"]] > APART)]
     if len(wrong):
         return (
-            f"It did not compute what the notebook did ({', '.join(wrong)}): claim nothing from it."
+            f"The device did not compute the same as the notebook ({', '.join(wrong)}). So do not "
+            "use this table for any claim."
         )
     if "Mobi" not in device:  # as MDN, "Browser detection using the user agent", recommends
-        return "The models were measured, but this browser is not a phone's: claim no phone."
-    return "The models were measured on a phone, as its browser says, by this engine."
+        return (
+            "The models were measured, but this browser does not say that it runs on a phone. "
+            "So do not claim that you measured a phone."
+        )
+    return "The models were measured on a phone, as its browser says, by the engine named above."

@@ -1,4 +1,4 @@
-"""The page on the local network: a phone opens it, and sends back the table that it measured."""
+"""A server for the local network: a phone opens the page and sends the measured table back."""
 
 import contextlib
 import re
@@ -14,40 +14,44 @@ from lab.extras.phone.keyboard.readback import device_table, received_tables
 from lab.extras.phone.keyboard.write import given_to
 
 REMEDIES = """\
-Does it not open there? Both have to be in one network, and this computer's firewall has to let
-Python in. Many networks, those of schools among them, keep devices apart: then join the phone's own
-hotspot with this computer and run this again. Or put the file on the course's site (https), or send
-the file to the phone: there is no other way where the notebook runs elsewhere, as on Colab."""
+If the page does not open on the phone, check three things:
+1. The phone and this computer must be in the same network.
+2. The firewall of this computer must allow connections to Python.
+3. Many networks, for example in schools, do not let devices connect to each other. Then connect
+   this computer to the phone's own hotspot and run this again.
+You can also put the file on the course's site (https) or send the file to the phone. If the
+notebook runs on another computer, for example on Colab, only these two ways work."""
 ALONE = "127.0.0.1"
 IN_NO_NETWORK = (
-    "This computer is in no network, so only it can open that: join one, and run this again."
+    "This computer is not connected to a network, so only this computer can open the address. "
+    "Connect it to a network, and run this again."
 )
-PORT = 8020  # so that a page that is still open can send after a restart; any other if it is taken
+PORT = 8020  # always the same, so an open page can still send after a restart; another if in use
 LONGEST_TABLE = 4_000  # bytes
-MOST = 100  # tables that are kept from one run
+MOST = 100  # tables that one run accepts
 
 
 def serve_keyboard(keyboard="exported/keyboard.html"):
-    """Serve a page that write_keyboard wrote to the local network, until it is interrupted.
+    """Serve the page of write_keyboard in the local network, until the cell is interrupted.
 
-    Prints its address, as a QR code too where segno is installed. Serves nothing but the page, and
-    takes nothing but the tables that it measures, which compare_with_laptop reads.
+    Prints the address, also as a QR code if segno is installed. The server sends only this page and
+    accepts only tables that this page has measured. compare_with_laptop reads these tables.
     """
     try:
         given_to(keyboard)
-    except (OSError, ValueError, TypeError):  # not there, not ours, or not written
-        print(f"There is no page to serve in {keyboard}: first run the cell that writes it.")
+    except (OSError, ValueError, TypeError):  # no such file, not our page, or not written
+        print(f"There is no page in {keyboard}. First run the cell that writes it.")
         return
     with _server(Path(keyboard)) as server:
         address = own_address()
         link = f"http://{address}:{server.server_port}/"
-        print(f"Open {link} on the phone. In the end stop this cell (in a terminal: Ctrl+C).")
+        print(f"Open {link} on the phone. At the end, interrupt this cell (in a terminal: Ctrl+C).")
         show_code(link)
         print(REMEDIES if address != ALONE else IN_NO_NETWORK, flush=True)
         try:
             server.serve_forever()
         except KeyboardInterrupt:
-            print(f"Ended. Tables that came: {server.received}.")
+            print(f"The server has stopped. Tables received: {server.received}.")
 
 
 def _server(keyboard):
@@ -58,21 +62,23 @@ def _server(keyboard):
 
 
 def own_address():
-    """Return this computer's address in the local network; ALONE where it is in none."""
+    """Return this computer's address in the local network, or ALONE if it has no network."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(("192.0.2.1", 9))  # of documentation (RFC 5737): nothing is sent
+            probe.connect(
+                ("192.0.2.1", 9)
+            )  # an address for documentation (RFC 5737); nothing is sent
         except OSError:
             return ALONE
         return probe.getsockname()[0]
 
 
 def show_code(address):
-    """Show an address as a QR code: a picture in a notebook, text in a terminal."""
+    """Show an address as a QR code: as a picture in a notebook, as text in a terminal."""
     try:
         import segno
     except ImportError:
-        print("As a QR code: pip install segno")
+        print("To see the address as a QR code, install segno: pip install segno")
         return
     code = segno.make_qr(address)
     if sys.stdout.isatty():
@@ -83,14 +89,14 @@ def show_code(address):
 
 
 class Server(ThreadingHTTPServer):
-    """Serves the page at a path, and counts the tables that it received."""
+    """Serves the page in a file, and counts the tables that it has received."""
 
     def __init__(self, address, keyboard):
         self.keyboard, self.received, self.lock = keyboard, 0, threading.Lock()
         super().__init__(address, Handler)
 
     def keep(self, table):
-        """Add a table to those received."""
+        """Store a table in the file of received tables."""
         lines = "\n".join(line for line in table.splitlines() if line.strip())
         with (
             self.lock,
@@ -100,35 +106,35 @@ class Server(ThreadingHTTPServer):
             self.received += 1
 
     def handle_error(self, request, client_address):
-        if not isinstance(sys.exception(), ConnectionError):  # a phone may hang up
+        if not isinstance(sys.exception(), ConnectionError):  # a phone may close the connection
             super().handle_error(request, client_address)
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers GET / with the page and POST /table to its table; anything else is refused."""
+    """Answers GET / with the page and accepts a table by POST /table; refuses everything else."""
 
-    timeout = 20  # seconds that a silent connection is kept
+    timeout = 20  # seconds until a silent connection is closed
     server_version, sys_version = "keyboard", ""
 
     def do_GET(self):
         if self.path.partition("?")[0] != "/":
-            self._answer(404, "Only the page is here, at /.")
+            self._answer(404, "This server has only the page, at /.")
             return
         try:
             self._answer(200, self.server.keyboard.read_bytes(), "text/html")
         except OSError as error:
-            self._answer(404, f"The page is gone ({error.strerror}): write it again.")
+            self._answer(404, f"The page cannot be read ({error.strerror}). Write it again.")
 
     do_HEAD = do_GET
 
     def do_POST(self):
         length = self.headers.get("Content-Length", "")
         if self.path != "/table":
-            self._answer(404, "Only a table is taken, at /table.")
+            self._answer(404, "This server accepts only a table, at /table.")
         elif not re.fullmatch("[0-9]{1,9}", length) or int(length) > LONGEST_TABLE:
-            self._answer(413, f"A table has at most {LONGEST_TABLE} bytes.")
+            self._answer(413, f"A table can have at most {LONGEST_TABLE} bytes.")
         elif self.server.received >= MOST:
-            self._answer(429, f"{MOST} tables have come, which is enough.")
+            self._answer(429, f"This server accepts at most {MOST} tables.")
         else:
             self._take(self.rfile.read(int(length)))
 
@@ -137,12 +143,12 @@ class Handler(BaseHTTPRequestHandler):
             text = body.decode()
             _, device = device_table(text, given_to(self.server.keyboard))
             self.server.keep(text)
-        except ValueError as error:  # no text, no table, or none of this page
+        except ValueError as error:  # not a text, not a table, or the table of another page
             self._answer(400, str(error))
         except OSError as error:
-            self._answer(500, f"The table cannot be kept ({error}): copy it.")
+            self._answer(500, f"The table cannot be saved ({error}). Copy the table instead.")
         else:
-            print(f"A table came from {self.client_address[0]}: {device}", flush=True)
+            print(f"Received a table from {self.client_address[0]}: {device}", flush=True)
             self._answer(200, "Received.")
 
     def _answer(self, status, text, kind="text/plain"):

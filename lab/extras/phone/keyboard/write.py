@@ -1,4 +1,4 @@
-"""The page, filled with the models that were trained."""
+"""Write the page with the trained models in it."""
 
 import hashlib
 import json
@@ -15,10 +15,10 @@ from lab.extras.phone.savings import BEAM, LONGEST
 from lab.ngram import NGram, Typing
 
 HERE = Path(__file__).parent
-COUNTED = 200_000  # the last characters of the training text, which the page carries and counts
-EVERY = 20  # of so many characters the page has PyTorch's logits, to compare its own with
-APART, OFF = 1e-4, 1e-3  # how far logits, and perplexities as a share, may be from the notebook's
-COLUMNS = {  # of the table that the page measures, by what page.js calls them
+COUNTED = 200_000  # at most so many last characters of the training text are in the page
+EVERY = 20  # the page compares its logits with PyTorch's at every 20th character
+APART, OFF = 1e-4, 1e-3  # allowed differences from the notebook: logits; perplexity (relative)
+COLUMNS = {  # name in page.js: column of the table that the page measures
     "median": "Keystroke (ms)",
     "p95": "p95 (ms)",
     "p99": "p99 (ms)",
@@ -30,7 +30,7 @@ COLUMNS = {  # of the table that the page measures, by what page.js calls them
     "inNotebook": "Perplexity in Notebook",
     "apart": DIFFER,
 }
-ALWAYS = {  # what every page is given
+ALWAYS = {  # the data that every page has
     "columns": COLUMNS,
     "colours": {name: style["color"] for name, style in STYLES.items()},
     "suggestions": SUGGESTIONS,
@@ -42,9 +42,10 @@ ALWAYS = {  # what every page is given
 
 
 def contents(models, ngram_model, train_X, train_y, test_X, chars, measured=1_000):
-    """Return what the page is given, a dict that becomes JSON; it measures so many characters.
+    """Return the data of the page, a dict that can be written as JSON.
 
-    Raises NotForThePage, with the model's name, for one that the page does not compute.
+    ``measured`` is the number of characters for the measurement. Raises NotForThePage, with the
+    name of the model, if the page cannot compute a model.
     """
     text = test_X[:, 0].repeat(1 + measured // len(test_X))[:measured].tolist()
     learned = [*train_X[0].tolist(), *train_y.tolist()]
@@ -58,8 +59,8 @@ def contents(models, ngram_model, train_X, train_y, test_X, chars, measured=1_00
             logits[name] = torch.from_numpy(logits_of(model, text))
         except NotForThePage as error:
             raise NotForThePage(
-                f"{name} is not an embedding, recurrent layers and one linear output: {error}. "
-                "The page computes only these."
+                f"The page can compute a model only if it has an embedding, recurrent layers and "
+                f"one linear output layer. {name} is different: {error}."
             ) from None
     compared = {name: base64_of(found[::EVERY]) for name, found in logits.items()}
     typing = Typing(ngram_model)
@@ -69,7 +70,9 @@ def contents(models, ngram_model, train_X, train_y, test_X, chars, measured=1_00
     made_of = json.dumps([weights, counted, text])
     return {
         **ALWAYS,
-        "page": hashlib.sha256(made_of.encode()).hexdigest()[:12],  # whose tables are its own
+        "page": hashlib.sha256(made_of.encode()).hexdigest()[
+            :12
+        ],  # identifies the tables of this page
         "chars": chars,
         "text": text,
         "ngram": counted,
@@ -84,7 +87,7 @@ def contents(models, ngram_model, train_X, train_y, test_X, chars, measured=1_00
 
 
 def filled(given):
-    """Return the page for what it is given, as text."""
+    """Return the page with the data ``given``, as HTML text."""
     parts = {"GIVEN": json.dumps(given).replace("<", "\\u003c")}
     for name in ("engine", "page"):
         parts[name.upper()] = (HERE / f"{name}.js").read_text(encoding="utf-8")
@@ -95,9 +98,9 @@ def filled(given):
 
 
 def given_to(path):
-    """Return what the page in a file was given: a dict, as contents returns it.
+    """Return the data of the page in a file: a dict, as contents returns it.
 
-    Raises ValueError for a file that write_keyboard did not write.
+    Raises ValueError if write_keyboard did not write the file.
     """
     before, after = '<script type="application/json" id="given">', "</script>"
     html = Path(path).read_text(encoding="utf-8")
@@ -109,8 +112,9 @@ def write_keyboard(
 ):
     """Write keyboard.html, a page that types with the trained models, and return its path.
 
-    It needs nothing else: int8 weights, the text to count, and what computes are in it. It measures
-    so many characters. Where it cannot be written: says why in a sentence and returns None.
+    The page needs no other file. It has the int8 weights, the training text for the n-gram model,
+    and the program that computes. ``measured`` is the number of characters for the measurement. If
+    the page cannot be written, one line gives the reason, and None is returned.
     """
     if helpers.waits_for("training", models):
         return None
@@ -124,12 +128,12 @@ def write_keyboard(
         return None
     except OSError as error:
         helpers.say(
-            f"{error.filename or path} cannot be written ({error.strerror}). Remove what stands "
-            "there, or make it yours to write to."
+            f"{error.filename or path} cannot be written ({error.strerror}). Remove the file or "
+            "folder of this name, or give yourself the right to write there."
         )
         return None
     helpers.say(
-        f"{path.as_posix()} ({path.stat().st_size / 1e6:.1f} MB) opens in a browser. An iPhone "
-        "opens no local file: serve it."
+        f"You can open {path.as_posix()} ({path.stat().st_size / 1e6:.1f} MB) in a browser. An "
+        "iPhone does not open local files, so use phone.serve_keyboard for an iPhone."
     )
     return path
