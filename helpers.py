@@ -466,8 +466,7 @@ def build_vocabulary(text):
 
     ``chars`` has each character of the text once. ``char2idx`` maps a character to its index,
     ``idx2char`` an index to its character. The list is sorted, so the indices are the same in every
-    run. Raises ValueError for an empty
-    text.
+    run. Raises ValueError for an empty text.
     """
     if not text:
         raise ValueError("the text is empty. For example, use the text of load_text('sample').")
@@ -741,9 +740,8 @@ def calculate_perplexity(model, X, y):
     A model with perplexity 7 is as uncertain as if it chose among 7 equally likely characters.
     """
     loss = evaluate_model(model, X, y, nn.CrossEntropyLoss())
-    return (
-        torch.tensor(loss, dtype=torch.float64).exp().item()
-    )  # gives infinity, but math.exp would raise an error
+    # Not math.exp, which raises an error where this gives infinity.
+    return torch.tensor(loss, dtype=torch.float64).exp().item()
 
 
 @torch.no_grad()
@@ -858,9 +856,8 @@ def keystroke_times(streams, indices, turn=TURN):
 def keystrokes_of(X):
     """Return a list of the characters of windows ``X``: TURN to warm up, and 1,000 more."""
     count = TURN + 1_000
-    return (
-        X[:, 0].repeat(1 + count // len(X))[:count].tolist()
-    )  # a short text is used more than once
+    # A short text is used more than once.
+    return X[:, 0].repeat(1 + count // len(X))[:count].tolist()
 
 
 def create_performance_table(metrics, models_dict, test_X, test_y):

@@ -80,9 +80,8 @@ def text_sizes(learned, counted):
     networks = learned.merge(best).merge(tried.rename("tried").reset_index())
     rows = pd.concat([networks, counted.assign(model=NGRAM, seed=0)])
     rows = rows.assign(text=rows["corpus"].map(jobs.TEXTS))
-    return rows.sort_values(
-        ["text", "characters", "parameters"]
-    )  # NaN for the n-gram model, so it is last
+    # The parameters of the n-gram model are NaN, so it is last.
+    return rows.sort_values(["text", "characters", "parameters"])
 
 
 def contexts(rows):

@@ -76,10 +76,7 @@ def grid(model):
 
 def span_settings():
     """Return the settings of the memory spans: a list of (model, load, hidden_dim, num_layers)."""
-    (units, layers), vocab_size = (
-        UNITS[0],
-        VOCAB_SIZE + 12,
-    )  # memory_span adds 8 symbols and 4 queries
+    (units, layers), vocab_size = UNITS[0], VOCAB_SIZE + 12  # with 8 symbols and 4 questions
     target = parameters("RNN", vocab_size, units, layers)
     attention = matched_hidden_dim("Attention", vocab_size, target, layers)
     return [

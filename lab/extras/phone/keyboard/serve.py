@@ -65,9 +65,7 @@ def own_address():
     """Return this computer's address in the local network, or ALONE if it has no network."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(
-                ("192.0.2.1", 9)
-            )  # an address for documentation (RFC 5737); nothing is sent
+            probe.connect(("192.0.2.1", 9))  # for documentation (RFC 5737): nothing is sent
         except OSError:
             return ALONE
         return probe.getsockname()[0]
