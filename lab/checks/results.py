@@ -44,7 +44,9 @@ class CheckResult:
         rule = f" [{self.rule}]" if self.rule else ""
         more = f'\n  For a hint, run checks.hint("{self.check}")' if self.status != "passed" else ""
         if self.judged:
-            more += f"\n  The check judged {self.judged}. After a change, run the cell of the TODO again."
+            more += (
+                f"\n  The check judged {self.judged}. After a change, run the TODO's cell again."
+            )
         return f"{sign} {CHECKS[self.check].title}: {self.status}{rule}. {self.message}{more}"
 
     def _ipython_display_(self):
@@ -86,9 +88,7 @@ def summary():
     )
     for name, place in WITHOUT_POINTS.items():
         if runs.shell() and "?" in str(runs.shell().user_ns.get(name, "?")):
-            say(
-                f"Fill in {name} too ({place}). It gives no points, but it is part of the exercise."
-            )
+            say(f"Fill in {name} too ({place}). It is part of the exercise, but it gives 0 points.")
     return table
 
 
@@ -174,7 +174,7 @@ def check(function):
 
 
 def answered(ask, *given):
-    """Return the facts of ``ask``. It runs student code, without its output and within a time limit."""
+    """Return the facts that ``ask`` finds. It runs student code, silently and in limited time."""
     with contextlib.redirect_stdout(io.StringIO()), within(seconds_allowed()):
         return ask(*given)
 
