@@ -34,9 +34,9 @@ class Raised(NamedTuple):
     """An exception that a call of student code raised."""
 
     call: str
-    error: str  # the name of the exception's class
-    text: str  # its own words, shortened
-    where: str  # the innermost line of the student's that it came through, or nothing
+    error: str  # the name of the class of the exception
+    text: str  # the message of the exception, shortened
+    where: str  # the innermost student's line that raised it, or an empty text
 
     def __str__(self):
         return f"{self.call} raised {self.error}: {self.text}{self.where}"

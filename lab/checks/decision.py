@@ -64,8 +64,8 @@ def _setting(name, span, model_class, requirements, batches):
         need(
             span[what] == wanted,
             "spans-setting",
-            f"spans[{name!r}] was measured with {what}={span[what]}, but it must be {wanted}. Only "
-            "then can the three spans be compared with each other and with the requirement.",
+            f"spans[{name!r}] was measured with {what}={span[what]}, but {what} must be {wanted}. "
+            "Otherwise the spans cannot be compared with each other and with the requirement.",
         )
 
 
@@ -118,18 +118,19 @@ def judge_recommendation(facts, requirements, quick):
     need(
         name in MODELS,
         "recommendation-unknown",
-        f"recommendation is {name}, but it must be one of {', '.join(map(repr, MODELS))}.",
+        f"recommendation is {describe(name)}, but it must be one of "
+        f"{', '.join(map(repr, MODELS))}.",
     )
     need(
         isinstance(evidence, dict) and evidence,
         "evidence-missing",
-        f"evidence is {evidence or 'empty'}, but it must be a dict of names and numbers.",
+        f"evidence is {describe(evidence)}, but it must be a dict of names and numbers.",
     )
     for column, number in evidence.items():
         need(
             isinstance(number, int | float) and math.isfinite(number),
             "evidence-missing",
-            f"evidence[{column!r}] is {number}, but it must be a number.",
+            f"evidence[{column!r}] is {describe(number)}, but it must be a number.",
         )
     measured = goal.with_spans(table, facts["spans"])
     _supported(name, met, measured)
@@ -188,7 +189,7 @@ def _supported(name, met, measured):
     meets, rule = met.all(axis=1), "recommendation-unsupported"
     if not meets.any():
         return
-    missed = [f"{c}, {measured.loc[name, c]:.5g}" for c in met.columns if not met.loc[name, c]]
+    missed = [f"{c}, {measured.loc[name, c]:,.7g}" for c in met.columns if not met.loc[name, c]]
     need(
         not missed,
         rule,
@@ -251,7 +252,7 @@ def _paragraph(name, paragraph):
     another = chosen and name not in chosen
     notes = {
         f"seems to recommend the {' and '.join(chosen)}, but recommendation is {name!r}": another,
-        "contains {…} instead of a number; perhaps the f before the quotes is missing": "{"
+        "contains {…} instead of a number, so perhaps the f before the quotes is missing": "{"
         in paragraph,
         f"does not name the {name}": name not in paragraph.upper(),
     }

@@ -297,8 +297,8 @@ def _other_numbers(q, names, seen, wanted):
     triples = zip(parts, _tensors(seen), _tensors(wanted), strict=False)
     part, got, expected = next(t for t in triples if not _agree(q, t[1], t[2]))
     return (
-        f"In {q}, {part} {_begins(got)}. In the specified model with the same weights, the result "
-        f"is {_begins(expected)}."
+        f"In {q}, {part} {_begins(got)}. The specified model with the same weights gives "
+        f"{_begins(expected)}."
     )
 
 

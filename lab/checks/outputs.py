@@ -188,7 +188,7 @@ def _surprise(model, temperature, text, facts):
 def rows_of(table, rule, columns=NUMBERS):
     """Return {model: {column: number}} of a table that should have a row of numbers for each model.
 
-    Raises Broken by this rule for all else.
+    Raises Broken with this rule for all other values.
     """
     need(
         isinstance(table, dict),

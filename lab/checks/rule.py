@@ -116,7 +116,11 @@ def need(right, rule, message):
 
 def need_number(rule, name, value):
     """Raise Broken for a value that is not a number."""
-    need(isinstance(value, int | float), rule, f"{name} is {value}, but it must be a number.")
+    need(
+        isinstance(value, int | float),
+        rule,
+        f"{name} is {describe(value)}, but it must be a number.",
+    )
 
 
 def need_one_per_model(rule, values, name, expected):

@@ -274,7 +274,9 @@ def _compare(name, found):
     chosen = next(iter(exact), ONCE[0])
     shared, other = _agreement(name, found, chosen)
     quantity, epoch, got, wanted = other
-    when = f"The first difference is in {quantity} of the {name}" + f", epoch {epoch}" * bool(epoch)
+    when = f"The first difference is in the {quantity} of the {name}" + f", epoch {epoch}" * bool(
+        epoch
+    )
     if best := most_explained(
         MISTAKES, lambda made: _agreement(name, found, chosen, made)[0], shared
     ):
@@ -302,4 +304,7 @@ def _windows(windows):
     # Return in words which windows a model read in a step.
     of_val = sum(max(window) >= SYMBOLS for window in windows or [])
     counts = {"train_X": len(windows or []) - of_val, "val_X": of_val}
-    return " and ".join(f"{n} windows of {X}" for X, n in counts.items() if n) or "0 windows"
+    return (
+        " and ".join(f"{n} window{'s' * (n != 1)} of {X}" for X, n in counts.items() if n)
+        or "0 windows"
+    )
