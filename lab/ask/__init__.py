@@ -1,7 +1,7 @@
-"""What student code answers, as plain data: numbers, texts, arrays, what was raised where.
+"""The answers of student code as plain data: numbers, texts, arrays and exceptions.
 
-Nothing here judges, and nothing here imports what does (lab/checks/): when submissions are graded,
-this half runs beside a student's code and the other half does not.
+The modules of this package do not judge, and they do not import lab/checks/, which does. When
+submissions are graded, this half runs in the process of student code. The other half does not.
 """
 
 import contextlib
@@ -31,30 +31,31 @@ NO_STUDENTS = (  # lab/ and helpers.py, and where libraries are
 
 
 class Raised(NamedTuple):
-    """What a call of student code raised."""
+    """An exception that a call of student code raised."""
 
     call: str
-    error: str  # the name of the exception's class
-    text: str  # its own words, shortened
-    where: str  # the innermost line of the student's that it came through, or nothing
+    error: str  # the name of the class of the exception
+    text: str  # the message of the exception, shortened
+    where: str  # the innermost student's line that raised it, or an empty text
 
     def __str__(self):
         return f"{self.call} raised {self.error}: {self.text}{self.where}"
 
 
 class TooSlow(BaseException):
-    """Student code does not come to an end; no ``except Exception`` of its own keeps it going."""
+    """Student code does not end in time. An ``except Exception`` in this code does not catch it."""
 
 
 def run(call, function, *args, **kwargs):
-    """Run student code: return what it returns, or Raised; raises TooSlow with the student's line.
+    """Run student code. Return its result, or Raised; raise TooSlow with the student's line.
 
-    ``call`` says in words what is called.
+    ``call`` is the call in words.
     """
     try:
         return function(*args, **kwargs)
     except TooSlow as stopped:
-        late = f"{call} had not ended after {seconds_allowed():.0f} s"
+        limit = f"{seconds_allowed():.0f} s"
+        late = f"The check stopped {call}, because it had not ended after {limit}."
         raise TooSlow(late + _students_line(stopped)) from None
     except Exception as error:
         text = str(error)
@@ -77,7 +78,7 @@ def _is_student_code(filename):
 
 @functools.cache
 def seconds_allowed():
-    """Return the seconds of processor time that student code may take: 20, more on slow ones."""
+    """Return the seconds of processor time that student code may take: 20, or more on slow PCs."""
     square = torch.ones(300, 300)
     with helpers.one_thread():
         taken = timeit.repeat(lambda: square @ square, timer=time.thread_time, number=1)
@@ -86,11 +87,11 @@ def seconds_allowed():
 
 @contextlib.contextmanager
 def within(seconds):
-    """Raise TooSlow in the code of a ``with`` block that does not come to an end.
+    """Raise TooSlow in the code of a ``with`` block that does not end in time.
 
-    That is code whose thread takes so many seconds of processor time, or that waits: for three
-    times as many by the clock. Time in which the watch itself was not woken does not count, so a
-    machine that sleeps, or has no time for us, is no slow answer.
+    There are two limits: the thread may use this many seconds of processor time, and it may take
+    three times as many seconds by the clock. Time in which the watching thread was not woken does
+    not count. So a machine that sleeps or is busy does not make an answer too slow.
     """
     ended, lock, tick = threading.Event(), threading.Lock(), min(0.5, seconds / 8)
     interrupt, used = ctypes.pythonapi.PyThreadState_SetAsyncExc, _own_processor_time()
@@ -127,7 +128,7 @@ def _own_processor_time():
 
 
 def plain(value):
-    """Return a value as arrays, tuples of arrays, None, Raised, or words for all else."""
+    """Return a value as arrays, tuples of arrays, None or Raised, and all other values in words."""
     if torch.is_tensor(value):
         value = value.detach().cpu()
         return (value.float() if value.dtype == torch.bfloat16 else value).numpy().copy()
@@ -139,9 +140,9 @@ def plain(value):
 
 
 def simple(value, depth=0):
-    """Return a number, a text or a list of these as Python's own, and dicts down to a depth.
+    """Return numbers, texts and lists of these as Python's own types, and dicts down to a depth.
 
-    Words stand for all else.
+    All other values are returned in words.
     """
     if isinstance(value, dict) and depth:
         return {simple(key): simple(each, depth - 1) for key, each in value.items()}

@@ -1,4 +1,4 @@
-"""TODO 8: what the artists of two figures hold, as plain data."""
+"""TODO 8: the contents of two figures, as plain data."""
 
 import matplotlib.figure
 import numpy as np
@@ -21,7 +21,7 @@ def ask(learning_curves, tradeoff_figure, performance_table):
 
 
 def _figure(given):
-    # What the axes of a figure hold, and all its words; or what it is in words.
+    # Return the contents of a figure's axes and all its words, or a value that is not one in words.
     if not isinstance(given, matplotlib.figure.Figure):
         return describe(given)
     given.canvas.draw()

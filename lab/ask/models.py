@@ -1,4 +1,4 @@
-"""TODO 1 to 3: what a model class answers to questions, with weights that a seed gives it."""
+"""TODO 1 to 3: the answers of a model class to questions, with weights that come from a seed."""
 
 import copy
 import inspect
@@ -13,7 +13,7 @@ from helpers import describe
 from lab.ask import Raised, plain, run, simple
 from lab.exercise import DROPOUT
 
-# Sizes that all differ, so that no mix-up can hide.
+# All sizes differ, so every exchange of two sizes shows.
 SPEC = {"vocab_size": 23, "embedding_dim": 12, "hidden_dim": 20, "num_layers": 3}
 USUAL = {  # settings of PyTorch's layers, as they are by default
     nn.Embedding: {"padding_idx": None, "max_norm": None, "scale_grad_by_freq": False,
@@ -21,8 +21,8 @@ USUAL = {  # settings of PyTorch's layers, as they are by default
     nn.RNNBase: {"bidirectional": False, "proj_size": 0},
     nn.RNN: {"nonlinearity": "tanh"},
 }  # fmt: skip
-DEFAULT = (("vocab_size", 11),)  # all else as it is by default
-CALLS = [  # that a class should take: a method, arguments after self, and those by name
+DEFAULT = (("vocab_size", 11),)  # all other arguments have their defaults
+CALLS = [  # that a class must accept: a method, arguments after self, and arguments by name
     ("__init__", ["vocab_size"], dict.fromkeys(("embedding_dim", "hidden_dim", "num_layers"), 1)),
     ("__init__", [], {"vocab_size": 1, "dropout": 0.0}),
     ("forward", ["x"], {}),
@@ -33,7 +33,7 @@ CALLS = [  # that a class should take: a method, arguments after self, and those
 
 
 class Question(NamedTuple):
-    """What a model is asked: to read windows, or for its first state."""
+    """A question for a model: it reads windows, or it gives its first state."""
 
     x: tuple = ()  # windows of indices, or the size of a batch for the part "start"
     part: str = "output"  # (logits, state); or "start", "gradients", "scatter"
@@ -45,11 +45,11 @@ class Question(NamedTuple):
     seed: int = 0
 
     def spec(self):
-        """Return the sizes of the model that is asked, as pairs: a name for it, too."""
+        """Return the sizes of the model, as pairs. They also identify the model."""
         return tuple((SPEC | {"num_layers": self.num_layers, "dropout": self.dropout}).items())
 
     def hidden(self):
-        """Return the state that is given to the model: a pair for shapes (2, l, b, h)."""
+        """Return the state that the model gets: a pair for shapes (2, l, b, h)."""
         if not self.state:
             return None
         drawn = torch.randn(self.state, generator=torch.Generator().manual_seed(self.seed))
@@ -66,7 +66,7 @@ class Question(NamedTuple):
 
 
 def weights(shapes, seed):
-    """Return the numbers of a seed in these shapes."""
+    """Return tensors of these shapes, with the random numbers of a seed."""
     generator = torch.Generator().manual_seed(seed)
     return [torch.empty(shape).uniform_(-0.5, 0.5, generator=generator) for shape in shapes]
 
@@ -79,11 +79,11 @@ def _fill(parameters, seed):
 
 
 def ask(cls, questions, first=None):
-    """Return the facts on a class, a dict; ``answers`` are those to the questions, in order.
+    """Return the facts on a class, a dict. ``answers`` answer the questions, in the same order.
 
-    ``first`` is the class CharRNN of now: a class made from an older one is stale.
+    ``first`` is the present class CharRNN. A class that is made from an older CharRNN is stale.
 
-    A class that is no nn.Module, that takes other arguments or that does not work is asked nothing.
+    A class gets no questions if it is not an nn.Module, takes other arguments or does not work.
     """
     facts = {"class": describe(cls), "module": inspect.isclass(cls) and issubclass(cls, nn.Module)}
     facts["signature"] = _signature(cls) if facts["module"] else None
@@ -120,12 +120,12 @@ def _signature(cls):
     # Return how a class departs from the arguments that it should take, or None.
     for name, args, kwargs in CALLS:
         if not hasattr(cls, name):
-            return f"{cls.__name__} has no method {name}."
+            return f"{cls.__name__} does not have the method {name}."
         given = ", ".join([*args, *(f"{argument}={value}" for argument, value in kwargs.items())])
         try:
             inspect.signature(getattr(cls, name)).bind(None, *args, **kwargs)
         except TypeError as error:
-            return f"{cls.__name__} cannot be called as {name}({given}): {error}."
+            return f"The check cannot call {name}({given}) of {cls.__name__}: {error}."
     return None
 
 
@@ -142,7 +142,7 @@ def _built(cls, questions):
 
 
 def _layers(model):
-    # Return what is to be known of a model's layers beside what they compute.
+    # Return the facts on a model's layers, apart from their results.
     modules = list(model.modules())
     return {
         "names": [name for name, _ in model.named_parameters()],
@@ -178,7 +178,7 @@ def _is_empty(model):
 
 
 def answer(model, q):
-    """Return a model's answer to a question, as plain data."""
+    """Return the answer of a model to a question, as plain data."""
     torch.manual_seed(q.seed)
     model.train(q.train)
     if q.part == "start":

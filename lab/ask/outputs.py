@@ -1,4 +1,4 @@
-"""TODO 4, 6, 7, 9 and 10: what a notebook has measured and written, as plain data."""
+"""TODO 4, 6, 7, 9 and 10: the numbers and texts of a notebook, as plain data."""
 
 import copy
 
@@ -13,8 +13,8 @@ from lab.ask import Raised, plain, run, simple
 
 
 def _models(given, windows):
-    # The weights of trained models by name, and what each answers to some windows. Words stand for
-    # what is no dict, and for what is no model in it.
+    # Return the weights of trained models by name, and the logits of each for some windows. Words
+    # stand for a value that is not a dict, and for a value in it that is not a model.
     if not isinstance(given, dict):
         return describe(given)
     return {simple(name): _model(model, windows) for name, model in given.items()}
@@ -48,7 +48,7 @@ def samples(given, prompt, trained, char2idx):
 
 
 def table_facts(given):
-    """Return a table as {"columns": names, "rows": lists}, by a column Model, or words."""
+    """Return a table with a column Model as {"columns": names, "rows": lists}, or words."""
     if not isinstance(given, pd.DataFrame):
         return describe(given)
     table = given if "Model" in given else given.rename_axis("Model").reset_index()
@@ -57,7 +57,7 @@ def table_facts(given):
 
 
 def performance(given, trained, metrics, test_X, test_y):
-    """Return the facts on TODO 7; ``speeds`` are milliseconds of one window, measured now."""
+    """Return the facts on TODO 7. ``speeds`` are milliseconds for one window, measured now."""
     given_models = trained.items() if isinstance(trained, dict) else ()
     return {
         "table": table_facts(given),
@@ -78,9 +78,9 @@ def _speed(model, windows):
 
 
 def span_facts(given, classes):
-    """Return the facts on TODO 9: for each name the span, and how it was measured.
+    """Return the facts on TODO 9: for each name, the span and its settings.
 
-    A plain number counts as the span that was measured last of the class of its name, if equal.
+    A plain number counts as the last measured span of the class of that name, if both are equal.
     """
     if not isinstance(given, dict):
         return describe(given)

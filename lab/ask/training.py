@@ -1,7 +1,7 @@
-"""TODO 5: what a training function does to small stand-ins for the three classes.
+"""TODO 5: the effect of a training function on small stand-ins for the three classes.
 
-The stand-ins have no dropout, so nothing is left to chance but the seed, and they write down what
-happens to them: the windows that they read, in which mode, and their weights after each step.
+The stand-ins do not have dropout, so only the seed is random. They record their training: the
+windows that they read, the mode, and their weights after each optimizer step.
 """
 
 import time
@@ -20,13 +20,13 @@ SYMBOLS = 6 + BLOCKS  # of a text
 VOCAB = 2 * SYMBOLS
 KEYS = ("train_losses", "val_losses", "epoch_times", "best_epoch")
 SETTINGS = ("betas", "eps", "weight_decay", "amsgrad", "maximize")
-SCHEDULED = "initial_lr"  # a setting that schedulers of the learning rate leave
+SCHEDULED = "initial_lr"  # a setting that learning rate schedulers add
 
 
 def splits():
     """Return train_X, train_y, val_X, val_y of two texts in which every window of 8 occurs once.
 
-    They have 360 characters, and share none.
+    Each text has 360 characters. The two texts do not share a character.
     """
     places = torch.arange(SEQ_LEN * BLOCKS)
     text = torch.where(places % SEQ_LEN == SEQ_LEN - 1, 6 + places // SEQ_LEN, places % 6)
@@ -34,14 +34,14 @@ def splits():
     return X, y, X + SYMBOLS, y + SYMBOLS
 
 
-EPOCHS = (4, 2)  # so many, once each
+EPOCHS = (4, 2)  # the function is called once with each of these numbers
 
 
 class StandIn(nn.Module):
-    """A small model in place of one of the three; ``kind`` and ``log`` are its subclass's.
+    """A small model in place of one of the three. Its subclass sets ``kind`` and ``log``.
 
-    In evaluation mode its logits are scaled by a number that depends on its weights: so validation
-    losses go up and down, and which epoch is the best cannot be guessed.
+    In evaluation mode, its logits are multiplied by a number that depends on its weights. So
+    validation losses go up and down, and the best epoch cannot be guessed.
     """
 
     kind, log = "RNN", []
@@ -83,12 +83,12 @@ class StandIn(nn.Module):
 
 
 def stand_ins(log):
-    """Return the three classes by name; what they make is appended to ``log``."""
+    """Return the three classes by name. Each new model is appended to ``log``."""
     return {name: type(f"Char{name}", (StandIn,), {"kind": name, "log": log}) for name in MODELS}
 
 
 def ask(function):
-    """Return what a function did, for each number of EPOCHS: a list of dicts of plain data."""
+    """Return the facts on a training function: a dict of plain data for each number in EPOCHS."""
     return [_trained(function, epochs) for epochs in EPOCHS]
 
 
@@ -130,7 +130,7 @@ def _trained(function, epochs):
 
 
 def _model(model, made):
-    # The place of a model among those made, and what is to be known of it; or what it is.
+    # Return the facts on a model, with its place among those made; or another value in words.
     if not isinstance(model, StandIn):
         return describe(model)
     place = next((n for n, other in enumerate(made) if other is model), None)

@@ -1,8 +1,8 @@
-"""Feedback on each TODO: what was called, what came back, what was expected.
+"""Feedback on each TODO: the call, the returned value, and the expected value.
 
-Each check has two halves: lab.ask runs the student's code and returns plain data; the modules here
-judge this data, beside a reference. They judge behaviour: names of attributes, style and source
-text are free. The student's models, the global random state and stdout are left alone.
+Each check has two halves. lab.ask runs the student's code and returns plain data. The modules here
+compare this data with a reference. They judge behaviour: names of attributes, style and source text
+are free. A check does not change the student's models, the global random state and stdout.
 """
 
 from lab import memory
@@ -58,21 +58,21 @@ def char_gru(CharGRU, CharRNN=None):
 
 @check
 def parameters(recurrent_ratio, parameter_counts, vocab_size):
-    """Return the CheckResult of TODO 4: a prediction, and the parameter counts, by formula."""
+    """Return the CheckResult of TODO 4: a prediction, and the numbers of parameters, by formula."""
     questions.recurrent_ratio(simple(recurrent_ratio, 1))
     return of_models.judge_counts(answered(simple, parameter_counts, 1), vocab_size)
 
 
 @check
 def training(train_and_compare_models):
-    """Return the CheckResult of TODO 5: the function, called on tiny texts with stand-ins."""
+    """Return the CheckResult of TODO 5: the function, called on short texts with stand-ins."""
     attempted(train_and_compare_models)
     return of_training.judge(answered(ask_training.ask, train_and_compare_models))
 
 
 @check
 def samples(temperature_limits, samples, prompt, models, char2idx):
-    """Return the CheckResult of TODO 6: samples[name][temperature], as the models would write."""
+    """Return the CheckResult of TODO 6: texts of the models, and the limits of the temperature."""
     passed = of_outputs.judge_samples(
         answered(ask_outputs.samples, samples, prompt, models, char2idx)
     )
@@ -84,25 +84,28 @@ def samples(temperature_limits, samples, prompt, models, char2idx):
 def performance(uniform_perplexity, vocab_size, performance_table, models, metrics, test_X, test_y):
     """Return the CheckResult of TODO 7: a number, and the table of the trained models.
 
-    The perplexities are computed again: that takes as long as the table did.
+    The perplexities are computed again. This takes as long as the table did.
     """
     questions.uniform_perplexity(simple(uniform_perplexity), vocab_size)
     if performance_table is not None and getattr(test_X, "shape", ())[:1] > (1_000,):
-        print(f"Checking TODO 7 takes some seconds: it reads {len(test_X):,} test windows again.")
+        print(
+            "Checking TODO 7 takes some seconds, because the check reads "
+            f"{len(test_X):,} test windows again."
+        )
     facts = answered(ask_outputs.performance, performance_table, models, metrics, test_X, test_y)
     return of_outputs.judge_performance(facts, test_X, test_y)
 
 
 @check
 def figures(learning_curves, tradeoff_figure, performance_table):
-    """Return the CheckResult of TODO 8: two figures that show data and say of what."""
+    """Return the CheckResult of TODO 8: two figures that show data and name the data."""
     facts = answered(ask_figures.ask, learning_curves, tradeoff_figure, performance_table)
     return of_figures.judge(facts)
 
 
 @check
 def long_context(one_kept, spans, MODEL_CLASSES, text, requirements, batches):
-    """Return the CheckResult of TODO 9: one memory span for each model, measured as asked."""
+    """Return the CheckResult of TODO 9: a share, and one memory span for each model."""
     questions.one_kept(simple(one_kept), requirements.load, memory.SYMBOLS)
     names = {name: getattr(cls, "__name__", None) for name, cls in MODEL_CLASSES.items()}
     facts = answered(ask_outputs.span_facts, spans, names)
@@ -113,7 +116,7 @@ def long_context(one_kept, spans, MODEL_CLASSES, text, requirements, batches):
 def recommendation(
     misses, recommendation, evidence, paragraph, performance_table, spans, requirements, quick
 ):
-    """Return the CheckResult of TODO 10: the recommendation against the student's own numbers."""
+    """Return the CheckResult of TODO 10: the recommendation and the numbers behind it."""
     answer = misses, recommendation, evidence, paragraph
     facts = answered(ask_outputs.decision, *answer, performance_table, spans)
     return decision.judge_recommendation(facts, requirements, quick)

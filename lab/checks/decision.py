@@ -1,4 +1,4 @@
-"""TODO 9 and 10: the memory spans, and the recommendation against the student's own numbers."""
+"""TODO 9 and 10: the memory spans, and the recommendation compared with the student's numbers."""
 
 import math
 import re
@@ -14,7 +14,7 @@ from lab.checks.rule import Broken, attempted, need, need_number, need_one_per_m
 from lab.exercise import LONGEST_LAG, MODELS, SPAN_BATCHES, SPAN_RATES, SPAN_SIZES
 
 POSSIBLE = [0] + [2**i for i in range(LONGEST_LAG.bit_length())]  # what memory_span can return
-ENOUGH = 0.85  # of the answers of a taught model: those that passed a lag give .93 to 1
+ENOUGH = 0.85  # of the answers of a trained model: models that passed a lag give .93 to 1
 QUALITY = ("Test Perplexity", "Bits per Character", "Final Val Loss", "Final Train Loss")
 
 
@@ -22,9 +22,10 @@ QUALITY = ("Test Perplexity", "Bits per Character", "Final Val Loss", "Final Tra
 
 
 def judge_spans(spans, classes, text, requirements, batches):
-    """Return the message for three spans, each measured as asked; or raise.
+    """Return the message for three spans that were measured as asked, or raise.
 
-    ``batches`` are those that the notebook gives a lag: fewer than the default in quick mode.
+    ``batches`` is the number of batches for each lag in the notebook: in a short test run it is
+    smaller than the default.
     """
     attempted(spans)
     need_one_per_model("spans-missing", spans, "spans", "a memory span")
@@ -33,22 +34,23 @@ def judge_spans(spans, classes, text, requirements, batches):
         need(
             span["span"] in POSSIBLE,
             "spans-missing",
-            f"spans[{name!r}] is {span['span']}: expected the number that memory_span returns, one "
-            f"of {POSSIBLE}.",
+            f"spans[{name!r}] is {span['span']}, but it must be a number that memory_span returns: "
+            f"one of {POSSIBLE}.",
         )
         need(
             span["measured"],
             "spans-setting",
-            f"spans[{name!r}] is {span['span']}, a number that memory_span has not measured for "
-            f"Char{name}: expected what it returns for that class.",
+            f"spans[{name!r}] is {span['span']}, but memory_span has not measured this number for "
+            f"Char{name}. Use the number that it returns for this class.",
         )
         _setting(name, span, classes.get(name), requirements, batches)
         _asked_again(name, span, task)
-    return ", ".join(f"{name} {span['span']}" for name, span in spans.items()) + " characters."
+    measured = ", ".join(f"{name} {span['span']}" for name, span in spans.items())
+    return f"The memory spans are measured as asked: {measured} characters."
 
 
 def _setting(name, span, model_class, requirements, batches):
-    # A span that was measured otherwise than asked.
+    # Raise Broken for a span that was measured with other settings than asked.
     asked = {
         "model": model_class,
         "learning_rate": SPAN_RATES[name],
@@ -62,14 +64,14 @@ def _setting(name, span, model_class, requirements, batches):
         need(
             span[what] == wanted,
             "spans-setting",
-            f"spans[{name!r}] was measured with {what}={span[what]}: expected {wanted}, so that "
-            "the three can be compared with each other and with the requirement.",
+            f"spans[{name!r}] was measured with {what}={span[what]}, but {what} must be {wanted}. "
+            "Otherwise the spans cannot be compared with each other and with the requirement.",
         )
 
 
 @torch.no_grad()
 def _asked_again(name, span, task):
-    # The taught weights answer as those of a passed lag do, or at least better than the first.
+    # The trained weights answer as well as after a passed lag, or at least better than the first.
     lag = max(1, span["span"])
     batches, answers = [task.batch(memory.lag_of(lag)) for _ in range(8)], {}
     right = torch.cat([y for _, y in batches])  # (n,)
@@ -79,7 +81,8 @@ def _asked_again(name, span, task):
         except ValueError as error:
             raise Broken(
                 "spans-setting",
-                f"spans[{name!r}]: {error}. Mend Char{name} first, or take text as it is.",
+                f"spans[{name!r}] is of another model: {error}. Fix Char{name} first, or use "
+                "text as it is.",
             ) from None
         logits = torch.cat([task.of_symbols(model(x)[0]) for x, _ in batches])  # (n, 8)
         answers[which] = F.cross_entropy(logits, right).item()
@@ -87,13 +90,13 @@ def _asked_again(name, span, task):
     need(
         not span["span"] or accuracy >= ENOUGH,
         "spans-setting",
-        f"asked again over {span['span']} characters, the {name} that was taught answers "
-        f"{accuracy:.0%} right: mend Char{name} first, then measure again.",
+        f"The check tested the trained {name} again at a lag of {span['span']} characters. Only "
+        f"{accuracy:.0%} of the answers were right. Fix Char{name} first, then measure again.",
     )
     need(
         span["span"] or answers["taught"] < 0.9 * answers["first"],
         "spans-setting",
-        f"the {name} was not taught anything: measure its span again.",
+        f"The {name} did not learn the recall task at all. Measure its span again.",
     )
 
 
@@ -101,10 +104,10 @@ def _asked_again(name, span, task):
 
 
 def judge_recommendation(facts, requirements, quick):
-    """Return the message for a recommendation that the student's numbers support; or raise.
+    """Return the message for a recommendation that the student's numbers support, or raise.
 
-    In quick mode, which submissions are graded in, the run measures nothing that the student saw:
-    only parameters are compared.
+    Submissions are graded in a short test run (``quick``). It does not measure the numbers that
+    the student saw, so only the parameters are compared.
     """
     name, evidence, paragraph = (facts[part] for part in ("name", "evidence", "paragraph"))
     paragraph = Words("None") if paragraph.strip() in ("", "?") else paragraph
@@ -115,56 +118,64 @@ def judge_recommendation(facts, requirements, quick):
     need(
         name in MODELS,
         "recommendation-unknown",
-        f"recommendation is {name}: expected one of {', '.join(map(repr, MODELS))}.",
+        f"recommendation is {describe(name)}, but it must be one of "
+        f"{', '.join(map(repr, MODELS))}.",
     )
     need(
         isinstance(evidence, dict) and evidence,
         "evidence-missing",
-        f"evidence is {evidence or 'empty'}: expected a dict of numbers by their names.",
+        f"evidence is {describe(evidence)}, but it must be a dict of names and numbers.",
     )
     for column, number in evidence.items():
         need(
             isinstance(number, int | float) and math.isfinite(number),
             "evidence-missing",
-            f"evidence[{column!r}] is {number}: expected a number.",
+            f"evidence[{column!r}] is {describe(number)}, but it must be a number.",
         )
     measured = goal.with_spans(table, facts["spans"])
     _supported(name, met, measured)
     _matches(name, evidence, measured, quick)
     note = _paragraph(name, paragraph)
     if quick:
-        return f"Quick mode: a person judges the numbers in evidence, with the paragraph.{note}"
-    none = " No model meets the requirements in this run: say so." * (not met.all(axis=1).any())
-    return f"Your numbers fit.{none} A person reads your reasons.{note}"
+        return (
+            "This is a short test run, so the check compares only the parameters. Your instructor "
+            f"grades the other numbers in evidence, together with the paragraph.{note}"
+        )
+    none = " In this run, each model misses a requirement. Write this too." * (
+        not met.all(axis=1).any()
+    )
+    return f"Your numbers are right.{none} Your instructor grades your reasons.{note}"
 
 
 def _misses(misses, met, compared):
-    # For each model, the columns of ``met`` that it misses; some of them are compared.
+    # Raise Broken unless misses holds the columns of ``met`` that each model misses.
+    # Only the columns in ``compared`` are compared.
     need_one_per_model("misses", misses, "misses", "a list of requirements")
     for name, named in misses.items():
         need(
             isinstance(named, list),
             "misses",
-            f"misses[{name!r}] is {describe(named)}: expected a list of requirements, [] for none.",
+            f"misses[{name!r}] is {describe(named)}, but it must be a list of requirements. It is "
+            "[] for a model that meets all of them.",
         )
         others = [each for each in named if each not in [*met]]
         need(
             not others,
             "misses",
-            f"misses[{name!r}] names {others}: the requirements are {', '.join(met)}.",
+            f"misses[{name!r}] contains {others}, but the requirements are {', '.join(met)}.",
         )
         for column in compared:
             said, is_so = column in named, not met.loc[name, column]
             need(
                 said == is_so,
                 "misses",
-                f"misses[{name!r}] {'names' if said else 'does not name'} {column!r}, but the "
-                f"table above says that the {name} {'meets' if said else 'misses'} it.",
+                f"misses[{name!r}] {'contains' if said else 'does not contain'} {column!r}, but in "
+                f"the table above, the {name} {'meets' if said else 'misses'} this requirement.",
             )
 
 
 def _table(facts):
-    # The performance table as a DataFrame, if it and the spans have all three models.
+    # Return the performance table as a DataFrame, if the table and the spans have all models.
     rule = "models-incomplete"
     rows = rows_of(facts["table"], rule, ("Parameters", "Test Perplexity", "Keystroke (ms)"))
     need_one_per_model(rule, facts["spans"], "spans", "a memory span")
@@ -174,21 +185,21 @@ def _table(facts):
 
 
 def _supported(name, met, measured):
-    # Another model is the smallest that meets the requirements.
+    # Raise Broken if another model is the smallest one that meets the requirements.
     meets, rule = met.all(axis=1), "recommendation-unsupported"
     if not meets.any():
         return
-    missed = [f"{c}, {measured.loc[name, c]:.5g}" for c in met.columns if not met.loc[name, c]]
+    missed = [f"{c}, {measured.loc[name, c]:,.7g}" for c in met.columns if not met.loc[name, c]]
     need(
         not missed,
         rule,
-        f"the {name} misses these requirements: {'; '.join(missed)} (see the table above).",
+        f"The {name} misses these requirements (see the table above): {'; '.join(missed)}.",
     )
     need(
         name == measured.loc[meets, "Parameters"].astype(float).idxmin(),
         rule,
-        f"the {name} meets the requirements, but the product manager wants the smallest model that "
-        "does, and a smaller one does too.",
+        f"The {name} meets the requirements, but a smaller model meets them too. The product "
+        "manager wants the smallest one.",
     )
 
 
@@ -197,21 +208,25 @@ def _matches(name, evidence, measured, quick):
         need(
             column in measured,
             "evidence-mismatch",
-            f"evidence names {column!r}: expected columns of performance_table, 'Memory Span'.",
+            f"evidence contains {column!r}, but it must contain columns of performance_table, and "
+            "'Memory Span'.",
         )
         value, exact = float(measured.loc[name, column]), column == "Parameters"
         right = number == value if exact else quick or _as_shown(float(number), value)
-        whose = [f" That is the {o}'s." for o in MODELS if measured.loc[o, column] == number]
+        whose = [
+            f" This is the number of the {o}." for o in MODELS if measured.loc[o, column] == number
+        ]
         need(
             right,
             "evidence-mismatch",
-            f"evidence[{column!r}] is {number:,.7g}, but the {name}'s is {value:,.7g}."
+            f"evidence[{column!r}] is {number:,.7g}, but the number of the {name} is {value:,.7g}."
             f"{''.join(whose[:1])}",
         )
     need(
         "Memory Span" in evidence,
         "evidence-missing",
-        f"evidence has {', '.join(map(repr, evidence))} only: the cell asks for 'Memory Span' too.",
+        f"evidence contains only {', '.join(map(repr, evidence))}. The cell asks for 'Memory Span' "
+        "too.",
     )
 
 
@@ -224,12 +239,12 @@ def _as_shown(number, value):
 
 
 def _paragraph(name, paragraph):
-    # A note on a paragraph, or an empty text; only where there is none a rule is broken.
+    # Return a note on a paragraph, or an empty text. Only a missing paragraph breaks a rule.
     need(
         not isinstance(paragraph, Words) and len(paragraph.split()) >= 5,
         "paragraph-missing",
-        f"paragraph has {len(paragraph.split()) * (paragraph != 'None')} words: expected what you "
-        "would write to the product manager, in a few sentences.",
+        f"paragraph has {len(paragraph.split()) * (paragraph != 'None')} words. Write a few "
+        "sentences to the product manager.",
     )
     verbs = r"(?:recommend|choose|pick|ship|suggest|propose|go with|use)\w*\W+(?:\w+\W+){0,3}?"
     named = re.findall(rf"{verbs}(?:char)?({'|'.join(MODELS)})s?\b", paragraph, re.IGNORECASE)
@@ -237,7 +252,8 @@ def _paragraph(name, paragraph):
     another = chosen and name not in chosen
     notes = {
         f"seems to recommend the {' and '.join(chosen)}, but recommendation is {name!r}": another,
-        "holds {…} in place of a number: is the f before it missing": "{" in paragraph,
+        "contains {…} instead of a number, so perhaps the f before the quotes is missing": "{"
+        in paragraph,
         f"does not name the {name}": name not in paragraph.upper(),
     }
     return "".join([f" Note: the paragraph {note}." for note, is_so in notes.items() if is_so][:1])

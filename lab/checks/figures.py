@@ -1,6 +1,7 @@
-"""TODO 8: two figures, and whether the marks of the second are those of the table.
+"""TODO 8: two figures, and the marks of the second one, compared with the table.
 
-A mark belongs to a model by both its numbers. What two models share is in doubt for the student.
+A mark belongs to a model if both numbers are those of this model. If two models share a mark, the
+check decides in favour of the student.
 """
 
 import itertools
@@ -16,7 +17,7 @@ from lab.checks.rule import Broken, attempted, need
 from lab.exercise import MODELS
 
 COST = ("Parameters", "Avg Epoch Time (s)", "Keystroke (ms)", "Inference Speed (ms)")
-WORDS = {  # by which the label of an axis says what it shows
+WORDS = {  # in the label of an axis, by the column that these words name
     "Test Perplexity": r"perplex|\bppl\b",
     "Bits per Character": r"\bbits?\b|\bbpc\b",
     "Final Val Loss": r"\bval(id(ation)?)?\b",
@@ -38,15 +39,15 @@ class Shown(NamedTuple):
 
 
 def judge(facts):
-    """Return the message for two figures that show what they should; or raise."""
+    """Return the message for two figures that show the right data, or raise."""
     attempted(facts["tradeoff_figure"])
     for name in ("learning_curves", "tradeoff_figure"):
         _shows_data(name, facts[name])
     need(
         not facts["same"],
         "tradeoff-points",
-        "learning_curves and tradeoff_figure are the same figure: expected one of the losses "
-        "and one of its own for the trade-off.",
+        "learning_curves and tradeoff_figure are the same figure. Make one figure of the losses, "
+        "and another figure for the trade-off.",
     )
     curves = facts["learning_curves"]
     labels = (label.upper() for axes in curves["axes"] for label, _ in axes["curves"])
@@ -62,23 +63,23 @@ def judge(facts):
     for found in whole:
         _names(found)
         _label(found, whole)
-    return "Both figures show data, with labels, and the points are those of the table."
+    return "Both figures show data and have labels. The points are those of the table."
 
 
 def _shows_data(name, figure):
     need(
         isinstance(figure, dict),
         "figure-empty",
-        f"{name} is {figure}: expected a whole matplotlib figure.",
+        f"{name} is {figure}, but it must be a whole matplotlib figure.",
     )
     shown = [axes for axes in figure["axes"] if axes["data"]]
-    need(shown, "figure-empty", f"{name} has no axes that show any data.")
+    need(shown, "figure-empty", f"{name} does not show any data.")
     for axes in shown:
         need(
             not axes["unlabelled"],
             "axes-labels",
-            f"{name} has axes without {''.join(axes['unlabelled'][:1])}label: a reader needs to "
-            "know what is shown, and in which unit.",
+            f"{name} has axes without {''.join(axes['unlabelled'][:1])}label. The label must name "
+            "the quantity and its unit.",
         )
 
 
@@ -87,8 +88,8 @@ def _says_which(figure, words, rule, what):
     need(
         not missing,
         rule,
-        f"{figure} does not say which {what} is {' and which is '.join(missing)}: a name belongs "
-        f"beside each {what}, or in a legend.",
+        f"{figure} does not show which {what} belongs to {' and which to '.join(missing)}. Write a "
+        f"name next to each {what}, or use a legend.",
     )
 
 
@@ -104,8 +105,8 @@ def _curves(figure, rows):
         need(
             not math.isfinite(row[column]) or any(_ends(end, row[column]) for end in own),
             "curves-missing",
-            f"learning_curves has no curve of the {name} that ends at its {column}, "
-            f"{row[column]:.3f}: expected training and validation losses of all three models.",
+            f"learning_curves must show training and validation losses of all three models. A "
+            f"curve of the {name} that ends at its {column}, {row[column]:.3f}, is missing.",
         )
     for axes in figure["axes"]:
         _title(axes, losses, rows)
@@ -118,7 +119,7 @@ def _title(axes, losses, rows):
     need(
         len(said) != 1 or len(drawn) != 1 or said == drawn,
         "curves-missing",
-        f"a panel named {axes['title']!r} shows the {' '.join(drawn)}.",
+        f"A plot has the title {axes['title']!r}, but it shows the {' '.join(drawn)}.",
     )
 
 
@@ -142,7 +143,7 @@ def _rows(table):
     try:
         return rows_of(table, "tradeoff-points", known or NUMBERS)
     except Broken as broken:
-        raise Broken(broken.rule, f"{broken} Its own check says more.") from None
+        raise Broken(broken.rule, f"{broken} The check of TODO 7 shows more.") from None
 
 
 # ----- A quality against a cost -------------------------------------------------------------------
@@ -187,16 +188,16 @@ def _a_quality_against_a_cost(whole, shown):
             return
     raise Broken(
         "tradeoff-points",
-        f"tradeoff_figure shows {_drawn(shown)}: "
-        f"expected a point for each model, at a quality ({', '.join(QUALITY[:2])}) and a cost "
-        f"({', '.join(COST)}), the numbers of performance_table themselves.",
+        f"tradeoff_figure shows {_drawn(shown)}. It must show a point for each model, with a "
+        f"quality ({', '.join(QUALITY[:2])}) and a cost ({', '.join(COST)}). These must be the "
+        "numbers of performance_table.",
     )
 
 
 def _drawn(shown):
     drawn = [(found.column, [n for n in MODELS if found.marks[n]]) for found in shown]
     drawn = {f"the {column} of {', '.join(names)}" for column, names in drawn if len(names) > 1}
-    return " and ".join(sorted(drawn)) or "no two numbers of a column"
+    return " and ".join(sorted(drawn)) or "at most one number of each column"
 
 
 def _of_the_same_marks(quality, cost):
@@ -223,8 +224,8 @@ def _in_sight(found):
         need(
             any(low <= place <= high for place in places),
             "tradeoff-hidden",
-            f"the {found.axis} axis of tradeoff_figure ends at {low:.4g} and {high:.4g}, so the "
-            f"point of the {name} is out of sight.",
+            f"The {found.axis} axis of tradeoff_figure goes from {low:.4g} to {high:.4g}, so the "
+            f"point of the {name} is not visible.",
         )
 
 
@@ -239,8 +240,8 @@ def _names(found):
         need(
             not theirs or name in theirs,
             "tradeoff-names",
-            f"the name {name} stands at the {found.column} of the {' and the '.join(theirs)}, or "
-            "nearest to it: the name and the numbers belong to the same row.",
+            f"The name {name} is at the {found.column} of the {' and the '.join(theirs)}, or "
+            "nearest to it. The name and the numbers must come from the same row.",
         )
 
 
@@ -272,13 +273,13 @@ def _written(axes, name):
 
 
 def _label(found, whole):
-    # Raise Broken for an axis that is labelled for another measure than it shows.
+    # Raise Broken for an axis with the label of another column than it shows.
     same = [f for f in whole if f.axes is found.axes and f.axis == found.axis]
     columns, label = {f.column for f in same}, found.axes["labels"][found.axis]
     said = {column for column, words in WORDS.items() if re.search(words, label.lower())}
     need(
         not said or said & columns,
         "axes-labels",
-        f"the {found.axis} axis of tradeoff_figure is labelled {label!r}, but shows "
+        f"The {found.axis} axis of tradeoff_figure has the label {label!r}, but it shows "
         f"{' or '.join(sorted(columns))}.",
     )

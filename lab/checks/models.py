@@ -1,4 +1,4 @@
-"""TODO 1 to 4: a class's answers beside those of the specified model that has its weights."""
+"""TODO 1 to 4: the answers of a class, compared with the specified model with the same weights."""
 
 import itertools
 from collections import Counter
@@ -25,41 +25,41 @@ from lab.exercise import DROPOUT, MODELS, SIZES
 
 BATCH, STEPS = 5, 9
 TRIED = (
-    f"(Tried with vocab_size={SPEC['vocab_size']}, embedding_dim={SPEC['embedding_dim']}, "
-    f"hidden_dim={SPEC['hidden_dim']}, num_layers={SPEC['num_layers']}, on x of {BATCH} windows of "
-    f"{STEPS} characters: other sizes than the notebook's, on purpose.)"
+    f"(The check uses other sizes than the notebook, on purpose: vocab_size={SPEC['vocab_size']}, "
+    f"embedding_dim={SPEC['embedding_dim']}, hidden_dim={SPEC['hidden_dim']}, "
+    f"num_layers={SPEC['num_layers']}, and x has {BATCH} windows of {STEPS} characters.)"
 )
-SAID = {  # what PyTorch says: the rule that is broken then, and where it comes from
+SAID = {  # words of PyTorch's exceptions: the broken rule, and the cause
     "does not match weight dtype": (
         "raised",
-        "The recurrent layer was given whole numbers: are they indices of characters, which "
-        "nothing has embedded?",
+        "The recurrent layer got whole numbers. Probably they are indices of characters that "
+        "have not been embedded.",
     ),
     "shapes cannot be multiplied": (
         "raised",
-        "A Linear layer was given vectors of another size than it was made for.",
+        "A Linear layer got vectors of another length than the layer was made for.",
     ),
     "must be equal to input_size": (
         "raised",
-        "The recurrent layer was given vectors of another size than it was made for.",
+        "The recurrent layer got vectors of another length than the layer was made for.",
     ),
     "index out of range in self": (
         "raised",
-        "An index is larger than the embedding has rows: it should have one for each character.",
+        "An index is too large for the embedding, which needs one row for each character.",
     ),
     f"Expected hidden size ({SPEC['num_layers']}, {STEPS},": (
         "batch-first",
-        "The recurrent layer takes the batch for time.",
+        "The recurrent layer uses the batch dimension as time.",
     ),
     f"Expected hidden[0] size ({SPEC['num_layers']}, {STEPS},": (
         "batch-first",
-        "The recurrent layer takes the batch for time.",
+        "The recurrent layer uses the batch dimension as time.",
     ),
 }
 
 
 def questions(kind, seed=0):
-    """Return what a class is asked, pairs (rule if nothing else has a name, Question), in order."""
+    """Return the questions for a class, in order: pairs (rule of an unnamed mistake, Question)."""
     generator = torch.Generator().manual_seed(seed)
     x = torch.randint(SPEC["vocab_size"], (BATCH, STEPS), generator=generator)
     state = (1 + (kind == "LSTM"), SPEC["num_layers"], BATCH, SPEC["hidden_dim"])
@@ -90,9 +90,9 @@ def questions(kind, seed=0):
 
 
 def judge(kind, facts, asked):
-    """Return the message for a class that answers as specified; raises Broken or NotAttempted.
+    """Return the message for a class that answers as specified; raise Broken or NotAttempted.
 
-    ``facts`` are those of lab.ask.models on the class.
+    ``facts`` are the facts that lab.ask.models has found on the class.
     """
     _the_class(kind, facts)
     built = facts["built"]
@@ -104,45 +104,50 @@ def judge(kind, facts, asked):
         need(
             facts["dropout"] == DROPOUT,
             "dropout-rate",
-            f"the default of dropout is {facts['dropout']}: expected {DROPOUT}.",
+            f"The default value of dropout is {facts['dropout']}, but it must be {DROPOUT}.",
         )
         need(
             not facts["elsewhere"],
             "init-hidden-device",
             f"{facts['elsewhere']} makes a tensor on the CPU, although the model is on another "
-            "device.",
+            "device. The tensor must be on the device of the model.",
         )
     except Broken as broken:
         raise Broken(broken.rule, f"{broken}\n  {TRIED}") from None
     return (
-        "Shapes, sizes, hidden state, gradients and dropout behave as specified; "
-        f"{count(kind, 73):,} parameters at 73 characters."
+        "Shapes, sizes, hidden state, gradients and dropout are as specified. With 73 characters, "
+        f"the model has {count(kind, 73):,} parameters."
     )
 
 
 def _the_class(kind, facts):
-    # Raise for a class that cannot be asked.
+    # Raise for a class that cannot be tested.
     attempted(facts["class"])
-    need(facts["module"], "not-a-module", f"it is {facts['class']}: expected a class of nn.Module.")
+    need(
+        facts["module"],
+        "not-a-module",
+        f"The check got {facts['class'].replace(', not an instance of it', '')}, but it needs a "
+        "class that inherits from nn.Module.",
+    )
     need(not facts["signature"], "signature", facts["signature"])
     if raised := facts["raised"]:
         early = "before Module.__init__() call" in raised.text
         raise Broken(
             "super-init" if early else "raised",
-            f"{raised}" + "\n  nn.Module has no place for a layer yet at this line." * early,
+            f"{raised}" + "\n  At this line, nn.Module cannot store a layer yet." * early,
         )
     if facts["empty"]:
         raise NotAttempted
     need(
         not facts["stale"],
         "stale",
-        f"Char{kind} is made from a CharRNN that you have replaced since.",
+        f"Char{kind} is made from an older CharRNN. You have replaced that class since then.",
     )
     unseen = next(iter(facts["built"].values()))["unseen"]
     need(
         not unseen,
         "unregistered-layer",
-        f"{unseen} that holds layers: model.parameters() does not contain their weights.",
+        f"{unseen} that holds layers, so model.parameters() does not contain their weights.",
     )
 
 
@@ -159,15 +164,15 @@ def _sizes(kind, seen, spec):
         need(
             seen != Counter(shapes(other, **full)),
             "layer-type",
-            f"{call} has the parameters of nn.{other}, not nn.{kind}.",
+            f"{call} has the parameters of nn.{other}, but it must have those of nn.{kind}.",
         )
     sizes = {n // gates for shape in seen for n in shape for gates in (1, GATES[kind])}
     for argument, value in itertools.product(full, sorted({*sizes, *range(1, 9)})):
         need(
             seen != Counter(shapes(kind, **full | {argument: value})),
             "layer-size",
-            f"{call} is built as with {argument}={value}: expected {full[argument]}, the "
-            f"{'argument' if argument in spec else 'default'}.",
+            f"{call} has the sizes of a model with {argument}={value}, but the "
+            f"{'argument' if argument in spec else 'default value'} is {full[argument]}.",
         )
     _other_parameters(call, kind, seen, full)
 
@@ -184,17 +189,18 @@ def _other_parameters(call, kind, seen, full):
             size = size * full[argument] / shape[axes[0]]
             raise Broken(
                 "layer-size",
-                f"in {call} {layer} has {size:g} where {argument}={full[argument]} belongs.",
+                f"In {call}, {layer} has the size {size:g}, but it must have the size "
+                f"{argument}={full[argument]}.",
             )
     told = [
         f"{number} {word} of shape {shape}"
-        for word, others in (("more", more), ("fewer", fewer))
+        for word, others in (("too many", more), ("too few", fewer))
         for shape, number in others.items()
     ]
     raise Broken(
         "parameter-count",
-        f"{call} has other parameters than an embedding, nn.{kind} and one Linear layer with their "
-        f"biases: {', '.join(told)}.",
+        f"{call} must have the parameters of an embedding, nn.{kind} and one Linear layer with "
+        f"their biases. But it has {', '.join(told)}.",
     )
 
 
@@ -216,25 +222,25 @@ def _agree(q, a, b):
 
 
 def _compare(kind, facts, asked):
-    # The first question that a class answers otherwise, by its mistake's name if it has one.
+    # Raise Broken for the first different answer, with the name of the mistake if it has one.
     place, wanted = _first_difference(kind, facts, asked)
     if place is None:
         return
     (rule, q), seen = asked[place], facts["answers"][place]
     as_usual = describe(seen) == describe(wanted)
-    returned = f"{q}" if as_usual else f"{q} returned {describe(seen)}"
-    returned = str(seen) if isinstance(seen, Raised) else returned
+    returned = f"The check called {q}." if as_usual else f"{q} returned {describe(seen)}."
+    returned = f"{seen}\n " if isinstance(seen, Raised) else returned
     if mistake := _named(kind, facts, asked, place):
-        raise Broken(mistake.rule, f"{returned}: {mistake.says}.")
+        raise Broken(mistake.rule, f"{returned} {mistake.says}.")
     if isinstance(seen, Raised):
         rule, why = next((v for said, v in SAID.items() if said in seen.text), ("raised", ""))
-        raise Broken(rule, f"{returned}\n  {why}".rstrip())
+        raise Broken(rule, f"{returned} {why}".rstrip())
     if q.part != "start":
         _by_chance(q, facts)
     need(
         as_usual,
         "logits-shape" if rule == "differs" else rule,
-        f"{returned}: expected {describe(wanted)}.",
+        f"{returned} It must return {describe(wanted)}.",
     )
     raise Broken(rule, _other_numbers(q, facts["built"][q.spec()]["names"], seen, wanted))
 
@@ -254,12 +260,13 @@ def _by_chance(q, facts):
     need(
         alike(*facts["copies"]),
         "dropout-always-on",
-        f"{q}, asked twice in evaluation mode, differs.",
+        f"The check called {q} twice in evaluation mode. The two results differ, but they must be "
+        "the same.",
     )
     need(
         alike(facts["answers"][0], facts["answers"][-1]),
         "state-leaks",
-        f"{q} depends on what the model was asked before.",
+        f"The result of {q} depends on earlier calls of the model. It must not depend on them.",
     )
 
 
@@ -279,15 +286,18 @@ def _named(kind, facts, asked, place):
 def _other_numbers(q, names, seen, wanted):
     # The first tensor of an answer that differs; all have the shapes that they should have.
     parts = {
-        "output": ("the beginning of the logits", *["the beginning of the state"] * 2),
-        "start": ["the beginning of the state"] * 2,
-        "gradients": [f"after backward() the norm of the gradient of {name}" for name in names],
-        "scatter": ("dropout's variance of the logits", "dropout's variance of the state"),
+        "output": ("the logits begin with", *["the state begins with"] * 2),
+        "start": ["the state begins with"] * 2,
+        "gradients": [f"after backward() the gradient of {name} has the norm" for name in names],
+        "scatter": (
+            "dropout gives the logits the variance",
+            "dropout gives the state the variance",
+        ),
     }[q.part]
     triples = zip(parts, _tensors(seen), _tensors(wanted), strict=False)
     part, got, expected = next(t for t in triples if not _agree(q, t[1], t[2]))
     return (
-        f"{q}: {part} is {_begins(got)}; in the specified model with the same weights it is "
+        f"In {q}, {part} {_begins(got)}. The specified model with the same weights gives "
         f"{_begins(expected)}."
     )
 
@@ -309,12 +319,14 @@ def _layers(layers):
     }
     for layer, setting, seen, usual in layers["settings"]:
         rule = rules.get(setting, "embedding-changed")
-        raise Broken(rule, f"{layer} has {setting}={seen!r}: expected {usual!r}, its default.")
+        raise Broken(
+            rule, f"{layer} has {setting}={seen!r}, but it must have the default {usual!r}."
+        )
     for name in layers["dropouts"]:
         need(
             name == "Dropout",
             "dropout-misplaced",
-            f"there is an nn.{name}: expected nn.Dropout, which drops single numbers.",
+            f"The model has an nn.{name}, but it must use nn.Dropout, which drops single numbers.",
         )
 
 
@@ -322,7 +334,7 @@ def _layers(layers):
 
 
 def judge_counts(parameter_counts, vocab_size):
-    """Return the message for three right counts; raises Broken or NotAttempted."""
+    """Return the message for three right counts; raise Broken or NotAttempted."""
     attempted(parameter_counts)
     need_one_per_model("counts-wrong", parameter_counts, "parameter_counts", "a number")
     for name, seen in parameter_counts.items():
@@ -330,7 +342,8 @@ def judge_counts(parameter_counts, vocab_size):
         need(
             seen == count(name, vocab_size),
             "counts-wrong",
-            f"parameter_counts[{name!r}] is {seen:,}: expected {count(name, vocab_size):,}, the "
-            f"trainable parameters of Char{name}({vocab_size}).",
+            f"parameter_counts[{name!r}] is {seen:,}, but Char{name}({vocab_size}) has "
+            f"{count(name, vocab_size):,} trainable parameters.",
         )
-    return ", ".join(f"{name} {number:,}" for name, number in parameter_counts.items()) + "."
+    counts = ", ".join(f"{name} {number:,}" for name, number in parameter_counts.items())
+    return f"The numbers of parameters are right: {counts}."

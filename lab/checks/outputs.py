@@ -1,6 +1,6 @@
-"""TODO 6 and 7: what the trained models write, and the table of their measures.
+"""TODO 6 and 7: the texts of the trained models, and the table of their metrics.
 
-The trained weights are computed with here, by the specified model; a student's model is not asked.
+Here the specified model computes with the trained weights. A student's model is not called.
 """
 
 import itertools
@@ -32,7 +32,7 @@ NUMBERS = (
 
 
 def specified(kind, weights, **spec):
-    """Return the specified model that has these weights, in whatever order a class keeps them.
+    """Return the specified model with these weights; they may come in any order.
 
     Raises ValueError for weights that do not fit.
     """
@@ -53,14 +53,18 @@ def _trained_models(models, vocab_size=None):
 def _trained(name, model, vocab_size):
     # The specified model with a trained one's weights, if the two compute the same.
     rule = "models-incomplete"
-    need(isinstance(model, dict), rule, f"models[{name!r}] is {model}: expected a trained model.")
+    need(
+        isinstance(model, dict),
+        rule,
+        f"models[{name!r}] is {model}, but it must be a trained model.",
+    )
     wanted = sorted(shapes(name, vocab_size=vocab_size, **SIZES))
     need(
         sorted(w.shape for w in model["weights"]) == wanted,
         rule,
         f"models[{name!r}] is a {model['class']} with {sum(w.size for w in model['weights']):,} "
-        f"parameters: expected {count(name, vocab_size):,}, those of Char{name}(vocab_size). If it "
-        f"is the one that you trained, mend Char{name}.",
+        f"parameters, but Char{name}(vocab_size) must have {count(name, vocab_size):,}. If this is "
+        f"the model that you trained, fix Char{name}.",
     )
     found, seen = specified(name, model["weights"], vocab_size=vocab_size, **SIZES), model["logits"]
     logits = found(torch.from_numpy(model["windows"]))[0].numpy()
@@ -68,8 +72,8 @@ def _trained(name, model, vocab_size):
         alike(seen, logits, atol=1e-3) or np.isnan(logits).any(),
         rule,
         f"models[{name!r}] is not a Char{name} as specified "
-        f"({seen if isinstance(seen, Raised) else 'it computes something else'}): mend "
-        f"Char{name} first, then train again.",
+        f"({seen if isinstance(seen, Raised) else 'it computes other numbers'}). Fix Char{name} "
+        "first, then train again.",
     )
     return found
 
@@ -78,7 +82,7 @@ def _trained(name, model, vocab_size):
 
 
 def judge_samples(facts):
-    """Return the message for texts that the trained models would write; or raise."""
+    """Return the message for texts that fit the trained models, or raise."""
     attempted(facts["samples"])
     texts = list(_texts(facts["samples"], facts["prompt"]))
     models = _trained_models(facts["models"], len(facts["char2idx"]))
@@ -88,42 +92,43 @@ def judge_samples(facts):
         need(
             not unknown,
             "samples-untrained",
-            f"{call} holds {sorted(unknown)}, which the training text does not have, so that "
-            "generate_text cannot write it.",
+            f"{call} contains characters that are not in the vocabulary: {sorted(unknown)}. So the "
+            "model cannot have written it. Store each text exactly as generate_text returns it.",
         )
         _written(call, name, temperature, text, facts, models, owners.get(text))
         owners.setdefault(text, call)
-    return f"{len(texts)} texts from three models."
+    return f"Your {len(texts)} texts fit the three trained models and their temperatures."
 
 
 def _texts(samples, prompt):
-    # Yield (what it is in the code, name, temperature, text) of each text.
+    # Yield (its expression in code, name, temperature, text) of each text.
     rule = "samples-missing"
     need_one_per_model(rule, samples, "samples", "a dict {temperature: text}")
     for name, of in samples.items():
         need(
             isinstance(of, dict) and len(of) > 1,
             rule,
-            f"samples[{name!r}] is {describe(of)}: expected a dict of texts at two temperatures.",
+            f"samples[{name!r}] is {describe(of)}, but it must be a dict with texts at two "
+            "temperatures.",
         )
         for temperature, text in of.items():
             call = f"samples[{name!r}][{temperature!r}]"
             need(
                 not isinstance(temperature, str) and temperature > 0,
                 rule,
-                f"samples[{name!r}] has the key {temperature!r}: expected a temperature, a number "
-                "above 0.",
+                f"samples[{name!r}] has the key {temperature!r}, but the key must be a "
+                "temperature, a number above 0.",
             )
             need(
                 isinstance(text, str) and not isinstance(text, Words),
                 rule,
-                f"{call} is {text}: expected a text.",
+                f"{call} is {text}, but it must be a generated text.",
             )
             need(
                 text.startswith(prompt) and text != prompt,
                 rule,
-                f"{call} begins {text[:30]!r}: expected the prompt {prompt!r} and what the model "
-                "makes of it.",
+                f"{call} begins with {text[:30]!r}. It must begin with the prompt {prompt!r}, and "
+                "the characters of the model must follow.",
             )
             yield call, name, temperature, text
 
@@ -134,13 +139,17 @@ def _written(call, name, temperature, text, facts, models, same_as):
     drawn = [kind for kind in MODELS if _is_drawn(models[kind], kind, *given)]
     if name in drawn:
         return  # short or cold texts of two models may be the same
-    need(not same_as, rule, f"{call} is the same text as {same_as}: expected one of each model.")
-    need(not drawn, rule, f"{call} is the text that the {', '.join(drawn)} writes, not the {name}.")
+    need(
+        not same_as,
+        rule,
+        f"{call} is the same text as {same_as}. Each model must write its own text.",
+    )
+    need(not drawn, rule, f"{call} is a text of the {', '.join(drawn)}, not of the {name}.")
     need(
         abs(_surprise(models[name], *given)) <= 6,
         rule,
-        f"{call} is not a text that the trained {name} would write at temperature {temperature}: "
-        "it comes from another model, or another temperature.",
+        f"{call} does not fit the trained {name} at temperature {temperature}. It comes from "
+        "another model or another temperature.",
     )
 
 
@@ -179,13 +188,13 @@ def _surprise(model, temperature, text, facts):
 def rows_of(table, rule, columns=NUMBERS):
     """Return {model: {column: number}} of a table that should have a row of numbers for each model.
 
-    Raises Broken by this rule for all else.
+    Raises Broken with this rule for all other values.
     """
     need(
         isinstance(table, dict),
         rule,
-        f"performance_table is {table}: expected the DataFrame that create_performance_table "
-        "returns.",
+        f"performance_table is {table}, but it must be the DataFrame that "
+        "create_performance_table returns.",
     )
     _each_once(rule, "column", table["columns"], ("Model", *columns))
     found = [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
@@ -201,52 +210,53 @@ def _each_once(rule, kind, held, wanted):
         need(
             held.count(name) == 1,
             rule,
-            f"performance_table should have the {kind} {name} once: its {kind}s are "
+            f"performance_table must have the {kind} {name} exactly once, but its {kind}s are "
             f"{', '.join(held)}.",
         )
 
 
 def judge_performance(facts, test_X, test_y):
-    """Return the message for a table whose figures are those of the trained models; or raise."""
+    """Return the message for a table with the numbers of the trained models, or raise."""
     attempted(facts["table"])
     rows = rows_of(facts["table"], "table-columns")
     need(
         len(facts["table"]["rows"]) == len(MODELS),
         "table-columns",
-        f"performance_table has {len(facts['table']['rows'])} rows: expected one for each model.",
+        f"performance_table has {len(facts['table']['rows'])} rows, but it must have one row for "
+        "each model.",
     )
     models = _trained_models(facts["models"])
     _need_metrics(facts["metrics"])
     known = _known(facts, {name: _perplexity(models[name], test_X, test_y) for name in MODELS})
     for column, name in itertools.product(known, MODELS):
-        _need_figure(name, column, rows[name], known[column])
+        _need_number_of(name, column, rows[name], known[column])
     for name, row in rows.items():
         seen, usual = row["Inference Speed (ms)"], facts["speeds"][name]
         usual = usual if isinstance(usual, float) else seen
         need(
             usual / 50 < seen < usual * 50,
             "table-stale",
-            f"Inference Speed (ms) of the {name} is {seen:.3g}: expected milliseconds, here about "
-            f"{usual:.3g}.",
+            f"Inference Speed (ms) of the {name} is {seen:.3g}. It must be in milliseconds, here "
+            f"about {usual:.3g}.",
         )
-    return "One row per model, and its figures are those of the trained models."
+    return "The table has one row for each model, with the numbers of the trained models."
 
 
 def _need_metrics(metrics):
     need_one_per_model(
-        "models-incomplete", metrics, "metrics", "what train_and_compare_models returned"
+        "models-incomplete", metrics, "metrics", "the lists of train_and_compare_models"
     )
     for name, measured in metrics.items():
         need(
             isinstance(measured, dict) and set(KEYS) <= set(measured),
             "models-incomplete",
-            f"metrics[{name!r}] is {describe(measured)}: expected the entries {KEYS}. Its own "
-            "check says more.",
+            f"metrics[{name!r}] is {describe(measured)}, but it must have the entries {KEYS}. The "
+            "check of TODO 5 shows more.",
         )
 
 
 def _known(facts, perplexities):
-    # What the columns should hold: {column: {model: number}}.
+    # Return the right numbers of the columns: {column: {model: number}}.
     metrics = facts["metrics"]
     return {
         "Parameters": {n: sum(w.size for w in facts["models"][n]["weights"]) for n in MODELS},
@@ -261,28 +271,29 @@ def _known(facts, perplexities):
     }
 
 
-def _need_figure(name, column, row, known):
-    # A figure of the table that is not the trained model's, beyond rounding to two decimals.
+def _need_number_of(name, column, row, known):
+    # Raise Broken for a number that is not the trained model's, even if rounded to two decimals.
     seen, wanted = row[column], known[name]
-    others = {f"the {n}'s": value for n, value in known.items() if n != name}
+    others = {f"the number of the {n}": value for n, value in known.items() if n != name}
     if column == "Test Perplexity":
         need(
             not math.isnan(wanted),
             "table-stale",
-            f"the trained {name} gives no numbers (NaN): train it again.",
+            f"The trained {name} gives NaN instead of numbers. Train it again.",
         )
         others |= {
-            "the mean loss itself; perplexity is exp of it": math.log(wanted),
-            "2 to the power of the loss; perplexity is e to it": 2 ** math.log(wanted),
+            "the mean loss, and perplexity is exp of this loss": math.log(wanted),
+            "2 to the power of the loss, but perplexity is e to the power of the loss": 2
+            ** math.log(wanted),
             "exp of the validation loss": math.exp(min(row["Final Val Loss"], 700)),
             "exp of the training loss": math.exp(min(row["Final Train Loss"], 700)),
         }
-    whose = [f" That is {o}." for o, value in others.items() if np.isclose(seen, value, rtol=1e-4)]
+    whose = [f" This is {o}." for o, value in others.items() if np.isclose(seen, value, rtol=1e-4)]
     need(
         np.isclose(seen, wanted, 1e-3, 0.0051 * isinstance(wanted, float), equal_nan=True),
         "table-stale",
-        f"{column} of the {name} is {seen:.6g} in the table, but {wanted:.6g} for the models, "
-        f"metrics and test windows at hand.{''.join(whose[:1])}",
+        f"In the table, {column} of the {name} is {seen:.6g}. But your models, metrics and test "
+        f"windows give {wanted:.6g}.{''.join(whose[:1])}",
     )
 
 

@@ -1,4 +1,4 @@
-"""What a check says: its banner, its points, the state of all checks, and hints on request."""
+"""The results of checks: banners, points, the state of all checks, and hints on request."""
 
 import contextlib
 import functools
@@ -37,66 +37,71 @@ class CheckResult:
     message: str
     points: int
     max_points: int
-    judged: str = ""  # the runs of the TODO's cells that it is about
+    judged: str = ""  # the runs of the TODO's cells that the check has judged
 
     def __str__(self):
         sign = {"passed": "✔", "failed": "✘", "not attempted": "○"}[self.status]
         rule = f" [{self.rule}]" if self.rule else ""
-        more = f'\n  For a hint: checks.hint("{self.check}")' if self.status != "passed" else ""
+        more = f'\n  For a hint, run checks.hint("{self.check}")' if self.status != "passed" else ""
         if self.judged:
-            more += f"\n  Judged: {self.judged}. After a change, run the cell of the TODO again."
+            more += (
+                f"\n  The check judged {self.judged}. After a change, run the TODO's cell again."
+            )
         return f"{sign} {CHECKS[self.check].title}: {self.status}{rule}. {self.message}{more}"
 
     def _ipython_display_(self):
-        """Show nothing more as a cell's value: the check has shown it."""
+        """Do not show the value of the cell, because the check has shown its banner."""
 
     def show(self):
-        """Show the banner: in a notebook below its cell, else as a line."""
+        """Show the banner: in a notebook below the cell, elsewhere as a line of text."""
         # The sign and the word carry the meaning; colour only repeats it, on any theme.
         color = VERDICT_COLORS[self.status]
         say(str(self), f"border-left: 6px solid {color}; padding: 4px 12px; ")
 
 
 def summary():
-    """Return a DataFrame with the state of all checks in this session, points and what to do next.
+    """Return a DataFrame with the state of all checks in this session, points and the next steps.
 
-    Its last row is the paragraph, whose points a person gives.
+    Its last row is the paragraph. The instructor gives the points for the paragraph.
     """
     rows = []
     for name, todo in CHECKS.items():
         result = latest.get(name) or CheckResult(name, "not attempted", None, "", 0, todo.points)
         step = {
             "passed": "",
-            "failed": f'mend it; checks.hint("{name}")',
+            "failed": f'fix it; checks.hint("{name}") helps',
             "not attempted": f"fill in TODO {todo.number} and run its check",
         }[result.status]
         rows.append(
             [todo.number, name, result.status, result.points, todo.points, result.rule or "", step]
         )
-    why = "say why, at what cost, and what was not measured"
-    rows.append([todo.number, "paragraph", "read by a person", 0, PARAGRAPH_POINTS, "", why])
+    why = "give your reasons, the cost, and the things that you did not measure"
+    rows.append(
+        [todo.number, "paragraph", "graded by the instructor", 0, PARAGRAPH_POINTS, "", why]
+    )
     table = pd.DataFrame(
         rows, columns=["TODO", "check", "status", "points", "of", "rule", "next"]
     ).set_index("TODO")
     say(
-        f"{table['points'].sum()} of {POINTS} points; your instructor gives up to "
-        f"{PARAGRAPH_POINTS} more for the paragraph"
+        f"{table['points'].sum()} of {POINTS} points. Your instructor gives up to "
+        f"{PARAGRAPH_POINTS} more points for the paragraph."
     )
     for name, place in WITHOUT_POINTS.items():
         if runs.shell() and "?" in str(runs.shell().user_ns.get(name, "?")):
-            say(f"Still open: {name} ({place}). It gives no points, and is part of the exercise.")
+            say(f"Fill in {name} too ({place}). It is part of the exercise, but it gives 0 points.")
     return table
 
 
 def hint(check=None):
     """Print the next hint for a check.
 
-    Hints belong to the mistake that the check found last, or to a TODO not yet attempted: from a
-    question to nearly the line. After the last hint it is shown again; another mistake begins with
-    its first. Raises ValueError for an unknown check.
+    The hints belong to the last mistake that the check found, or to a TODO that is not attempted
+    yet. The first hint is a question, the last one is nearly the line. After the last hint, the
+    same hint is shown again. Another mistake begins with its first hint. Raises ValueError for an
+    unknown check.
     """
     if check not in CHECKS:
-        raise ValueError(f"checks.hint({check!r}): put the name of a check, {', '.join(CHECKS)}")
+        raise ValueError(f"checks.hint({check!r}) needs the name of a check: {', '.join(CHECKS)}")
     rule, message = (latest[check].rule, latest[check].message) if check in latest else (None, "")
     texts = hints(check, rule, message)
     step = _hinted[check] = min(_hinted.get(check, 0) + 1, len(texts))
@@ -105,9 +110,9 @@ def hint(check=None):
 
 
 def hints(check, rule=None, message=""):
-    """Return the hints for a rule that a check found broken, or for a check not yet attempted.
+    """Return the hints for a broken rule of a check, or for a check that is not attempted yet.
 
-    A ``message`` on an exception may hold words that have hints of their own.
+    Some words in a ``message`` on an exception have their own hints.
     """
     filed = tomllib.loads(Path(__file__).with_name("hints.toml").read_text(encoding="utf-8"))
     words = filed["said"] if rule in ("raised", "cell-failed") else ()
@@ -119,13 +124,14 @@ def hints(check, rule=None, message=""):
 
 
 def _mistake(result):
-    # What is counted by itself when hints are given: a rule, and of an exception its kind.
+    # Return what makes a mistake another one, with hints that begin again: its rule, the kind of
+    # its exception, and its hints.
     exception = re.findall(r"(?:raised|ended in) (\w+)", result.message)
     return result.rule, exception[:1], hints(result.check, result.rule, result.message)
 
 
 def check(function):
-    """Make a check of a function: one that shows its banner and returns a CheckResult.
+    """Make a check of a function. The check shows its banner and returns a CheckResult.
 
     The function returns the message for a pass, or raises Broken or NotAttempted.
     """
@@ -149,11 +155,12 @@ def check(function):
         except TooSlow as slow:
             rule, message = (
                 "too-slow",
-                str(slow) or f"{todo.what}: something in it does not end.",
+                f"{str(slow) or f'The code for {todo.what} took too long.'}\n  Look for a loop "
+                "that never ends, input(), sleep(), or much more data than the check gives.",
             )
-        except Exception:  # an answer of a kind that nobody foresaw
+        except Exception:  # an answer of a kind that we did not expect
             given = map("{} is {}".format, names, map(describe, args))
-            rule, message = "raised", f"{'; '.join(given)}: expected {todo.wanted}."
+            rule, message = "raised", f"{'; '.join(given)}. The check expected {todo.wanted}."
         result = CheckResult(name, status, rule, message, points, todo.points)
         if status != "passed" or name in latest:  # the first "passed" is the same in every session
             result.judged = " and ".join(f"In [{run.number}]" for run in runs.of(todo))
@@ -167,7 +174,7 @@ def check(function):
 
 
 def answered(ask, *given):
-    """Return what ``ask``, an asking half, finds: it runs student code, unheard and in time."""
+    """Return the facts that ``ask`` finds. It runs student code, silently and in limited time."""
     with contextlib.redirect_stdout(io.StringIO()), within(seconds_allowed()):
         return ask(*given)
 
@@ -178,14 +185,15 @@ def _need_this_version():
     need(
         seen == VERSION,
         "other-version",
-        f"this notebook is of version {seen or '1'} of the exercise, the files beside it are of "
-        f"version {VERSION}: take both from the same place, and copy your answers over.",
+        f"This notebook is of version {seen or '1'} of the exercise, but the files next to it are "
+        f"of version {VERSION}. Take both from the same place, and copy your answers into that "
+        "notebook.",
     )
 
 
 @contextlib.contextmanager
 def _nothing_changes():
-    # Keep global state, and what student code warns, inside the check.
+    # Keep changes of global state, and warnings of student code, inside the check.
     python_state, numpy_state = random.getstate(), np.random.get_state()
     try:
         with (

@@ -1,4 +1,4 @@
-"""Which run of a TODO's cell a check judges: never one that an older run has left behind."""
+"""The run of a TODO's cell that a check judges. It is never the result of an older run."""
 
 import builtins
 import contextlib
@@ -16,7 +16,7 @@ from lab.exercise import CHECKS
 ANSWERS = {todo.number: re.split(", | and ", todo.what) for todo in CHECKS.values()}  # their names
 UNREADABLE = ("SyntaxError", "IndentationError", "TabError")
 _runs = {}  # the last run of each cell of a TODO, by the cell's id, or else its first line
-_absent = set()  # names that a cell with a check uses and nothing has made; they are None meanwhile
+_absent = set()  # names that a cell with a check uses, but that do not exist: None until it ends
 
 
 def of(todo):
@@ -25,42 +25,48 @@ def of(todo):
 
 
 def need_the_last(todo):
-    """Raise Broken or NotAttempted where the last run of a TODO's cell has left no answer."""
+    """Raise Broken or NotAttempted if the last run of a TODO's cell did not make its answer."""
     for run in of(todo):
         same = [name for name, left in run.left.items() if shell().user_ns.get(name) is left]
         if run.error and same:  # no other cell has made all answers since
             said = f"The cell of TODO {todo.number} ended in {run.error}"
             if _as_handed_out(run):
-                raise NotAttempted(f"{said}\n  Run the cells above it, then fill in the TODO.")
-            raise Broken("cell-failed", f"{said}\n  There is no answer before it runs to its end.")
+                raise NotAttempted(
+                    f"{said}\n  Run the cells above this cell, then fill in the TODO."
+                )
+            raise Broken(
+                "cell-failed",
+                f"{said}\n  Fix this error first. The cell makes its answer only if it runs to its "
+                "end.",
+            )
     missing = ", ".join(sorted(_absent.intersection(ANSWERS[todo.number])))
     need(
         not (of(todo) and missing),
         "other-name",
-        f"the cell of TODO {todo.number} ran to its end, but did not make "
+        f"The cell of TODO {todo.number} ran to its end, but it did not make "
         f"{missing}.{_others(todo)}",
     )
     theirs = {name for number, names in ANSWERS.items() if number != todo.number for name in names}
     if needed := ", ".join(sorted(_absent - theirs)):  # of other TODOs the check says more
         raise NotAttempted(
-            f"Nothing has made {needed} yet: fill in TODO {todo.number} above, then run its "
-            "cell, and those before it."
+            f"The notebook does not have {needed} yet. Fill in TODO {todo.number} above, then run "
+            "its cell and the cells before it."
         )
 
 
 def _others(todo):
-    # Say which class of another TODO a cell of this one has made in its place.
+    # Return a sentence on a class of another TODO that a cell of this TODO has made instead.
     made = re.findall(r"(?m)^class (\w+)", "\n".join(run.source for run in of(todo)))
     number = {name: number for number, names in ANSWERS.items() for name in names}
     return "".join(
-        f" It made {name} anew: mend it, then run the cell of TODO {number[name]} again."
+        f" It made {name} again. Fix this, then run the cell of TODO {number[name]} again."
         for name in made
         if number.get(name, todo.number) != todo.number
     )
 
 
 def _as_handed_out(run):
-    # Whether nothing in a cell is a student's, as far as it can be read. Python can read ours.
+    # Return whether a cell is still as we gave it, as far as the text shows. Ours has valid syntax.
     empty = {
         n for line in re.findall(r"(?m)^(.+) = None\s*$", run.source) for n in line.split(" = ")
     }
@@ -73,17 +79,17 @@ def _as_handed_out(run):
 
 
 def _cell(info):
-    # Return the source of a cell, and what it is known by: not every notebook hands over an id.
+    # Return the source of a cell and its id, or else its first line: some notebooks have no ids.
     source = (info.raw_cell or "").strip()
     return source, getattr(info, "cell_id", None) or source.partition("\n")[0]
 
 
 def begin_cell(info):
-    """Make ready for a cell.
+    """Prepare the run of a cell.
 
-    A class or function that a TODO's cell made goes before that cell runs again, or a check would
-    judge it when the cell makes none. In a cell with a check, None stands for what nothing has
-    made, so that the check runs and can say why.
+    A class or function that a TODO's cell made is deleted before that cell runs again. Otherwise a
+    check could judge it, although the new run did not make it. In a cell with a check, names that
+    do not exist are None, so that the check runs and can give the reason.
     """
     names, (source, cell) = shell().user_ns, _cell(info)
     for name, left in _runs[cell].left.items() if cell in _runs else ():

@@ -1,7 +1,8 @@
-"""The model that TODO 1 to 3 ask for, as a function of weights and input; and its known mistakes.
+"""The model that TODO 1 to 3 ask for, as a function of weights and input, and known mistakes.
 
-It is computed in steps. A known mistake is the same model with one step done otherwise: the check
-compares answers, and a mistake only names a difference that the comparison has found.
+The model is computed in steps. A known mistake is the same model with another function for one or
+more steps. The check compares answers. A mistake only names a difference that was found by this
+comparison.
 """
 
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ LAYERS = {"RNN": torch.rnn_tanh, "GRU": torch.gru, "LSTM": torch.lstm}
 
 
 def parameters(kind, vocab_size, embedding_dim, hidden_dim, num_layers, dropout=None):
-    """Return a model's parameters in its order: (layer, shape, the arguments behind the shape)."""
+    """Return a model's parameters in order: (layer, shape, the arguments that give the shape)."""
     layer, rows = f"nn.{kind}", GATES[kind] * hidden_dim
     found = [("nn.Embedding", (vocab_size, embedding_dim), ("vocab_size", "embedding_dim"))]
     for n in range(num_layers):
@@ -38,31 +39,31 @@ def parameters(kind, vocab_size, embedding_dim, hidden_dim, num_layers, dropout=
 
 
 def shapes(kind, **spec):
-    """Return the shapes of a model's parameters, in its order."""
+    """Return the shapes of a model's parameters, in the order of ``parameters``."""
     return [shape for _, shape, _ in parameters(kind, **spec)]
 
 
 def count(kind, vocab_size):
-    """Return the number of parameters that the specification gives a model."""
+    """Return the number of parameters that a model has by the specification."""
     return sum(torch.Size(shape).numel() for shape in shapes(kind, vocab_size=vocab_size, **SIZES))
 
 
 def ordered(kind, weights, **spec):
-    """Return the weights of a class in the order of ``parameters``, in whatever order it has them.
+    """Return the weights of a class in the order of ``parameters``; they may come in any order.
 
     Raises ValueError for weights that do not fit.
     """
     wanted = shapes(kind, **spec)
     if sorted(tuple(w.shape) for w in weights) != sorted(wanted):
-        raise ValueError(f"not the parameters of an {kind}")
+        raise ValueError(f"the weights are not those of Char{kind}")
     of_shape = {shape: [w for w in weights if tuple(w.shape) == shape] for shape in wanted}
     return [of_shape[shape].pop(0) for shape in wanted]
 
 
 class Specified:
-    """A model of the specification, computed in steps; ``otherwise`` replaces some of them.
+    """A model of the specification, computed in steps. ``otherwise`` replaces some of the steps.
 
-    ``weights`` are those of ``parameters``, in its order. It can be asked as a student's model is.
+    ``weights`` are in the order of ``parameters``. The check can call this model like a student's.
     """
 
     def __init__(self, kind, weights, dropout=0.0, **otherwise):
@@ -73,7 +74,7 @@ class Specified:
             setattr(self, step, MethodType(function, self))
 
     def __call__(self, x, hidden=None, return_sequences=False):
-        """Return (logits, state) for windows x (b, t), as the class that was asked for does."""
+        """Return (logits, state) for windows x (b, t), as the specified class does."""
         self.x, self.given, self.every = x, hidden, return_sequences  # for other steps
         outputs, hidden = self.recur(self.read(x), self.begin(hidden))
         return self.hand_out(self.write(self.choose(outputs, hidden)), hidden)
@@ -104,7 +105,7 @@ class Specified:
         return (zeros, zeros) if self.kind == "LSTM" else zeros
 
     def recur(self, inputs, hidden, batch_first=True):
-        """Return the outputs of the top layer (b, t, h), and the new state."""
+        """Return the outputs of the top layer (b, t, h) and the new state."""
         shape = (self.num_layers, inputs.shape[not batch_first], self.hidden_dim)
         if any(state.shape != shape for state in states(hidden)):  # torch's functions do not look
             raise ValueError(f"a state of another shape than {shape}")
@@ -198,7 +199,7 @@ class Mistake:
     """A known mistake of a model or a training."""
 
     rule: str  # that it breaks
-    says: str  # what is done
+    says: str  # the mistake in a sentence, without a full stop at the end
     steps: dict  # by name, the functions in place of the steps
 
 
@@ -221,184 +222,192 @@ BETWEEN = {
     "a normalisation": lambda h: F.normalize(h, dim=-1),
 }
 CHOSEN = {
-    "of the first timestep": lambda outputs, hidden: outputs[:, 0],
-    "of the timestep before the last": lambda outputs, hidden: outputs[:, -2],
-    "of the mean over all timesteps": lambda outputs, hidden: outputs.mean(1),
-    "of the sum over all timesteps": lambda outputs, hidden: outputs.sum(1),
-    "of the maximum over all timesteps": lambda outputs, hidden: outputs.amax(1),
-    "of the lowest layer's state": lambda outputs, hidden: states(hidden)[0][0],
-    "of the cell state c": lambda outputs, hidden: states(hidden)[-1][-1],
-    "of all timesteps": lambda outputs, hidden: outputs,
+    "the first timestep": lambda outputs, hidden: outputs[:, 0],
+    "the timestep before the last": lambda outputs, hidden: outputs[:, -2],
+    "the mean over all timesteps": lambda outputs, hidden: outputs.mean(1),
+    "the sum over all timesteps": lambda outputs, hidden: outputs.sum(1),
+    "the maximum over all timesteps": lambda outputs, hidden: outputs.amax(1),
+    "the state of the lowest layer": lambda outputs, hidden: states(hidden)[0][0],
+    "the cell state c": lambda outputs, hidden: states(hidden)[-1][-1],
+    "all timesteps": lambda outputs, hidden: outputs,
 }
 PARTS = {
-    "only the top layer's": each(lambda s: s[-1:]),
-    "only the top layer's, without the dimension of the layers": each(lambda s: s[-1]),
-    "only the lowest layer's": each(lambda s: s[0]),
+    "only the state of the top layer": each(lambda s: s[-1:]),
+    "the state of the top layer, without the dimension of the layers": each(lambda s: s[-1]),
+    "only the state of the lowest layer": each(lambda s: s[0]),
     "only h of the pair (h, c)": lambda hidden: hidden[0] if isinstance(hidden, tuple) else hidden,
     "only c of the pair (h, c)": lambda hidden: hidden[-1] if isinstance(hidden, tuple) else hidden,
-    "the pair (c, h) in place of (h, c)": lambda hidden: (hidden[1], hidden[0]),
-    "all, but with the first two dimensions exchanged": each(lambda s: s.transpose(0, 1)),
+    "the pair (c, h), not (h, c)": lambda hidden: (hidden[1], hidden[0]),
+    "the state with its first two dimensions exchanged": each(lambda s: s.transpose(0, 1)),
 }
 RATES = {
-    "0.3, whatever the argument dropout is": lambda rate: 0.3,
-    "0.5, whatever the argument dropout is": lambda rate: 0.5,
+    "always 0.3, whatever the argument dropout is": lambda rate: 0.3,
+    "always 0.5, whatever the argument dropout is": lambda rate: 0.5,
     "1 - dropout": lambda rate: 1 - rate,
-    "half of dropout": lambda rate: rate / 2,
-    "twice dropout": lambda rate: min(1.0, 2 * rate),
+    "half of the argument dropout": lambda rate: rate / 2,
+    "twice the argument dropout": lambda rate: min(1.0, 2 * rate),
 }
 NO_DROP = {"write": Specified.head}
 TIME_FIRST = {"recur": time_first}
 
-# Made on both paths of forward, or on one of them.
-ON_A_PATH = [
+# Made in both branches of forward, or in one of them.
+IN_A_BRANCH = [
     *(
-        Mistake("raw-logits", f"the logits pass {words}", {"write": after("write", f)})
+        Mistake("raw-logits", f"The logits pass through {words}", {"write": after("write", f)})
         for words, f in ACTIVATIONS.items()
     ),
     *(
         Mistake(
             "output-layer",
-            f"between the recurrent layer and the output layer stands {words}",
+            f"There is {words} between the recurrent layer and the output layer",
             {"write": lambda self, h, f=f: self.head(f(self.drop(h)))},
         )
         for words, f in BETWEEN.items()
     ),
-    Mistake("dropout-missing", "no dropout stands before the output layer", NO_DROP),
+    Mistake("dropout-missing", "Dropout before the output layer is missing", NO_DROP),
     Mistake(
         "dropout-misplaced",
-        "dropout stands after the output layer, too",
+        "There is dropout after the output layer too",
         {"write": lambda self, h: self.drop(self.head(self.drop(h)))},
     ),
     Mistake(
         "dropout-misplaced",
-        "dropout stands after the output layer in place of before it",
+        "The dropout is after the output layer, not before it",
         {"write": lambda self, h: self.drop(self.head(h))},
     ),
     Mistake(
         "dropout-misplaced",
-        "the outputs of the recurrent layer pass dropout twice",
+        "The outputs of the recurrent layer pass through dropout twice",
         {"write": lambda self, h: self.head(self.drop(self.drop(h)))},
     ),
     Mistake(
         "hidden-ignored",
-        "the state that is passed in is not used",
+        "forward does not use the hidden state that it gets",
         {"begin": of_given(each(torch.zeros_like))},
     ),
     Mistake(
         "hidden-ignored",
-        "the c of the state (h, c) that is passed in is not used",
+        "forward does not use the c of the state (h, c) that it gets",
         {"begin": of_given(lambda pair: (pair[0], torch.zeros_like(pair[1])))},
     ),
     Mistake(
         "hidden-ignored",
-        "the h of the state (h, c) that is passed in is not used",
+        "forward does not use the h of the state (h, c) that it gets",
         {"begin": of_given(lambda pair: (torch.zeros_like(pair[0]), pair[1]))},
     ),
     Mistake(
         "hidden-not-returned",
-        "None is returned in place of the new state",
+        "forward returns None instead of the new state",
         {"hand_out": of_new(lambda hidden: None)},
     ),
     Mistake(
         "hidden-not-returned",
-        "zeros are returned in place of the new state",
+        "forward returns zeros instead of the new state",
         {"hand_out": of_new(each(torch.zeros_like))},
     ),
     Mistake(
         "hidden-not-returned",
-        "the state that was passed in is returned in place of the new one",
+        "forward returns the state that it got instead of the new state",
         {"hand_out": lambda self, logits, hidden: (logits, self.given)},
     ),
     Mistake(
         "hidden-not-returned",
-        "the logits are returned alone, without the new state",
+        "forward returns only the logits, without the new state",
         {"hand_out": lambda self, logits, hidden: logits},
     ),
     Mistake(
         "hidden-not-returned",
-        "the new state is returned before the logits, in place of after them",
+        "forward returns the new state before the logits, not after them",
         {"hand_out": lambda self, logits, hidden: (hidden, logits)},
     ),
     *(
-        Mistake("hidden-shape", f"of the new state, what is returned is {words}", {"hand_out": f})
+        Mistake(
+            "hidden-shape",
+            f"forward must return the new state as it is. It returns {words}",
+            {"hand_out": f},
+        )
         for words, f in ((words, of_new(f)) for words, f in PARTS.items())
     ),
     Mistake(
         "dropout-misplaced",
-        "the state that is returned has passed dropout",
+        "The returned state has passed through dropout",
         {"hand_out": lambda self, logits, hidden: (logits, each(self.drop)(hidden))},
     ),
     Mistake(
         "dropout-always-on",
-        "dropout before the output layer stays on in evaluation mode",
+        "Dropout before the output layer stays on in evaluation mode",
         {"write": lambda self, h: self.head(always(h))},
     ),
 ]
 MISTAKES = [
-    Mistake("batch-first", "the recurrent layer takes the batch for time", TIME_FIRST),
+    Mistake("batch-first", "The recurrent layer uses the batch dimension as time", TIME_FIRST),
     Mistake(
         "batch-first",
-        "the recurrent layer takes the batch for time, and so does what follows it",
+        "The recurrent layer and the lines after it use the batch dimension as time",
         TIME_FIRST | {"choose": chosen(lambda outputs, hidden: outputs[-1])},
     ),
     Mistake(
         "logits-shape",
-        "the outputs of the last window of the batch are taken, in place of the last timestep",
+        "The lines take the last window of the batch, not the last timestep",
         {"choose": chosen(lambda outputs, hidden: outputs[-1])},
     ),
     *(
         Mistake(
             "batch-first",
-            "batch and time are exchanged by a view, which mixes the windows",
+            "A view exchanges batch and time. This mixes the windows",
             {"recur": viewed(back)},
         )
         for back in (lambda h: h.transpose(0, 1), lambda h: h.view(h.shape[1], h.shape[0], -1))
     ),
     *(
-        Mistake("final-timestep", f"the logits are those {words}", {"choose": chosen(f)})
+        Mistake(
+            "final-timestep",
+            f"The logits belong to {words}, not to the final timestep",
+            {"choose": chosen(f)},
+        )
         for words, f in CHOSEN.items()
     ),
     Mistake(
         "return-sequences",
-        "return_sequences=True gives the final timestep only, as without it",
+        "return_sequences=True gives only the final timestep, as False does",
         {"choose": lambda self, outputs, hidden: outputs[:, -1]},
     ),
     Mistake(
         "final-timestep",
-        "the two cases are exchanged: return_sequences=True gives the final timestep only",
+        "The two cases are exchanged: return_sequences=True gives only the final timestep",
         {"choose": lambda self, outputs, hidden: outputs[:, -1] if self.every else outputs},
     ),
     Mistake(
         "input-ignored",
-        "only the first character of each window is read",
+        "The model reads only the first character of each window",
         {"read": lambda self, x: Specified.read(self, x[:, :1].expand_as(x))},
     ),
     Mistake(
         "input-ignored",
-        "the characters are not read: all of them count as number 0",
+        "The model does not read the characters. It treats each of them as number 0",
         {"read": lambda self, x: Specified.read(self, torch.zeros_like(x))},
     ),
     *(
         Mistake(
             "embedding-changed",
-            f"between the embedding and the recurrent layer stands {words}",
+            f"There is {words} between the embedding and the recurrent layer",
             {"embed": after("embed", f)},
         )
         for words, f in BETWEEN.items()
     ),
     Mistake(
         "embedding-changed",
-        "the embedding is multiplied by a factor, √hidden_dim",
+        "The embedding is multiplied by a factor, √hidden_dim",
         {"embed": lambda self, x: Specified.embed(self, x) * self.hidden_dim**0.5},
     ),
     Mistake(
         "embedding-changed",
-        "the embedding is multiplied by a factor, √embedding_dim",
+        "The embedding is multiplied by a factor, √embedding_dim",
         {"embed": after("embed", lambda e: e * e.shape[-1] ** 0.5)},
     ),
     Mistake(
         "hidden-shape",
-        "the state that is passed in is taken for (c, h) and returned so, where (h, c) belongs",
+        "forward reads and returns the state as (c, h). The right order is (h, c)",
         {
             "begin": of_given(lambda pair: (pair[1], pair[0])),
             "hand_out": of_new(lambda pair: (pair[1], pair[0])),
@@ -406,86 +415,86 @@ MISTAKES = [
     ),
     Mistake(
         "random-start",
-        "without a state the model begins with ones, where zeros belong",
+        "Without a state, the model begins with ones. It must begin with zeros",
         {"begin": begins_with(torch.ones_like)},
     ),
     Mistake(
         "random-start",
-        "without a state the model begins with random numbers, where zeros belong",
+        "Without a state, the model begins with random numbers. It must begin with zeros",
         {"begin": begins_with(torch.randn_like)},
     ),
     Mistake(
         "random-start",
-        "without a state the model begins with random numbers, where zeros belong",
+        "Without a state, the model begins with random numbers. It must begin with zeros",
         {"begin": begins_with(torch.rand_like)},
     ),
     Mistake(
         "random-start",
-        "in training mode the model begins with random numbers, where zeros belong",
+        "In training mode, the model begins with random numbers. It must begin with zeros",
         {"begin": when("training", True, "begin", begins_with(torch.randn_like))},
     ),
     Mistake(
         "mode-dependent",
-        "in training mode the logits pass a softmax",
+        "In training mode, the logits pass through a softmax",
         {"write": when("training", True, "write", after("write", lambda z: z.softmax(-1)))},
     ),
-    Mistake("dropout-missing", "no dropout stands after the embedding", {"read": Specified.embed}),
+    Mistake("dropout-missing", "Dropout after the embedding is missing", {"read": Specified.embed}),
     Mistake(
         "dropout-missing",
-        "no dropout stands between the recurrent layers",
+        "Dropout between the recurrent layers is missing",
         {"rate_between": lambda self: 0.0},
     ),
     Mistake(
         "dropout-missing",
-        "dropout stands between the recurrent layers only: it is missing at both other places",
+        "There is dropout only between the recurrent layers. It is missing at the other two places",
         {"read": Specified.embed} | NO_DROP,
     ),
     Mistake(
         "dropout-missing",
-        "dropout stands before the output layer only: it is missing at both other places",
+        "There is dropout only before the output layer. It is missing at the other two places",
         {"read": Specified.embed, "rate_between": lambda self: 0.0},
     ),
     Mistake(
         "dropout-missing",
-        "dropout stands after the embedding only: it is missing at both other places",
+        "There is dropout only after the embedding. It is missing at the other two places",
         {"rate_between": lambda self: 0.0} | NO_DROP,
     ),
     Mistake(
         "dropout-missing",
-        "there is no dropout at all",
+        "Dropout is missing at all three places",
         {"read": Specified.embed, "rate_between": lambda self: 0.0} | NO_DROP,
     ),
     Mistake(
         "dropout-misplaced",
-        "the embedded characters pass dropout twice",
+        "The embedded characters pass through dropout twice",
         {"read": lambda self, x: self.drop(self.drop(self.embed(x)))},
     ),
     Mistake(
         "dropout-misplaced",
-        "the state that is passed in passes dropout",
+        "The state that forward gets passes through dropout",
         {"begin": lambda self, given: each(self.drop)(Specified.begin(self, given))},
     ),
     *(
-        Mistake("dropout-rate", f"the rate of {where} is {words}", {step: after(step, f)})
-        for where, step in (("nn.Dropout", "rate"), ("dropout between layers", "rate_between"))
+        Mistake("dropout-rate", f"The rate of {where} is {words}", {step: after(step, f)})
+        for where, step in (("nn.Dropout", "rate"), ("the dropout between layers", "rate_between"))
         for words, f in RATES.items()
     ),
     *(
         Mistake(
             "dropout-rate",
-            f"the rate of dropout, at all places, is {words}",
+            f"The rate of dropout at all places is {words}",
             {step: after(step, f) for step in ("rate", "rate_between")},
         )
         for words, f in RATES.items()
     ),
     Mistake(
         "dropout-always-on",
-        "dropout after the embedding stays on in evaluation mode",
+        "Dropout after the embedding stays on in evaluation mode",
         {"read": lambda self, x: always(self.embed(x))},
     ),
     Mistake(
         "dropout-always-on",
-        "dropout stays on in evaluation mode",
+        "Dropout stays on in evaluation mode",
         {
             "read": lambda self, x: always(self.embed(x)),
             "write": lambda self, h: self.head(always(h)),
@@ -494,37 +503,38 @@ MISTAKES = [
 ]
 
 
-def _on_one_path(mistake, every, where):
+def _in_one_branch(mistake, every, which):
     # Return a mistake that is made only with, or only without, return_sequences.
     steps = {step: when("every", every, step, does) for step, does in mistake.steps.items()}
-    return replace(mistake, says=f"{where}, {mistake.says}", steps=steps)
+    return replace(mistake, says=f"{mistake.says} (in the branch {which})", steps=steps)
 
 
 KNOWN_MISTAKES = [  # in the order in which they are compared
     *MISTAKES,
     *(
         variant
-        for mistake in ON_A_PATH
+        for mistake in IN_A_BRANCH
         for variant in (
             mistake,
-            _on_one_path(mistake, False, "without return_sequences"),
-            _on_one_path(mistake, True, "with return_sequences=True"),
+            _in_one_branch(mistake, False, "without return_sequences"),
+            _in_one_branch(mistake, True, "with return_sequences=True"),
         )
     ),
 ]
 
 
 def most_explained(mistakes, explained, more_than):
-    """Return the mistake that explains most answers, the first of equals, or None.
+    """Return the mistake that explains the most answers, or None. Of several, return the first.
 
-    ``explained`` says how many answers a mistake explains; they have to be ``more_than`` so many.
+    ``explained`` gives the number of answers that a mistake explains. It must be greater than
+    ``more_than``.
     """
     best = max(mistakes, key=explained, default=None)
     return best if best and explained(best) > more_than else None
 
 
 def alike(a, b, rtol=1e-3, atol=1e-4):
-    """Return whether two answers agree, but for rounding."""
+    """Return whether two answers agree, apart from rounding."""
     if type(a) is not type(b) or isinstance(a, Raised):
         return type(a) is type(b)
     if isinstance(a, np.ndarray):

@@ -1,7 +1,7 @@
-"""The training that TODO 5 asks for, of one model, in steps; and its known mistakes.
+"""The training of one model, as TODO 5 asks for it, in steps; and known mistakes.
 
-As in specified.py: a known mistake is the same training with one step done otherwise, and it only
-names what the comparison has found.
+As in specified.py, a known mistake is the same training with another function for one or more
+steps. It only names a difference that the comparison has found.
 """
 
 import functools
@@ -20,7 +20,7 @@ from lab.checks.specified import Mistake
 
 
 class Training:
-    """The training of a stand-in on the tiny texts; ``otherwise`` replaces some of its steps."""
+    """The training of a stand-in on the short texts. ``otherwise`` replaces some of the steps."""
 
     def __init__(self, name, epochs, chosen, **otherwise):
         self.epochs, self.chosen = epochs, chosen  # of the validation windows: the first, the step
@@ -34,7 +34,7 @@ class Training:
         self.best = helpers.BestWeights(self.model)
 
     def __iter__(self):
-        # Yield what happens, in its order: (quantity, epoch from 1 or 0, value).
+        # Yield the events in their order: (quantity, number of the epoch from 1, or else 0, value).
         yield "first weights", 0, self.model.first
         for epoch in range(self.epochs):
             self.epoch = epoch
@@ -116,9 +116,9 @@ def _trace(name, epochs, chosen, mistake):
 
 
 def trace(name, epochs, chosen, mistake=None):
-    """Yield the events of the training of a name, with a mistake or without one, from the first.
+    """Yield all events of the training of the model with this name, with or without a mistake.
 
-    ``chosen`` says on which windows it is validated: the first, and the step to the next.
+    ``chosen`` gives the validation windows: the first window, and the distance to the next one.
     """
     return itertools.tee(_trace(name, epochs, chosen, mistake))[1]
 
@@ -129,7 +129,7 @@ ONCE = [(first, step) for step in (exercise.SEQ_LEN, SEQ_LEN) for first in rever
 
 
 def losses_by_choice(name):
-    """Yield the validation loss after one epoch, with each of ONCE."""
+    """Yield the validation loss after one epoch, for each choice of windows in ONCE."""
     made = Training(name, 1, ONCE[0])
     list(made)
     for made.chosen in ONCE:
@@ -142,105 +142,108 @@ def losses_by_choice(name):
 FINAL_STEP = {"measured": lambda self, X, y: helpers.evaluate_model(self.model, X, y, self.loss)}
 
 MISTAKES = [
-    Mistake("seed", "no seed is set", {"seed": lambda self: None}),
-    Mistake("seed", "the seed is not SEED", {"seed": lambda self: torch.manual_seed(0)}),
-    Mistake("seed", "the seed is not SEED", {"seed": lambda self: torch.manual_seed(1)}),
+    Mistake("seed", "The seed is not set", {"seed": lambda self: None}),
+    Mistake("seed", "The seed is not SEED", {"seed": lambda self: torch.manual_seed(0)}),
+    Mistake("seed", "The seed is not SEED", {"seed": lambda self: torch.manual_seed(1)}),
     Mistake(
         "optimizer",
-        "the optimizer is given the parameters of the output layer only",
+        "The optimizer gets only the parameters of the output layer",
         {"learned": lambda self: list(self.model.output.parameters())},
     ),
     Mistake(
         "optimizer",
-        "the optimizer is given the parameters of the recurrent layer only",
+        "The optimizer gets only the parameters of the recurrent layer",
         {"learned": lambda self: list(self.model.rnn.parameters())},
     ),
     Mistake(
         "other-windows",
-        "an epoch shows all windows of train_X, which overlap, and not what one_pass chose",
+        "The epoch trains on all windows of train_X, which overlap. It must train only on the "
+        "windows that one_pass chose",
         {"shown": lambda self: self.train},
     ),
     *(
         Mistake(
             "other-windows",
-            "every epoch shows the same windows in the same order: one_pass has the same seed each "
-            "time",
+            "Every epoch trains on the same windows in the same order, because one_pass gets the "
+            "same seed each time",
             {"shown": lambda self, seed=seed: helpers.one_pass(*self.train, seed)},
         )
         for seed in (0, 1, exercise.SEED)
     ),
     Mistake(
         "other-windows",
-        "the seed of one_pass is the epoch's number counted from 1, not from 0",
+        "The seed of one_pass is the number of the epoch, counted from 1 and not from 0",
         {"shown": lambda self: helpers.one_pass(*self.train, self.epoch + 1)},
     ),
     Mistake(
         "other-windows",
-        "only the first batch of an epoch is shown",
+        "The epoch trains only on its first batch",
         {"batches": lambda self, X, y: [(X[:32], y[:32])]},
     ),
     Mistake(
         "other-windows",
-        "every epoch trains twice on its windows",
+        "Every epoch trains twice on its windows",
         {"batches": lambda self, X, y: [*Training.batches(self, X, y)] * 2},
     ),
     Mistake(
         "other-windows",
-        "an epoch is one batch of all its windows",
+        "The epoch uses all its windows as one batch",
         {"batches": lambda self, X, y: [(X, y)]},
     ),
     Mistake(
         "wrong-targets",
-        "the targets are the first of train_y, which belong to other windows",
+        "The targets are the first entries of train_y, which belong to other windows",
         {"batches": lambda self, X, y: Training.batches(self, X, self.train[1][: len(X)])},
     ),
     Mistake(
         "wrong-targets",
-        "each character is its own target",
+        "Each character is its own target",
         {"predicted": lambda self, X, y: (Training.predicted(self, X, y)[0], X.flatten())},
     ),
     Mistake(
         "wrong-targets",
-        "the targets are the last characters of the windows, not those that follow them",
+        "The targets are the last characters of the windows. They must be the next characters",
         {"batches": lambda self, X, y: Training.batches(self, X, X[:, -1])},
     ),
     Mistake(
         "train-mode",
-        "the loss is that of the final timestep only, where train_epoch takes every timestep",
+        "The loss uses only the final timestep, but train_epoch uses every timestep",
         {"predicted": lambda self, X, y: (self.model(X)[0], y)},
     ),
-    Mistake("update-steps", "the gradients of batches add up", {"forget": lambda self: None}),
-    Mistake("update-steps", "the gradients are not clipped", {"clip": lambda self: None}),
+    Mistake(
+        "update-steps", "The gradients of several batches add up", {"forget": lambda self: None}
+    ),
+    Mistake("update-steps", "The gradients are not clipped", {"clip": lambda self: None}),
     Mistake(
         "other-loss",
-        "the loss has label smoothing, which the given loss does not have",
+        "The loss has label smoothing, but the given loss does not have it",
         {"loss": lambda self, z, y: F.cross_entropy(z, y, label_smoothing=0.1)},
     ),
     Mistake(
         "other-loss",
-        "the loss is a sum over all predictions, not their mean",
+        "The loss is the sum over all predictions, not the mean",
         {"loss": lambda self, z, y: F.cross_entropy(z, y, reduction="sum")},
     ),
     Mistake(
         "other-loss",
-        "the loss is nn.NLLLoss, which expects log-probabilities, and the models return logits",
+        "The loss is nn.NLLLoss. It expects log-probabilities, but the models return logits",
         {"loss": lambda self, z, y: F.nll_loss(z, y)},
     ),
     Mistake(
         "validation",
-        "the model is validated on its final timestep only, not on every timestep",
+        "The validation uses only the final timestep, not every timestep",
         FINAL_STEP,
     ),
     Mistake(
         "validation",
-        "the model is validated on all windows of val_X, which overlap",
+        "The validation uses all windows of val_X, which overlap",
         {"validated": lambda self: self.val},
     ),
     *(
         Mistake(
             "validation",
-            f"the model is validated on windows of val_X that begin {every} characters apart: they "
-            "overlap, so that characters count several times",
+            f"The validation uses windows of val_X that begin {every} characters apart. They "
+            "overlap, so characters count several times",
             {"validated": lambda self, every=every: [part[::every] for part in self.val]},
         )
         for every in (2, 5, 10, 25)
@@ -248,135 +251,136 @@ MISTAKES = [
     *(
         Mistake(
             "validation",
-            "the model is validated on 50 windows of val_X, which overlap, and not on all of it",
+            "The validation uses only 50 windows of val_X, which overlap",
             {"validated": lambda self, some=some: [part[some] for part in self.val]},
         )
         for some in (slice(50), slice(-50, None))
     ),
     Mistake(
         "validation",
-        "the model is validated on all windows of val_X, which overlap, at their final timesteps",
+        "The validation uses all windows of val_X, which overlap, and only their final timesteps",
         {"validated": lambda self: self.val} | FINAL_STEP,
     ),
     Mistake(
         "validation",
-        "the model is validated on windows that it was trained on",
+        "The validation uses windows that the model was trained on",
         {"validated": lambda self: Training.shown(self)},
     ),
     Mistake(
         "validation",
-        "the model is validated on windows of train_X",
+        "The validation uses windows of train_X",
         {"validated": lambda self: [p[self.chosen[0] :: self.chosen[1]] for p in self.train]},
     ),
     Mistake(
         "validation",
-        "the model is validated on all windows of train_X",
+        "The validation uses all windows of train_X",
         {"validated": lambda self: self.train},
     ),
     Mistake(
         "validation",
-        "the model is validated in training mode, in which dropout is on",
+        "The validation runs in training mode, in which dropout is on",
         {"measured": lambda self, X, y: self.loss(*self.predicted(X, y)).item()},
     ),
     Mistake(
         "validation",
-        "the training loss stands where the validation loss belongs",
+        "The training loss is used as the validation loss",
         {"measured": lambda self, X, y: self.train_loss},
     ),
     Mistake(
         "losses-changed",
-        "the list val_losses holds the training losses",
+        "The list val_losses holds the training losses",
         {"listed": lambda self: (self.train_loss, self.train_loss)},
     ),
     Mistake(
         "losses-changed",
-        "the list train_losses holds the validation losses",
+        "The list train_losses holds the validation losses",
         {"listed": lambda self: (self.val_loss, self.val_loss)},
     ),
     Mistake(
         "losses-changed",
-        "the lists train_losses and val_losses are exchanged",
+        "The lists train_losses and val_losses are exchanged",
         {"listed": lambda self: (self.val_loss, self.train_loss)},
     ),
     Mistake(
         "losses-changed",
-        "the list train_losses holds perplexities, not losses",
+        "The list train_losses holds perplexities, not losses",
         {"listed": lambda self: (math.exp(self.train_loss), self.val_loss)},
     ),
     Mistake(
         "losses-changed",
-        "the list val_losses holds perplexities, not losses",
+        "The list val_losses holds perplexities, not losses",
         {"listed": lambda self: (self.train_loss, math.exp(self.val_loss))},
     ),
     Mistake(
         "losses-changed",
-        "the list val_losses holds the lowest loss so far, not each epoch's own",
+        "The list val_losses holds the lowest loss so far, not the loss of each epoch",
         {"listed": lambda self: (self.train_loss, self.best.best_loss)},
     ),
     Mistake(
         "best-weights",
-        "no epoch's weights are kept: the model ends with those from before its training",
+        "The weights of the epochs are not stored. The model ends with its weights from before the "
+        "training",
         {"update": lambda self, loss: None},
     ),
     Mistake(
         "best-weights",
-        "best.update is given the training loss",
+        "best.update gets the training loss",
         {"update": lambda self, loss: Training.update(self, self.train_loss)},
     ),
     Mistake(
         "best-weights",
-        "best.update is given the validation loss with its sign changed",
+        "best.update gets the validation loss with the opposite sign",
         {"update": lambda self, loss: Training.update(self, -loss)},
     ),
     Mistake(
         "best-weights",
-        "best.update is given the epoch's number",
+        "best.update gets the number of the epoch",
         {"update": lambda self, loss: Training.update(self, self.epoch)},
     ),
     Mistake(
         "best-weights",
-        "best.update is called after the first epoch only",
+        "best.update is called only after the first epoch",
         {"update": lambda self, loss: self.epoch or Training.update(self, loss)},
     ),
     Mistake(
         "best-weights",
-        "best.restore() is called in every epoch, so training goes on from the best weights so far",
+        "best.restore() is called in every epoch, so an epoch begins with the best weights so far",
         {"update": lambda self, loss: (Training.update(self, loss), self.put_back())},
     ),
     Mistake(
         "best-weights",
-        "BestWeights is made anew in each epoch, so that it knows of one epoch only",
+        "A new BestWeights is made in each epoch, so it knows only one epoch",
         {"put_back": lambda self: 1},
     ),
     Mistake(
         "best-weights",
-        "the weights of the best epoch are not put back: the model keeps those of its last epoch "
-        "(state_dict() alone, for example, is not a copy)",
+        "The weights of the best epoch are not put back, so the model keeps the weights of its "
+        "last epoch (for example, because state_dict() alone does not copy weights)",
         {"put_back": lambda self: self.best.best_epoch},
     ),
     Mistake(
         "best-weights",
-        "weights and best_epoch are those of the last epoch, not of the best",
+        "The weights and best_epoch are those of the last epoch, not of the best epoch",
         {"put_back": lambda self: self.epochs},
     ),
     Mistake(
         "best-weights",
-        "best_epoch is counted from 0",
+        "best_epoch is counted from 0, not from 1",
         {"put_back": lambda self: Training.put_back(self) - 1},
     ),
     Mistake(
         "best-weights",
-        "best_epoch is the last epoch, not the best",
+        "best_epoch is the last epoch, not the best epoch",
         {"put_back": lambda self: Training.put_back(self) and self.epochs},
     ),
     Mistake(
         "best-weights",
-        "best_epoch holds the lowest loss, not the epoch's number",
+        "best_epoch holds the lowest loss, not the number of the epoch",
         {"put_back": lambda self: Training.put_back(self) and self.best.best_loss},
     ),
     Mistake(
         "best-weights",
-        "best.update is called twice in an epoch, so the epochs are counted twice",
+        "best.update is called twice in an epoch, so each epoch is counted twice",
         {"update": lambda self, loss: [Training.update(self, loss) for _ in range(2)]},
     ),
 ]

@@ -1,4 +1,4 @@
-"""TODO 5: what a training function did to the stand-ins, beside the training that was asked for."""
+"""TODO 5: how a student's function trains the stand-ins, compared with the specified training."""
 
 import numpy as np
 import torch
@@ -12,29 +12,48 @@ from lab.checks.trained import MISTAKES, ONCE, losses_by_choice, trace
 from lab.exercise import DROPOUT, LEARNING_RATES, MODELS, SIZES
 
 SPEC = {"vocab_size": VOCAB} | SIZES | {"dropout": DROPOUT}
-UNNAMED = {  # of a difference without a name: its rule, and what the quantity should be
-    "first weights": ("seed", "a model begins with the weights that SEED gives the first one made"),
-    "windows": ("other-windows", "the given line chooses the windows of an epoch, and train_epoch "
-                "takes them whole, in batches of 32"),
-    "weights": ("differs", "one Adam takes a step for each batch, on the mean loss at every "
-                "timestep"),
-    "train_losses": ("losses-changed", "the list holds the loss that train_epoch returned, before "
-                     "the seconds"),
-    "val_losses": ("validation", "it is the loss on windows of val_X with which each character "
-                   "counts once, at every timestep, after the epoch's training"),
-    "best_epoch": ("best-weights", "it is the epoch with the lowest validation loss, counted from "
-                   "1"),
-    "last weights": ("best-weights", "the model ends with the weights of the epoch that has the "
-                     "lowest validation loss"),
-    "kept weights": ("keep-missing", "the given lines hand over each model once its best weights "
-                     "are put back"),
-}  # fmt: skip
+UNNAMED = {  # by quantity, for a difference without a name: the rule, and the right value
+    "first weights": (
+        "seed",
+        "A model must begin with the weights that SEED gives to the first model after it",
+    ),
+    "windows": (
+        "other-windows",
+        "The given line chooses the windows of an epoch. train_epoch takes all of them, in "
+        "batches of 32",
+    ),
+    "weights": (
+        "differs",
+        "One Adam must make a step for each batch, on the mean loss at every timestep",
+    ),
+    "train_losses": (
+        "losses-changed",
+        "The list must hold the loss that train_epoch returns, before the seconds",
+    ),
+    "val_losses": (
+        "validation",
+        "The list must hold the loss on windows of val_X in which each character counts once, at "
+        "every timestep, after the training of the epoch",
+    ),
+    "best_epoch": (
+        "best-weights",
+        "best_epoch must be the epoch with the lowest validation loss, counted from 1",
+    ),
+    "last weights": (
+        "best-weights",
+        "The model must end with the weights of the epoch with the lowest validation loss",
+    ),
+    "kept weights": (
+        "keep-missing",
+        "The given lines must call keep with each model after its best weights are put back",
+    ),
+}
 
 
 def judge(found):
-    """Return the message for a function that trains as asked; raises Broken or NotAttempted.
+    """Return the message for a function that trains as specified; raise Broken or NotAttempted.
 
-    ``found`` is what lab.ask.training saw, for each number of EPOCHS.
+    ``found`` holds the facts of lab.ask.training, for each number of EPOCHS.
     """
     for epochs, seen in zip(EPOCHS, found, strict=True):
         _returned(seen)
@@ -45,7 +64,10 @@ def judge(found):
         _compare(name, found)
     for seen in found:
         _times(seen)
-    return "Three models trained as asked, twice, on tiny texts; best weights kept."
+    return (
+        "The check called your function twice, on two very short texts. Each time, it trained "
+        "three models as specified and returned the weights of their best epochs."
+    )
 
 
 # ----- What was returned --------------------------------------------------------------------------
@@ -55,19 +77,21 @@ def _returned(seen):
     # A function that did not get to its end, or that returned something else.
     learned = any(made["steps"] for made in seen["made"])
     if not learned and seen["returned"] in ("None", "a tuple of 2: None, None"):
-        raise NotAttempted("Fill in the TODO above, and delete its line: return None, None.")
+        raise NotAttempted("Fill in the TODO above, and delete its line return None, None.")
     for made in seen["made"]:
         other = ", ".join(f"{k}={v!r}" for k, v in made["spec"].items() if v != SPEC[k])
         need(
             not other,
             "model-sizes",
-            f"the {made['kind']} is made with {other}: expected what its class has by default.",
+            f"The {made['kind']} is made with {other}, but it must be made with vocab_size and the "
+            "default values of its class.",
         )
     need(not seen["raised"], "raised", str(seen["raised"]))
     need(
         seen["returned"] == "the pair",
         "models-missing",
-        f"train_and_compare_models returned {seen['returned']}: expected (models, metrics).",
+        f"train_and_compare_models returned {seen['returned']}, but it must return (models, "
+        "metrics).",
     )
     _models_and_metrics(seen)
 
@@ -80,18 +104,19 @@ def _models_and_metrics(seen):
         need(
             isinstance(model, dict),
             "wrong-class",
-            f"models[{name!r}] is {model}: expected a model of the class given under this name.",
+            f"models[{name!r}] is {model}, but it must be a model of the class that model_classes "
+            "has under this name.",
         )
         need(
             model["kind"] == name,
             "wrong-class",
-            f"models[{name!r}] is a Char{model['kind']}: expected a Char{name}.",
+            f"models[{name!r}] is a Char{model['kind']}, but it must be a Char{name}.",
         )
     for name, measured in seen["metrics"].items():
         need(
             isinstance(measured, dict) and set(KEYS) <= set(measured),
             "metrics-lists",
-            f"metrics[{name!r}] is {describe(measured)}: expected the entries {KEYS}.",
+            f"metrics[{name!r}] is {describe(measured)}, but it must have the entries {KEYS}.",
         )
 
 
@@ -101,25 +126,26 @@ def _trained(name, seen):
     need(
         trained or np.inf not in helpers.states(seen["metrics"][name]["train_losses"]),
         "other-loss",
-        f"the first loss of the {name} is so large that it counts as diverged: expected the mean "
-        "over all predictions.",
+        f"The first loss of the {name} is so large that it counts as diverged. The loss must be "
+        "the mean over all predictions.",
     )
     need(
         trained,
         "not-trained",
-        f"no optimizer moved the weights of a Char{name}: either it was not trained, or the "
-        "optimizer was given the parameters of another model.",
+        f"The weights of Char{name} were not changed by an optimizer. Either the model was not "
+        "trained, or the optimizer got the parameters of another model.",
     )
     need(
         len(trained) == 1,
         "many-models",
-        f"{len(trained)} models of Char{name} were trained: expected one, through all epochs.",
+        f"{len(trained)} models of Char{name} were trained, but one model must be trained through "
+        "all epochs.",
     )
     place = seen["models"][name]["place"]
     need(
         place is None or seen["made"][place] is trained[0],
         "many-models",
-        f"models[{name!r}] is another model than the one that was trained.",
+        f"models[{name!r}] is not the model that was trained.",
     )
     return trained[0]
 
@@ -132,28 +158,33 @@ def _learned(name, trained):
         need(
             step["optimizer"] == "Adam",
             "optimizer",
-            f"the {name} was trained by {step['optimizer']}: expected optim.Adam.",
+            f"The {name} was trained by {step['optimizer']}, but it must be trained by optim.Adam.",
         )
         for group in step["settings"]:
             other = {key: value for key, value in group.items() if value != usual[key]}
             need(
                 not {"lr", SCHEDULED} & set(other),
                 "learning-rate",
-                f"the {name} was trained with lr={group['lr']:g}"
-                f"{', which a scheduler changes' * (SCHEDULED in other)}: expected "
-                f"{usual['lr']:g}, the rate of the {name}, in all epochs.",
+                f"The {name} was trained with lr={group['lr']:g}"
+                f"{', which a scheduler changes' * (SCHEDULED in other)}. In all epochs, lr must "
+                f"be {usual['lr']:g}, the learning rate of the {name}.",
             )
-            need(not other, "optimizer", f"the {name}'s Adam has {other}: expected its defaults.")
+            need(
+                not other,
+                "optimizer",
+                f"The Adam of the {name} has {other}, but it must have its default settings.",
+            )
     need(
         len({step["number"] for step in trained["steps"]}) == 1,
         "optimizer",
-        f"the {name} was trained by more than one Adam: a new one has lost the running means of "
-        "the gradients.",
+        f"The {name} was trained by more than one Adam. Use one Adam for all epochs, because a new "
+        "Adam does not have the running means of the gradients.",
     )
     need(
         all(step["training"] for step in trained["steps"]),
         "train-mode",
-        f"the {name} was trained after model.eval(): dropout would be off.",
+        f"The {name} was trained after model.eval(). This switches dropout off, but it must be on "
+        "during training.",
     )
 
 
@@ -166,8 +197,8 @@ def _lists(name, epochs, measured):
         need(
             numbers and (len(values) == epochs or any(map(helpers.diverged, losses))),
             "metrics-lists",
-            f"metrics[{name!r}][{key!r}] is {describe(values)} when epochs={epochs} was asked for: "
-            "expected a list of its own with one number for each epoch.",
+            f"With epochs={epochs}, metrics[{name!r}][{key!r}] is {describe(values)}. It must be a "
+            "separate list with one number for each epoch.",
         )
 
 
@@ -177,8 +208,8 @@ def _times(seen):
     need(
         0 < sum(times) <= seen["seconds"],
         "losses-changed",
-        f"the epoch_times, {times[:3]}, …, add up to {sum(times):.3g} s, but the whole call took "
-        f"{seen['seconds']:.3g} s: expected the seconds that train_epoch returns.",
+        f"The epoch_times, {times[:3]}, …, add up to {sum(times):.3g} s, but the whole call took "
+        f"{seen['seconds']:.3g} s. The list must hold the seconds that train_epoch returns.",
     )
 
 
@@ -233,7 +264,7 @@ def _same(got, wanted, digits=(2, 3)):
 
 
 def _compare(name, found):
-    # Where a model's training departs from the one asked for, by its mistake's name.
+    # Raise Broken for the first difference from the specified training, with its name if known.
     exact, first = [], next(iter(found[0]["metrics"][name]["val_losses"]), None)
     for chosen, loss in zip(ONCE, losses_by_choice(name), strict=True):
         if _same(first, loss) and _agreement(name, found, chosen)[1] is None:
@@ -243,32 +274,37 @@ def _compare(name, found):
     chosen = next(iter(exact), ONCE[0])
     shared, other = _agreement(name, found, chosen)
     quantity, epoch, got, wanted = other
-    when = f"{quantity} of the {name}" + f" in epoch {epoch}" * bool(epoch)
+    when = f"The first difference is in the {quantity} of the {name}" + f", epoch {epoch}" * bool(
+        epoch
+    )
     if best := most_explained(
         MISTAKES, lambda made: _agreement(name, found, chosen, made)[0], shared
     ):
-        raise Broken(best.rule, f"{when}: {best.says}.")
+        raise Broken(best.rule, f"{when}. {best.says}.")
     rule, means = UNNAMED[quantity]
-    raise Broken(rule, f"{when}: {_told(quantity, got, wanted)}. Expected: {means}.")
+    raise Broken(rule, f"{when}. {_told(quantity, got, wanted)}. {means}.")
 
 
 def _told(quantity, got, wanted):
-    # Two different values of an event in words.
+    # Return the two values of a quantity in a sentence.
     if quantity == "windows":
         same = _windows(got) == _windows(wanted)
-        more = "other ones, or in another order" if same else _windows(got)
-        return f"a step read {more}, where {_windows(wanted)} were expected"
+        more = "other windows, or these windows in another order" if same else _windows(got)
+        return f"The check expected {_windows(wanted)}, but an optimizer step read {more}"
     if got is None:
-        return "missing"
+        return "Your training does not give this value"
     if isinstance(got, np.ndarray):
         place = np.abs(got - wanted).argmax()
         got, wanted = float(got[place]), float(wanted[place])
     shown = f"{got:.4g}" if isinstance(got, float) else str(got)
-    return f"{shown}, in the training asked for {wanted:.4g}"
+    return f"Your training gives {shown}, but the specified training gives {wanted:.4g}"
 
 
 def _windows(windows):
     # Return in words which windows a model read in a step.
     of_val = sum(max(window) >= SYMBOLS for window in windows or [])
     counts = {"train_X": len(windows or []) - of_val, "val_X": of_val}
-    return " and ".join(f"{n} windows of {X}" for X, n in counts.items() if n) or "no windows"
+    return (
+        " and ".join(f"{n} window{'s' * (n != 1)} of {X}" for X, n in counts.items() if n)
+        or "0 windows"
+    )

@@ -55,7 +55,7 @@ def waiting():
 
 @pytest.mark.parametrize("function", [endless, waiting])
 def test_code_that_does_not_end_is_stopped_and_named(function):
-    said = r"answer\(\) had not ended after"
+    said = r"stopped answer\(\), because it had not ended after"
     with pytest.raises(ask.TooSlow, match=said) as slow, ask.within(0.2):
         ask.run("answer()", function)
     assert "at your line: " in str(slow.value)

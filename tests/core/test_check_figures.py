@@ -38,4 +38,4 @@ def test_a_table_that_is_none_is_named(table):
     figures = todo_8_figures.curves(), todo_8_figures.plotted()
     result = checks.figures(*figures, table)
     assert_breaks("tradeoff-points", result)
-    assert "Its own check says more" in result.message
+    assert "The check of TODO 7 shows more" in result.message

@@ -35,10 +35,10 @@ def test_the_best_epoch_of_the_stand_ins_cannot_be_guessed():
 @pytest.mark.parametrize(
     ("cut", "says"),
     [
-        ("[::25]", "begin 25 characters apart: they overlap"),
+        ("[::25]", "begin 25 characters apart. They overlap"),
         ("[:50]", "50 windows of val_X, which overlap"),
         ("", "all windows of val_X, which overlap"),
-        ("[::30]", "with which each character counts once"),
+        ("[::30]", "in which each character counts once"),
     ],
 )
 def test_validation_windows_that_overlap_are_named(cut, says, namespace):
@@ -64,15 +64,15 @@ def test_an_unnamed_difference_shows_quantity_epoch_and_both_values(namespace):
     validate = todo_5_training.VALIDATE
     result = check(namespace, {validate: f"{validate} + 1"})
     assert_breaks("validation", result)
-    assert "val_losses of the RNN in epoch 1: 5." in result.message
-    assert "in the training asked for 4." in result.message
-    assert "Expected: it is the loss on windows of val_X with which each" in result.message
+    assert "val_losses of the RNN, epoch 1. Your training gives 5." in result.message
+    assert "but the specified training gives 4." in result.message
+    assert "The list must hold the loss on windows of val_X in which each" in result.message
 
 
 def test_another_function_of_the_notebooks_is_told_so(namespace):
     result = check(namespace, {"model_classes.items()": "MODEL_CLASSES.items()"})
     assert_breaks("wrong-class", result)
-    assert "expected a model of the class given under this name" in result.message
+    assert "a model of the class that model_classes has under this name" in result.message
 
 
 class OnAppleGpu(torch.Tensor):

@@ -133,7 +133,7 @@ def test_a_check_whose_todo_has_not_run_says_what_to_do(name, notebook):
     result = notebook.check(name)
     assert (result.status, result.rule) == ("not attempted", None)
     assert re.search(
-        r"Fill in TODO \d+ above, and run its cell|then run its cell, and those before it",
+        r"Fill in TODO \d+ above, and run its cell|then run its cell and the cells before it",
         result.message,
     )
     notebook.check(name)
@@ -153,7 +153,7 @@ def test_a_copied_class_that_kept_its_name_is_named(notebook):
     notebook.run(IN_LSTM.replace("class CharLSTM", "class CharRNN"))
     result = notebook.check("char_lstm")
     assert (result.status, result.rule) == ("failed", "other-name")
-    assert "the cell of TODO 2 ran to its end, but did not make CharLSTM" in result.message
+    assert "The cell of TODO 2 ran to its end, but it did not make CharLSTM" in result.message
     assert "Hint 1 of 3: Which name does the check below ask for" in notebook.hint("char_lstm")
 
 
@@ -201,7 +201,7 @@ class CharGRU(CharRNN):
     notebook.run(IN_RNN.replace("[:, -1, :]", "[:, 0, :]"))
     result = notebook.check("char_gru")
     assert (result.status, result.rule) == ("failed", "stale")
-    assert "CharGRU is made from a CharRNN that you have replaced" in result.message
+    assert "CharGRU is made from an older CharRNN. You have replaced that class" in result.message
     assert "Hint 1 of 3" in notebook.hint("char_gru")
     notebook.run(made)
     assert notebook.check("char_gru").rule == "final-timestep"
@@ -210,26 +210,28 @@ class CharGRU(CharRNN):
 def test_a_check_asked_again_names_the_run_that_it_judges(notebook):
     notebook.run(IN_RNN)
     assert "In [" not in str(notebook.check("char_rnn"))  # as in every run of the notebook
-    assert "Judged: In [2]. After a change, run the cell" in str(notebook.check("char_rnn"))
+    assert "The check judged In [2]. After a change, run the TODO's cell" in str(
+        notebook.check("char_rnn")
+    )
 
 
 MISFITS = {  # of forward: the line, what stands there, what the message says, the first hint
     "indices": (
         "self.rnn(embedded, hidden)",
         "self.rnn(x, hidden)",
-        "which nothing has embedded",
+        "that have not been embedded",
         "What are the numbers in x",
     ),
     "linear": (
         "self.output(self.dropout(rnn_out))",
         "self.output(self.dropout(embedded[:, -1]))",
-        "A Linear layer was given vectors of another size",
+        "A Linear layer got vectors of another length",
         "How long are the vectors that reach the Linear layer",
     ),
     "recurrent": (
         "self.rnn(embedded, hidden)",
         "self.rnn(torch.cat([embedded, embedded], -1), hidden)",
-        "The recurrent layer was given vectors of another size",
+        "The recurrent layer got vectors of another length",
         "How long are the vectors that reach the recurrent layer",
     ),
 }
@@ -253,14 +255,14 @@ def test_a_check_that_reads_many_windows_says_so_before(namespace, capsys, sampl
     assert "Checking" not in capsys.readouterr().out
     checks.performance(vocab_size, vocab_size, {}, models, None, X, y)
     assert capsys.readouterr().out.startswith(
-        f"Checking TODO 7 takes some seconds: it reads {len(X):,}"
+        f"Checking TODO 7 takes some seconds, because the check reads {len(X):,}"
     )
 
 
 def test_the_summary_reminds_of_what_has_no_points(notebook):
     notebook.run('guess = {"perplexity": "GRU", "speed": "?", "memory": "GRU"}')
     summary = " ".join(notebook.run("_ = checks.summary()").split())
-    assert "Still open: guess (before TODO 5)" in summary
-    assert "Still open: coherence (after TODO 6)" in summary
+    assert "Fill in guess too (before TODO 5)" in summary
+    assert "Fill in coherence too (after TODO 6)" in summary
     notebook.run('guess["speed"], coherence = "RNN", "The text of the GRU at 0.5."')
-    assert "Still open" not in notebook.run("_ = checks.summary()")
+    assert "Fill in" not in notebook.run("_ = checks.summary()")

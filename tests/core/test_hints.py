@@ -69,5 +69,5 @@ def test_each_exception_has_hints_counted_by_themselves(hint_on, rule, told):
 
 @pytest.mark.parametrize("arguments", [(), ("rnn",)])
 def test_a_hint_that_does_not_exist_is_named(arguments):
-    with pytest.raises(ValueError, match="name of a check, char_rnn"):
+    with pytest.raises(ValueError, match="name of a check: char_rnn"):
         checks.hint(*arguments)

@@ -63,7 +63,7 @@ def test_exercise_with_the_first_todos_filled_in_runs(k, quick):
     assert status == {
         name: "passed" if check.number <= k else "not attempted"
         for name, check in exercise.CHECKS.items()
-    } | {"paragraph": "read by a person"}
+    } | {"paragraph": "graded by the instructor"}
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert not [o for o in outputs if o.get("name") == "stderr"]
 
@@ -72,7 +72,7 @@ def test_exercise_with_the_first_todos_filled_in_runs(k, quick):
 def test_the_required_part_runs_without_what_follows_it(quick):
     folded = [FOLDED in cell.metadata for cell in nbformat.read(EXERCISE, as_version=4).cells]
     _, status = run_filled(max(TODOS), slice(folded.index(True)))
-    assert set(status.values()) == {"passed", "read by a person"}
+    assert set(status.values()) == {"passed", "graded by the instructor"}
 
 
 def test_committed_solution_is_executed_without_errors():

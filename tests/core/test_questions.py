@@ -27,9 +27,12 @@ def test_a_question_has_one_answer(rule, name, given):
 @pytest.mark.parametrize(
     ("result", "says"),
     [
-        (lambda: checks.parameters({"LSTM": 3, "GRU": 3}, None, 73), "these are its gates"),
-        (lambda: checks.performance(4.29, 73, *[None] * 5), "that is the loss in nats"),
-        (lambda: checks.long_context(0.25, None, {}, "", ASKED, 20), "guessed right are missing"),
+        (lambda: checks.parameters({"LSTM": 3, "GRU": 3}, None, 73), "This is the number of gates"),
+        (lambda: checks.performance(4.29, 73, *[None] * 5), "This is the loss in nats"),
+        (
+            lambda: checks.long_context(0.25, None, {}, "", ASKED, 20),
+            "leaves out the answers",
+        ),
     ],
 )
 def test_the_check_of_the_todo_names_the_known_mistake_and_not_the_answer(result, says):
