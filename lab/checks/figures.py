@@ -63,7 +63,7 @@ def judge(facts):
     for found in whole:
         _names(found)
         _label(found, whole)
-    return "Both figures show data and have labels. The points are those of the table."
+    return "Both plots show data and have labels. The points are those of the table."
 
 
 def _shows_data(name, figure):
