@@ -67,7 +67,7 @@ def instructions():
         title,
         "These commands install everything and open the exercise. The first command is for Linux "
         f"and macOS, the second for Windows:\n\n{setup}",
-        re.search(r"^Python 3\.11 to.*?(?=^## )", text, re.MULTILINE | re.DOTALL)[0],
+        re.search(r"^You need Python.*?(?=^## )", text, re.MULTILINE | re.DOTALL)[0],
         sections["For students"],
         f"## Troubleshooting\n{sections['Troubleshooting']}",
     ]

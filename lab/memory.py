@@ -101,7 +101,7 @@ def memory_span(
             break
         span, taught = level, _weights(model)
         print(f"{' ' if span == 1 else ', '}{span}", end="", flush=True)
-    ended = "the longest that is tested" if span == longest_lag else f"not {level}"
+    ended = "the longest that is trained" if span == longest_lag else f"not {level}"
     print(f"; {ended} ({time.perf_counter() - start:.0f} s)", flush=True)
     measured.append(Span(span, setting, first, taught or _weights(model)))
     return measured[-1]
@@ -264,8 +264,8 @@ def _say_what_is_remembered(name, span, shares):
     if lost:
         say(
             f"The {name} gives {shares[span]:.0%} right answers at a lag of {span}, but only "
-            f"{shares[lost[0]]:.0%} at a lag of {lost[0]}. So it has learned to look at one "
-            "distance only, which is not the same as remembering."
+            f"{shares[lost[0]]:.0%} at a lag of {lost[0]}, although it passed that lag earlier in "
+            "its training. So it has learned to look at one distance only. This is not remembering."
         )
     elif span > 1 and max(beyond.values(), default=0) >= KNOWN:
         told = ", ".join(f"{share:.0%} at a lag of {lag}" for lag, share in beyond.items())

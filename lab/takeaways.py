@@ -112,7 +112,7 @@ def _below(change, noise):
 def _faster(changes):
     """Return the verdict on "it is faster", by relative changes of times taken in several ways."""
     verdicts = {_below(change, ALIKE) for change in changes}
-    return verdicts.pop() if len(verdicts) == 1 else "depends on how it is run"
+    return verdicts.pop() if len(verdicts) == 1 else "depends on what is timed"
 
 
 # Each yields (claim, what this run shows, whether it agrees, what the runs of the study show).

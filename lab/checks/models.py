@@ -134,7 +134,8 @@ def _the_class(kind, facts):
         early = "before Module.__init__() call" in raised.text
         raise Broken(
             "super-init" if early else "raised",
-            f"{raised}" + "\n  At this line, nn.Module cannot store a layer yet." * early,
+            f"{raised}"
+            + "\n  This line makes a layer before nn.Module is ready to store it." * early,
         )
     if facts["empty"]:
         raise NotAttempted
@@ -231,7 +232,7 @@ def _compare(kind, facts, asked):
     returned = f"The check called {q}." if as_usual else f"{q} returned {describe(seen)}."
     returned = f"{seen}\n " if isinstance(seen, Raised) else returned
     if mistake := _named(kind, facts, asked, place):
-        raise Broken(mistake.rule, f"{returned} {mistake.says}.")
+        raise Broken(mistake.rule, f"{returned} The mistake is this: {mistake.says}.")
     if isinstance(seen, Raised):
         rule, why = next((v for said, v in SAID.items() if said in seen.text), ("raised", ""))
         raise Broken(rule, f"{returned} {why}".rstrip())

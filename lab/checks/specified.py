@@ -323,7 +323,7 @@ IN_A_BRANCH = [
     *(
         Mistake(
             "hidden-shape",
-            f"forward must return the new state as it is. It returns {words}",
+            f"forward returns {words}, but it must return the new state as it is",
             {"hand_out": f},
         )
         for words, f in ((words, of_new(f)) for words, f in PARTS.items())
@@ -362,7 +362,7 @@ MISTAKES = [
     *(
         Mistake(
             "final-timestep",
-            f"The logits belong to {words}, not to the final timestep",
+            f"The logits belong to {words}, but they must belong to the final timestep",
             {"choose": chosen(f)},
         )
         for words, f in CHOSEN.items()

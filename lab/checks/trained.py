@@ -52,7 +52,7 @@ class Training:
         best_epoch = self.put_back()
         yield "last weights", 0, self.model.weights()
         yield "best_epoch", 0, float(best_epoch)
-        yield "kept weights", 0, self.model.weights()
+        yield "weights given to keep", 0, self.model.weights()
 
     def seed(self):
         torch.manual_seed(exercise.SEED)
@@ -318,8 +318,8 @@ MISTAKES = [
     ),
     Mistake(
         "best-weights",
-        "The weights of the epochs are not stored. The model ends with its weights from before the "
-        "training",
+        "The code does not store the weights of any epoch, so the model ends with its weights from "
+        "before the training",
         {"update": lambda self, loss: None},
     ),
     Mistake(

@@ -28,12 +28,12 @@ UNNAMED = {  # by quantity, for a difference without a name: the rule, and the r
     ),
     "train_losses": (
         "losses-changed",
-        "The list must hold the loss that train_epoch returns, before the seconds",
+        "train_epoch returns a pair, (loss, seconds). The list must hold the loss",
     ),
     "val_losses": (
         "validation",
-        "The list must hold the loss on windows of val_X in which each character counts once, at "
-        "every timestep, after the training of the epoch",
+        "The list must hold the loss after the training of the epoch, at every timestep. The "
+        "windows of val_X must not overlap, so that each character counts once",
     ),
     "best_epoch": (
         "best-weights",
@@ -43,9 +43,9 @@ UNNAMED = {  # by quantity, for a difference without a name: the rule, and the r
         "best-weights",
         "The model must end with the weights of the epoch with the lowest validation loss",
     ),
-    "kept weights": (
+    "weights given to keep": (
         "keep-missing",
-        "The given lines must call keep with each model after its best weights are put back",
+        "The given line keep(...) must run for each model, after its best weights are put back",
     ),
 }
 
@@ -126,8 +126,8 @@ def _trained(name, seen):
     need(
         trained or np.inf not in helpers.states(seen["metrics"][name]["train_losses"]),
         "other-loss",
-        f"The first loss of the {name} is so large that it counts as diverged. The loss must be "
-        "the mean over all predictions.",
+        f"The first loss of the {name} is so large that its training counts as failed (diverged). "
+        "The loss must be the mean over all predictions.",
     )
     need(
         trained,
@@ -251,7 +251,7 @@ def _happened(name, seen):
         "val_losses": measured["val_losses"],
         "last weights": [seen["models"][name]["weights"]],
         "best_epoch": [measured["best_epoch"]],
-        "kept weights": kept[-1:],
+        "weights given to keep": kept[-1:],
     }
 
 
@@ -280,7 +280,7 @@ def _compare(name, found):
     if best := most_explained(
         MISTAKES, lambda made: _agreement(name, found, chosen, made)[0], shared
     ):
-        raise Broken(best.rule, f"{when}. {best.says}.")
+        raise Broken(best.rule, f"{when}. The mistake is this: {best.says}.")
     rule, means = UNNAMED[quantity]
     raise Broken(rule, f"{when}. {_told(quantity, got, wanted)}. {means}.")
 
@@ -292,7 +292,7 @@ def _told(quantity, got, wanted):
         more = "other windows, or these windows in another order" if same else _windows(got)
         return f"The check expected {_windows(wanted)}, but an optimizer step read {more}"
     if got is None:
-        return "Your training does not give this value"
+        return "Your function does not give this value"
     if isinstance(got, np.ndarray):
         place = np.abs(got - wanted).argmax()
         got, wanted = float(got[place]), float(wanted[place])

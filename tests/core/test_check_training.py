@@ -38,7 +38,7 @@ def test_the_best_epoch_of_the_stand_ins_cannot_be_guessed():
         ("[::25]", "begin 25 characters apart. They overlap"),
         ("[:50]", "50 windows of val_X, which overlap"),
         ("", "all windows of val_X, which overlap"),
-        ("[::30]", "in which each character counts once"),
+        ("[::30]", "so that each character counts once"),
     ],
 )
 def test_validation_windows_that_overlap_are_named(cut, says, namespace):
@@ -66,7 +66,7 @@ def test_an_unnamed_difference_shows_quantity_epoch_and_both_values(namespace):
     assert_breaks("validation", result)
     assert "val_losses of the RNN, epoch 1. Your training gives 5." in result.message
     assert "but the specified training gives 4." in result.message
-    assert "The list must hold the loss on windows of val_X in which each" in result.message
+    assert "The list must hold the loss after the training of the epoch" in result.message
 
 
 def test_another_function_of_the_notebooks_is_told_so(namespace):

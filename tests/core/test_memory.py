@@ -51,7 +51,7 @@ def test_the_curve_asks_each_taught_model_and_a_changed_class_has_none(namespace
         (
             2,
             {1: 0.30, 2: 0.96, 4: 0.27},
-            "96% right answers at a lag of 2, but only 30% at a lag of 1.",
+            "96% right answers at a lag of 2, but only 30% at a lag of 1,",
         ),
         (
             128,
