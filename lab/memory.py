@@ -264,8 +264,9 @@ def _say_what_is_remembered(name, span, shares):
     if lost:
         say(
             f"The {name} gives {shares[span]:.0%} right answers at a lag of {span}, but only "
-            f"{shares[lost[0]]:.0%} at a lag of {lost[0]}, although it passed that lag earlier in "
-            "its training. So it has learned to look at one distance only. This is not remembering."
+            f"{shares[lost[0]]:.0%} at a lag of {lost[0]}, although it passed a lag of {lost[0]} "
+            "earlier in its training. So it has learned to look at one distance only. This is not "
+            "remembering."
         )
     elif span > 1 and max(beyond.values(), default=0) >= KNOWN:
         told = ", ".join(f"{share:.0%} at a lag of {lag}" for lag, share in beyond.items())

@@ -291,14 +291,14 @@ def _other_numbers(q, names, seen, wanted):
         "start": ["the state begins with"] * 2,
         "gradients": [f"after backward() the gradient of {name} has the norm" for name in names],
         "scatter": (
-            "dropout gives the logits the variance",
-            "dropout gives the state the variance",
+            "the variance of the logits is",
+            "the variance of the state is",
         ),
     }[q.part]
     triples = zip(parts, _tensors(seen), _tensors(wanted), strict=False)
     part, got, expected = next(t for t in triples if not _agree(q, t[1], t[2]))
     return (
-        f"In {q}, {part} {_begins(got)}. The specified model with the same weights gives "
+        f"In {q}, {part} {_begins(got)}. A model as in Part A, with the same weights, gives "
         f"{_begins(expected)}."
     )
 

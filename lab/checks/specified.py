@@ -253,7 +253,11 @@ TIME_FIRST = {"recur": time_first}
 # Made in both branches of forward, or in one of them.
 IN_A_BRANCH = [
     *(
-        Mistake("raw-logits", f"The logits pass through {words}", {"write": after("write", f)})
+        Mistake(
+            "raw-logits",
+            f"The logits pass through {words}. No such function may follow the output layer",
+            {"write": after("write", f)},
+        )
         for words, f in ACTIVATIONS.items()
     ),
     *(
@@ -369,7 +373,7 @@ MISTAKES = [
     ),
     Mistake(
         "return-sequences",
-        "return_sequences=True gives only the final timestep, as False does",
+        "return_sequences=True gives only the final timestep, as return_sequences=False does",
         {"choose": lambda self, outputs, hidden: outputs[:, -1]},
     ),
     Mistake(
@@ -471,7 +475,7 @@ MISTAKES = [
     ),
     Mistake(
         "dropout-misplaced",
-        "The state that forward gets passes through dropout",
+        "The model applies dropout to the state that forward gets",
         {"begin": lambda self, given: each(self.drop)(Specified.begin(self, given))},
     ),
     *(

@@ -35,7 +35,7 @@ class Training:
 
     def __iter__(self):
         # Yield the events in their order: (quantity, number of the epoch from 1, or else 0, value).
-        yield "first weights", 0, self.model.first
+        yield "weights at the start", 0, self.model.first
         for epoch in range(self.epochs):
             self.epoch = epoch
             losses = []
@@ -50,7 +50,7 @@ class Training:
             for name, loss in zip(("train_losses", "val_losses"), self.listed(), strict=True):
                 yield name, self.epoch + 1, loss
         best_epoch = self.put_back()
-        yield "last weights", 0, self.model.weights()
+        yield "weights at the end", 0, self.model.weights()
         yield "best_epoch", 0, float(best_epoch)
         yield "weights given to keep", 0, self.model.weights()
 

@@ -13,7 +13,7 @@ from lab.exercise import DROPOUT, LEARNING_RATES, MODELS, SIZES
 
 SPEC = {"vocab_size": VOCAB} | SIZES | {"dropout": DROPOUT}
 UNNAMED = {  # by quantity, for a difference without a name: the rule, and the right value
-    "first weights": (
+    "weights at the start": (
         "seed",
         "A model must begin with the weights that SEED gives to the first model after it",
     ),
@@ -39,7 +39,7 @@ UNNAMED = {  # by quantity, for a difference without a name: the rule, and the r
         "best-weights",
         "best_epoch must be the epoch with the lowest validation loss, counted from 1",
     ),
-    "last weights": (
+    "weights at the end": (
         "best-weights",
         "The model must end with the weights of the epoch with the lowest validation loss",
     ),
@@ -244,12 +244,12 @@ def _happened(name, seen):
         and set(KEYS) <= set(noted)
     ]
     return {
-        "first weights": [trained["first"]],
+        "weights at the start": [trained["first"]],
         "windows": [step["windows"] for step in trained["steps"]],
         "weights": [step["weights"] for step in trained["steps"]],
         "train_losses": measured["train_losses"],
         "val_losses": measured["val_losses"],
-        "last weights": [seen["models"][name]["weights"]],
+        "weights at the end": [seen["models"][name]["weights"]],
         "best_epoch": [measured["best_epoch"]],
         "weights given to keep": kept[-1:],
     }
@@ -274,8 +274,9 @@ def _compare(name, found):
     chosen = next(iter(exact), ONCE[0])
     shared, other = _agreement(name, found, chosen)
     quantity, epoch, got, wanted = other
-    when = f"The first difference is in the {quantity} of the {name}" + f", epoch {epoch}" * bool(
-        epoch
+    when = (
+        f"The first difference from the specified training is in the {quantity} of the {name}"
+        + f", epoch {epoch}" * bool(epoch)
     )
     if best := most_explained(
         MISTAKES, lambda made: _agreement(name, found, chosen, made)[0], shared
