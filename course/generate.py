@@ -1,7 +1,7 @@
 """Write all generated files of the project, in one command.
 
     python -m course.generate           write it
-    python -m course.generate --check   write nothing; name the files that are out of date, exit 1
+    python -m course.generate --check   only name the files that are out of date; exit 1 if any is
 
 exercise.ipynb is made from solution.ipynb. The solution must show the numbers of lab/exercise.py.
 In README.md and docs/, the text between ``<!-- name -->`` and ``<!-- /name -->`` is made from data:
@@ -246,7 +246,7 @@ def main(arguments=None):
     parser.add_argument(
         "--check",
         action="store_true",
-        help="write nothing, name the files that are out of date, exit 1",
+        help="write nothing, name the files that are out of date, exit 1 if there are any",
     )
     check = parser.parse_args(arguments).check
     if others := list(other_numbers()):

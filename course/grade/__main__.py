@@ -13,7 +13,8 @@ takes too much time or memory, it is ended, and the checks that it passed until 
 The command writes into the folder GRADES: grades.csv, a page of feedback for each submission, and
 paragraph.csv. Write the points for the paragraphs into paragraph.csv: the next run adds them. With
 a roster, there is also gradebook.csv, for Canvas or Moodle. If the command was stopped, or if there
-are more submissions, run it again: it grades only new and changed submissions. It keeps columns
+are more submissions, run it again: it grades new and changed submissions, and again those that
+ran out of time or on which the grader failed. It keeps columns
 that you add to grades.csv.
 """
 

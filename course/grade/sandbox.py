@@ -26,7 +26,7 @@ from course.make_exercise import ROOT
 
 WAITED = "did not finish within"  # by the clock: another time the machine may be less busy
 POLL = 0.2  # seconds between two measurements of a submission's time and memory
-# The variables of our environment that a submission sees. It could print a token into its page.
+# The variables of our environment that a submission sees: none with a token, which it could print.
 ENVIRONMENT = (
     "PATH", "LANG", "LC_ALL", "TEMP", "TMP", "PYTHONPATH", "LD_LIBRARY_PATH",
     "SYSTEMROOT", "USERPROFILE", "APPDATA", "LOCALAPPDATA",

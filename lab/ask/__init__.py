@@ -1,7 +1,6 @@
 """The answers of student code as plain data: numbers, texts, arrays and exceptions.
 
-The modules of this package do not judge, and they do not import lab/checks/, which does. When
-submissions are graded, this half runs in the process of student code. The other half does not.
+The modules of this package do not judge, and they do not import lab/checks/, which does.
 """
 
 import contextlib
@@ -36,7 +35,7 @@ class Raised(NamedTuple):
     call: str
     error: str  # the name of the class of the exception
     text: str  # the message of the exception, shortened
-    where: str  # the innermost student's line that raised it, or an empty text
+    where: str  # the last line of student code that the exception left, or an empty text
 
     def __str__(self):
         return f"{self.call} raised {self.error}: {self.text}{self.where}"

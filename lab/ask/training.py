@@ -1,7 +1,7 @@
 """TODO 5: the effect of a training function on small stand-ins for the three classes.
 
-The stand-ins do not have dropout, so only the seed is random. They record their training: the
-windows that they read, the mode, and their weights after each optimizer step.
+The stand-ins do not have dropout, so all randomness comes from the seed. They record their
+training: the windows that they read, the mode, and their weights after each optimizer step.
 """
 
 import time

@@ -144,7 +144,8 @@ def judge_recommendation(facts, requirements, quick):
     none = " In this run, each model misses a requirement. Write this too." * (
         not met.all(axis=1).any()
     )
-    return f"Your numbers are right.{none} Your instructor grades your reasons.{note}"
+    fit = f"Your misses and your evidence fit your tables.{none}"
+    return f"{fit} Your instructor grades your reasons.{note}"
 
 
 def _misses(misses, met, compared):

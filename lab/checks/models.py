@@ -232,7 +232,7 @@ def _compare(kind, facts, asked):
     returned = f"The check called {q}." if as_usual else f"{q} returned {describe(seen)}."
     returned = f"{seen}\n " if isinstance(seen, Raised) else returned
     if mistake := _named(kind, facts, asked, place):
-        raise Broken(mistake.rule, f"{returned} The mistake is this: {mistake.says}.")
+        raise Broken(mistake.rule, f"{returned} The mistake is probably this: {mistake.says}.")
     if isinstance(seen, Raised):
         rule, why = next((v for said, v in SAID.items() if said in seen.text), ("raised", ""))
         raise Broken(rule, f"{returned} {why}".rstrip())

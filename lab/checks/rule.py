@@ -53,7 +53,7 @@ RULES = {  # id -> what is wrong
     "seed": "a model does not begin with the weights that SEED gives to it",
     "learning-rate": "a model was not trained with its own learning rate",
     "optimizer": "a model was not trained by one Adam with default settings for all its parameters",
-    "not-trained": "an optimizer did not change the weights of a model",
+    "not-trained": "no optimizer changed the weights of a model",
     "other-windows": "an optimizer step read other windows than those that one_pass chose",
     "wrong-targets": "the targets are not the characters that come next",
     "other-loss": "the loss is not the one that the given line makes",

@@ -281,7 +281,7 @@ def _compare(name, found):
     if best := most_explained(
         MISTAKES, lambda made: _agreement(name, found, chosen, made)[0], shared
     ):
-        raise Broken(best.rule, f"{when}. The mistake is this: {best.says}.")
+        raise Broken(best.rule, f"{when}. The mistake is probably this: {best.says}.")
     rule, means = UNNAMED[quantity]
     raise Broken(rule, f"{when}. {_told(quantity, got, wanted)}. {means}.")
 

@@ -149,10 +149,11 @@ def recommended_by_study(requirements, text, folder=STUDY):
 
     A model can learn the span if all runs reach it, with both sizes that the notebook uses. (For
     equal parameters, it is the size with that number of parameters.) Its perplexity is close to the
-    best if the whole interval lies within the margin. A model is undecided in three cases: only
-    some runs reach the span, the runs of only one size reach it, or only a part of the interval
-    lies within the margin. The recommendation is undecided while a smaller network is undecided. If
-    ``text`` is not the text of the study, one line says so and None is returned.
+    best if the whole interval lies within the margin. A model is undecided in four cases: its span
+    was not measured, only some runs reach the span, the runs of only one size reach it, or only a
+    part of the interval lies within the margin. The recommendation is undecided while a smaller
+    network is undecided. If ``text`` is not the text of the study, one line says so and None is
+    returned.
     """
     if not of_this_text(text, folder):
         return None
