@@ -35,6 +35,7 @@ SHOWN = {  # the numbers that students see: texts that a cell (by its id) or a s
     "char-rnn": CLASS,
     "char-lstm": CLASS,
     "char-gru": CLASS,
+    "title": [f"up to {exercise.POINTS} points", f"up to {exercise.PARAGRAPH_POINTS} points"],
     "setup": [f'VERSION = "{exercise.VERSION}"', f"else {exercise.EPOCHS} #"],
     "train-and-compare": [f"epochs={exercise.EPOCHS},"],
     "samples": [f'PROMPT = "{exercise.PROMPT}"'],
@@ -112,7 +113,8 @@ def results():
     run = quoted()
     table = pd.DataFrame(**run["table"])
     size = f"{exercise.SPAN_SIZES['hidden_dim']} hidden units"
-    table.loc[f"Memory Span (characters; newly initialised models of {size})"] = pd.Series(
+    longest = f"{exercise.LONGEST_LAG}+: the longest lag that was trained"
+    table.loc[f"Memory Span (characters; new models of {size}; {longest})"] = pd.Series(
         {
             name: f"{span}{'+' * (span == exercise.LONGEST_LAG)}"
             for name, span in run["spans"].items()

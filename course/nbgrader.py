@@ -42,7 +42,7 @@ CONFIG = (
 c.CourseDirectory.course_id = "recurrent-networks"
 c.ClearSolutions.enabled = False  # the notebook already has stubs
 c.OverwriteCells.add_missing_cells = True  # also run a check that a student deleted
-c.LockCells.lock_readonly_cells = False  # changed, but graded with our values
+c.LockCells.lock_readonly_cells = False  # students may edit them; grading puts ours back
 
 # Keep the submitted outputs of cells for grading the paragraph, but not those of the checks.
 from nbformat.v4 import new_output

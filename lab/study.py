@@ -14,7 +14,7 @@ from helpers import DATA, say
 from lab import exercise
 
 STUDY = DATA / "study"
-LESS_DROPOUT = 0.1  # which the study tried, beside the notebook's
+LESS_DROPOUT = 0.1  # which the study tried, next to the notebook's
 # The names of the comparisons of the study, and of the n-gram model among its models.
 AS_IN_THE_NOTEBOOK, UNTIL_LEARNED = "as in the notebook", "until early stopping"
 NO_DROPOUT, DROPOUT_OF = "no dropout", f"dropout of {LESS_DROPOUT}"

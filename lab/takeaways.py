@@ -70,8 +70,8 @@ def compare_guess(guess, table, spans, folder=study.STUDY):
         say("No surprise: the models that you guessed measured best, or as well as the best.")
     if made:
         say(
-            f"Here two perplexities count as equal if they differ by less than {noise:.1%}. In our "
-            "experiment on the sample, 95% of the pairs of runs of one model would differ by less."
+            f"Here two perplexities are treated as equal if they differ by less than {noise:.1%}. "
+            "In our experiment on the sample, 95% of the pairs of runs of one model would differ by less."
         )
     rows = {
         topic: {"your guess": made.get(topic, "no guess"), "measured winner": winners}
@@ -191,8 +191,8 @@ def _claims_of_the_size(table, folder):
         f"The {largest} is the largest model. The best smaller model differs from it by "
         f"{change:+.1%} in perplexity.",
         AGREES if change < -noise else UNDECIDED,  # a better larger model does not refute it
-        "It agrees (exploratory): with 128 units, the smaller GRU differs from the LSTM by "
-        f"{smaller['shown']}."
+        "It agrees (an exploratory result): with 128 units, the smaller GRU differs from the LSTM "
+        f"by {smaller['shown']}."
         if smaller["verdict"] == "GRU better"
         else smaller["verdict"],
     )

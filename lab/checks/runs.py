@@ -36,8 +36,8 @@ def need_the_last(todo):
                 )
             raise Broken(
                 "cell-failed",
-                f"{said}\n  Fix this error first. The cell makes its answer only if it runs to its "
-                "end.",
+                f"{said}\n  Fix this error first. The cell makes a new answer only if it runs to "
+                "its end.",
             )
     missing = ", ".join(sorted(_absent.intersection(ANSWERS[todo.number])))
     need(

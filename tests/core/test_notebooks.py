@@ -47,7 +47,7 @@ def run_filled(k, cells=slice(None)):
 
 def test_the_first_cell_says_which_folder_it_needs(tmp_path):
     notebook = nbformat.read(EXERCISE, as_version=4)
-    with pytest.raises(CellExecutionError, match=r"helpers\.py beside this notebook") as failed:
+    with pytest.raises(CellExecutionError, match=r"helpers\.py next to this notebook") as failed:
         run_notebook(notebook, tmp_path)
     assert f"In {tmp_path.resolve()} we need" in failed.value.evalue
 

@@ -97,7 +97,7 @@ function addCard(name) {
 const pause = (ms = 0) => new Promise((done) => setTimeout(done, ms));
 const TURN = 50; // keys of one model before the next model, so other work of the device affects all models equally
 const PACE = 150; // ms between two keys of a person who types quickly
-const TICKS = 20; // a repeated key lasts so many ticks of the clock, so the clock's steps make an error of at most 5 per cent
+const TICKS = 20; // a repeated key lasts so many ticks of the clock, so its time is at most 5 per cent wrong
 
 function clockTick() {
   let least = Infinity;
