@@ -71,7 +71,8 @@ def compare_guess(guess, table, spans, folder=study.STUDY):
     if made:
         say(
             f"Here two perplexities are treated as equal if they differ by less than {noise:.1%}. "
-            "In our experiment on the sample, 95% of the pairs of runs of one model would differ by less."
+            "In our experiment on the sample, 95% of the pairs of runs of one model would differ "
+            "by less."
         )
     rows = {
         topic: {"your guess": made.get(topic, "no guess"), "measured winner": winners}
