@@ -144,6 +144,7 @@ def test_a_student_fills_in_todo_1_in_jupyterlab(serve, page):
     write(page, "char-rnn", answer.replace(pictures.RIGHT, pictures.WRONG))
     assert "✘" in read(page, "check-char-rnn", "[final-timestep]")
     command(page, "apputils:change-theme", theme="JupyterLab Light")
+    page.locator("#jupyterlab-splash").wait_for(state="detached")  # it covers the page for a while
     show(page, "check-char-rnn")
     page.add_style_tag(content=".Toastify { display: none }")  # Jupyter asks about its news
     box = page.locator(".jp-Cell.jp-mod-active").bounding_box()
