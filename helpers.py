@@ -640,7 +640,6 @@ def train_epoch(model, X, y, optimizer, criterion, batch_size=32):
     to a norm of at most 0.5. Before the first epoch of an optimizer, one batch runs without being
     timed and without changing the weights; so the time that PyTorch needs to start is not part of
     any model's seconds. If the loss diverges, the epoch ends early and the mean loss is infinite.
-
     Raises ValueError if the model returns wrong shapes.
     """
     device = _device_of(model)
@@ -760,9 +759,7 @@ def generate_text(model, prompt, char2idx, idx2char, length=200, temperature=0.8
     if waits_for("training", model):
         return None
     if not prompt:
-        raise ValueError(
-            f"the prompt is empty. Give at least one character, for example {PROMPT!r}."
-        )
+        raise ValueError(f"the prompt is empty. Give at least one character, such as {PROMPT!r}.")
     if not temperature > 0:
         raise ValueError(f"temperature={temperature}, but expected a number above 0, such as 0.5.")
     device = _device_of(model)
@@ -779,10 +776,8 @@ def generate_text(model, prompt, char2idx, idx2char, length=200, temperature=0.8
         for _ in range(length):
             logits, hidden = call_model(model, x, hidden=hidden)  # (1, vocab_size)
             if logits.isnan().any():
-                raise ValueError(
-                    f"the outputs of {type(model).__name__} are not numbers, because its training "
-                    "diverged."
-                )
+                name = type(model).__name__
+                raise ValueError(f"the training of {name} diverged: its outputs are not numbers.")
             index = sample(logits[0], temperature, generator)  # (1,)
             text += idx2char[int(index)]
             x = index[None].to(device)  # (1, 1)

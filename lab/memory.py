@@ -72,17 +72,14 @@ def memory_span(
 ):
     """Return the longest lag, in characters, at which a new model of a class learns to remember.
 
-    The result is a Span, a number that knows how it was measured. The model is trained on Recall,
-    first at lag 1. Each time its accuracy over the last 20 batches of 64 is above 0.95, it has
-    passed the lag, and the lag is doubled, up to ``longest_lag``. The training ends when so many
-    ``batches`` were not enough for a lag. A span of 0 means that the model did not pass lag 1.
-    Raises ValueError if the text is not longer than the longest lag, TypeError if a model is given
-    in place of its class.
+    The result, a Span, knows how it was measured. The model is trained on Recall, first at lag 1.
+    Each time its accuracy over the last 20 batches of 64 is above 0.95, it has passed the lag, and
+    the lag is doubled, up to ``longest_lag``. The training ends when so many ``batches`` were not
+    enough for a lag. Raises ValueError if the text is not longer than the longest lag, TypeError
+    for a model in place of its class.
     """
     if isinstance(model_class, nn.Module):
-        raise TypeError(
-            f"memory_span got a model, a {type(model_class).__name__}. It expects the class."
-        )
+        raise TypeError(f"got a {type(model_class).__name__}, a model. Give its class.")
     name = getattr(model_class, "__name__", str(model_class))
     setting = Setting(name, learning_rate, load, batches, longest_lag, hidden_dim, num_layers)
     task = Recall(text, load, longest_lag)
@@ -91,10 +88,8 @@ def memory_span(
     model = model_class(task.vocab_size, **sizes, dropout=0.0).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     first, taught, span, start = _weights(model), None, 0, time.perf_counter()
-    print(
-        f"{name} is trained to remember {load} symbol{'s' * (load > 1)}. Lags that it passes:",
-        flush=True,
-    )
+    symbols = f"{load} symbol{'s' * (load > 1)}"
+    print(f"{name} is trained to remember {symbols}. Lags that it passes:", flush=True)
     while span < longest_lag:
         level = max(1, 2 * span)
         if not _passes(task, model, optimizer, level, batches):

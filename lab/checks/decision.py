@@ -115,12 +115,9 @@ def judge_recommendation(facts, requirements, quick):
     table = _table(facts)
     met = goal.requirements_met(table, facts["spans"], requirements)
     _misses(facts["misses"], met, ["Parameters"] if quick else [*met])
-    need(
-        name in MODELS,
-        "recommendation-unknown",
-        f"recommendation is {describe(name)}, but it must be one of "
-        f"{', '.join(map(repr, MODELS))}.",
-    )
+    one = f"one of {', '.join(map(repr, MODELS))}"
+    said = f"recommendation is {describe(name)}, but it must be {one}."
+    need(name in MODELS, "recommendation-unknown", said)
     need(
         isinstance(evidence, dict) and evidence,
         "evidence-missing",

@@ -23,6 +23,9 @@ from lab.checks.rule import RULES, Broken, NotAttempted, need
 from lab.exercise import CHECKS, PARAGRAPH_POINTS, POINTS, VERDICT_COLORS, VERSION
 
 WITHOUT_POINTS = {"guess": "before TODO 5", "coherence": "after TODO 6"}  # answers, and where
+LOOK_FOR = (  # in code that is too slow
+    "Look for a loop that never ends, input(), sleep(), or much more data than the check gives."
+)
 latest = {}  # the last result of each check in this session, for summary() and hint()
 _hinted = {}  # of each check, the number of hints given on the mistake that it found last
 
@@ -153,11 +156,8 @@ def check(function):
         except Broken as broken:
             rule, message = broken.rule, str(broken)
         except TooSlow as slow:
-            rule, message = (
-                "too-slow",
-                f"{str(slow) or f'The code for {todo.what} took too long.'}\n  Look for a loop "
-                "that never ends, input(), sleep(), or much more data than the check gives.",
-            )
+            message = str(slow) or f"The code for {todo.what} took too long."
+            rule, message = "too-slow", f"{message}\n  {LOOK_FOR}"
         except Exception:  # an answer of a kind that we did not expect
             given = map("{} is {}".format, names, map(describe, args))
             rule, message = "raised", f"{'; '.join(given)}. The check expected {todo.wanted}."

@@ -120,7 +120,7 @@ def test_a_model_that_does_more_with_its_layers_gets_a_sentence(
     models = to_type[0] | {"GRU": Doubled(len(to_type[-1]), 10, 20, 2, 0.3)}
     assert phone.write_keyboard(models, *to_type[1:], tmp_path) is None
     assert capsys.readouterr().out == (
-        "The page can compute a model only if it has an embedding, recurrent layers and one linear "
+        "The page needs an embedding, recurrent layers and one linear "
         "output layer. GRU is different: its forward() computes something else.\n"
     )
     assert not list(tmp_path.iterdir())

@@ -58,21 +58,18 @@ def contents(models, ngram_model, train_X, train_y, test_X, chars, measured=1_00
             weights[name] = packed(model)
             logits[name] = torch.from_numpy(logits_of(model, text))
         except NotForThePage as error:
-            raise NotForThePage(
-                f"The page can compute a model only if it has an embedding, recurrent layers and "
-                f"one linear output layer. {name} is different: {error}."
-            ) from None
+            needs = "an embedding, recurrent layers and one linear output layer"
+            message = f"The page needs {needs}. {name} is different: {error}."
+            raise NotForThePage(message) from None
     compared = {name: base64_of(found[::EVERY]) for name, found in logits.items()}
     typing = Typing(ngram_model)
     logits[ngram_model.name] = torch.tensor(np.array([typing.feed(index) for index in text]))
     counted = {"name": ngram_model.name, "order": ngram_model.order}
-    counted["text"] = "".join(chars[index] for index in learned)
+    counted |= {"text": "".join(chars[index] for index in learned)}
     made_of = json.dumps([weights, counted, text])
     return {
         **ALWAYS,
-        "page": hashlib.sha256(made_of.encode()).hexdigest()[
-            :12
-        ],  # identifies the tables of this page
+        "page": hashlib.sha256(made_of.encode()).hexdigest()[:12],  # its tables repeat it
         "chars": chars,
         "text": text,
         "ngram": counted,
