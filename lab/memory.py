@@ -70,13 +70,12 @@ def memory_span(
     batches=SPAN_BATCHES,
     longest_lag=LONGEST_LAG,
 ):
-    """Return the longest lag, in characters, at which a new model of a class learns to remember.
+    """Return a Span: the longest lag, in characters, at which a new model of a class remembers.
 
-    The result, a Span, knows how it was measured. The model is trained on Recall, first at lag 1.
-    Each time its accuracy over the last 20 batches of 64 is above 0.95, it has passed the lag, and
-    the lag is doubled, up to ``longest_lag``. The training ends when so many ``batches`` were not
-    enough for a lag. Raises ValueError if the text is not longer than the longest lag, TypeError
-    for a model in place of its class.
+    The model is trained on Recall, first at lag 1. Each time its accuracy over the last 20 batches
+    of 64 is above 0.95, it has passed the lag, and the lag is doubled, up to ``longest_lag``. The
+    training ends when so many ``batches`` were not enough for a lag. Raises ValueError if the text
+    is not longer than the longest lag, TypeError for a model in place of its class.
     """
     if isinstance(model_class, nn.Module):
         raise TypeError(f"got a {type(model_class).__name__}, a model. Give its class.")
