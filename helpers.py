@@ -381,65 +381,70 @@ def one_thread():
 # ----- Text ---------------------------------------------------------------------------------------
 
 
+# Colour codes of a terminal, and characters without a shape, the same in every version of Unicode.
+INVISIBLE = re.compile(
+    "\x1b\\[[0-9;?]*[A-Za-z]|[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e"
+    "\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]"
+)
+PIECE = 100_000  # characters: a longer row is read in pieces
 CORPORA = "expected 'sample', 'wikitext-2' or the path of a text file"
 
 
 def load_text(corpus="sample", max_chars=60_000):
-    """Return the first ``max_chars`` printable characters of a corpus as one string.
+    """Return the first ``max_chars`` visible characters of a corpus as one string.
 
     ``corpus`` is ``"sample"`` (bundled, needs no network), ``"wikitext-2"`` (needs a network the
-    first time) or the path of a UTF-8 text file. The rows of the file are joined with a space; any
-    kind of line end ends a row. Every other white-space character becomes a space. Other characters
-    that cannot be printed are left out, and one line says how many they were. ``max_chars=None``
-    returns all rows.
+    first time) or the path of a UTF-8 text file. Every white-space character becomes a space, also
+    the end of a row. Invisible characters and colour codes of a terminal are left out, and one line
+    says how many characters they were. The joiners U+200C and U+200D stay, because some scripts
+    need them for spelling. A file is read only as far as needed. ``max_chars=None`` takes all.
 
-    Raises ValueError for an unknown name, an empty text, a file that is not UTF-8 or a wrong
-    ``max_chars``. Raises FileNotFoundError if the path does not exist. Raises ConnectionError if
-    WikiText-2 is not on disk and cannot be downloaded.
+    Raises ValueError for an unknown name, a text without visible characters, a file that is not
+    UTF-8 or a wrong ``max_chars``. Raises FileNotFoundError if the path does not exist. Raises
+    ConnectionError if WikiText-2 is not on disk and cannot be downloaded.
     """
     if max_chars is not None and (not isinstance(max_chars, int) or max_chars < 1):
         raise ValueError(f"max_chars={max_chars!r}: expected a whole number of at least 1, or None")
     pieces, length, left_out = [], 0, 0
-    for row in _rows(corpus):
-        piece = re.sub(r"\s", " ", row)  # what str.isspace calls white space
-        if not piece.isprintable():
-            piece = "".join(filter(str.isprintable, piece))
-            left_out += len(row) - len(piece)
-        pieces.append(piece)
-        length += len(piece) + 1  # the space after it
-        if max_chars is not None and length > max_chars:
+    for piece in _pieces(corpus):
+        visible = INVISIBLE.sub("", re.sub(r"\s", " ", piece))
+        left_out += len(piece) - len(visible)
+        pieces.append(visible)
+        length += len(visible)
+        if max_chars is not None and length >= max_chars:
             break
-    text = " ".join(pieces)[:max_chars]
+    text = "".join(pieces)[:max_chars]
     if not text.strip():
         raise ValueError(
-            f"corpus {str(corpus)!r} holds no printable text. Choose another, or CORPUS = 'sample'."
+            f"corpus {str(corpus)!r} has no visible text. Choose another, or CORPUS = 'sample'."
         )
     if left_out:
-        say(
-            f"Corpus {str(corpus)!r} has {left_out:,} characters that cannot be printed. They are "
-            "left out."
-        )
+        say(f"Corpus {str(corpus)!r} has {left_out:,} invisible characters. They are left out.")
     return text
 
 
-def _rows(corpus):
-    """Return the rows of a corpus, a list of strings; raise the same errors as load_text."""
+def _pieces(corpus):
+    """Yield a corpus in pieces, strings; raise the same errors as load_text."""
     if not isinstance(corpus, (str, Path)) or not str(corpus):
         raise ValueError(f"unknown corpus {corpus!r}: {CORPORA}")
     if corpus == "wikitext-2":
         from data import wikitext  # imported only if it is needed
 
-        return wikitext.load_rows()
-    path = DATA / "sample.txt" if corpus == "sample" else _existing_file(corpus)
+        yield " ".join(wikitext.load_rows())
+        return
+    path, end = DATA / "sample.txt" if corpus == "sample" else _existing_file(corpus), ""
     try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
+        with path.open(encoding="utf-8-sig") as file:
+            while line := file.readline(PIECE):
+                yield end + " ".join(line.splitlines())
+                end = "" if line[-1].splitlines()[0] else " "  # the end of the last line is no text
     except OSError as error:
         raise ValueError(
             f"{path} cannot be read ({error.strerror}). Choose another file, or CORPUS = 'sample'."
         ) from error
     except UnicodeDecodeError as error:
         raise ValueError(
-            f"{path} is not UTF-8 text (byte {error.start}: {error.reason}). "
+            f"{path} is not UTF-8 text (byte 0x{error.object[error.start]:02x}: {error.reason}). "
             "Save it as UTF-8, or use CORPUS = 'sample'."
         ) from error
 
@@ -507,20 +512,23 @@ def prepare_sequences(text, char2idx, seq_len=50, train_ratio=0.8, val_ratio=0.1
     windows together need only the 8 bytes per character of the encoded text. So do not write into
     them.
 
-    Raises ValueError if the text is shorter than ``seq_len + 10`` characters, if the ratios leave a
-    part empty, or if a character is not in the vocabulary.
+    Raises ValueError if a part of the text would have fewer than ``seq_len`` windows, if the ratios
+    do not fit, or if a character is not in the vocabulary.
     """
     if not isinstance(seq_len, int) or seq_len < 1:
         raise ValueError(f"seq_len={seq_len!r}: expected a whole number of at least 1")
-    if len(text) < seq_len + 10:
-        raise ValueError(
-            f"the text has {len(text)} characters, but seq_len={seq_len} needs at least "
-            f"{seq_len + 10}. Take a longer text or a smaller seq_len."
-        )
     if not (train_ratio > 0 and val_ratio > 0 and train_ratio + val_ratio < 1):
         raise ValueError(
             f"train_ratio={train_ratio} and val_ratio={val_ratio} do not fit. Both must be above 0 "
             "and their sum below 1, because the rest is the test part (for example 0.8 and 0.1)."
+        )
+    # The smallest part needs seq_len windows, so that one of them begins at each place of a window.
+    smallest = min(train_ratio, val_ratio, 1 - train_ratio - val_ratio)
+    least = seq_len + math.ceil(round(seq_len / smallest, 6))
+    if len(text) < least:
+        raise ValueError(
+            f"the text has {len(text):,} characters, but windows of {seq_len} need at least "
+            f"{least:,}. Use a longer text."
         )
     encoded = encode(text, char2idx)
     X = encoded[:-1].unfold(0, seq_len, 1)  # (windows, seq_len), a view
@@ -529,11 +537,6 @@ def prepare_sequences(text, char2idx, seq_len=50, train_ratio=0.8, val_ratio=0.1
     val_end = train_end + int(len(X) * val_ratio)
     splits = X[:train_end], y[:train_end], X[train_end:val_end], y[train_end:val_end]
     splits += X[val_end:], y[val_end:]
-    if not all(map(len, splits)):
-        raise ValueError(
-            f"{len(X)} windows with train_ratio={train_ratio} and val_ratio={val_ratio} leave a "
-            "split empty. Take a longer text or other ratios."
-        )
     return splits
 
 
@@ -782,6 +785,22 @@ def generate_text(model, prompt, char2idx, idx2char, length=200, temperature=0.8
             text += idx2char[int(index)]
             x = index[None].to(device)  # (1, 1)
     return text
+
+
+def usable_prompt(prompt, chars, test_X):
+    """Return the prompt, or the beginning of the test text where ``chars`` lack one of its letters.
+
+    In the second case, a printed line says so.
+    """
+    lacking = sorted(set(prompt) - set(chars))
+    if not lacking:
+        return prompt
+    begin = "".join(chars[index] for index in test_X[0, : len(prompt)].tolist())
+    say(
+        f"The text does not have {' '.join(map(repr, lacking))}, so no model can write {prompt!r}. "
+        f"The prompt is the beginning of the test text instead: {begin!r}."
+    )
+    return begin
 
 
 def sampling_seed(class_name, temperature):

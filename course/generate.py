@@ -38,7 +38,7 @@ SHOWN = {  # the numbers that students see: texts that a cell (by its id) or a s
     "title": [f"up to {exercise.POINTS} points", f"up to {exercise.PARAGRAPH_POINTS} points"],
     "setup": [f'VERSION = "{exercise.VERSION}"', f"else {exercise.EPOCHS} #"],
     "train-and-compare": [f"epochs={exercise.EPOCHS},"],
-    "samples": [f'PROMPT = "{exercise.PROMPT}"'],
+    "samples": [f'PROMPT = helpers.usable_prompt("{exercise.PROMPT}"'],
     "memory-spans": [f"else {exercise.SPAN_BATCHES:_} #"],
     "requirements": [f"{name}={value:_}," for name, value in exercise.REQUIREMENTS.items()],
     "requirements-intro": [
