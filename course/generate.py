@@ -35,7 +35,6 @@ SHOWN = {  # the numbers that students see: texts that a cell (by its id) or a s
     "char-rnn": CLASS,
     "char-lstm": CLASS,
     "char-gru": CLASS,
-    "title": [f"up to {exercise.POINTS} points", f"up to {exercise.PARAGRAPH_POINTS} points"],
     "setup": [f'VERSION = "{exercise.VERSION}"', f"else {exercise.EPOCHS} #"],
     "train-and-compare": [f"epochs={exercise.EPOCHS},"],
     "samples": [f'PROMPT = helpers.usable_prompt("{exercise.PROMPT}"'],

@@ -120,6 +120,6 @@ def test_numbers_that_change_leave_no_old_one_behind(tmp_path):
     after = subprocess.run(python, cwd=tmp_path, check=True, capture_output=True, text=True)
     *said, total, pattern = after.stdout.splitlines()
     said, now = "\n".join(said), re.compile(pattern, re.I)
-    assert f"of {exercise.POINTS + 2} points; your instructor gives up to {paragraph + 2}" in said
+    assert f"of {exercise.POINTS + 2} points. Your instructor gives up to {paragraph + 2}" in said
     assert int(total) == exercise.TOTAL + 4 and f"| {total} |" in said
     assert not [number for number in of_numbers().findall(said) if not now.fullmatch(number)]
