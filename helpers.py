@@ -194,12 +194,15 @@ def set_looks():
             "axes.xmargin": 0.12,
             "axes.ymargin": 0.12,
             "lines.markersize": 4,
+            "text.usetex": False,  # a plot must not need LaTeX
         }
     )
     pd.set_option("display.max_colwidth", None)  # some tables contain sentences
     if in_notebook():
         from IPython.display import display
 
+        if plt.get_backend().lower() == "agg":  # which shows nothing (MPLBACKEND may ask for it)
+            shell().run_line_magic("matplotlib", "inline")
         shown = shell().display_formatter.ipython_display_formatter
         shown.for_type(plt.Figure, lambda figure: display(with_words(figure), raw=True))
 
@@ -296,6 +299,18 @@ def describe_machine():
     )
 
 
+def best_device():
+    """Return the device for the models: an NVIDIA GPU on which PyTorch can compute, or the CPU."""
+    if torch.cuda.is_available():
+        try:
+            torch.ones(1, device="cuda").add(1).item()
+            return torch.device("cuda")
+        except RuntimeError as error:
+            reason = str(error).partition("\n")[0]
+            say(f"PyTorch cannot compute on this GPU ({reason}), so the models use the CPU.")
+    return torch.device("cpu")
+
+
 def usable_cpus(groups=Path("/proc/self/cgroup"), mounted=Path("/sys/fs/cgroup")):
     """Return the number of CPUs that this process may use, at least 1.
 
@@ -341,9 +356,16 @@ class Threads:
         torch.set_num_threads(self.most)
 
     def busy_elsewhere(self):
-        """Return the mean number of CPUs that other processes used since the last call."""
+        """Return the mean number of CPUs that other processes used since the last call.
+
+        It is 0 on a machine that does not show it.
+        """
         self.looked = time.monotonic()
-        return psutil.cpu_percent() / 100 * psutil.cpu_count() - self.process.cpu_percent() / 100
+        try:
+            busy = psutil.cpu_percent() / 100 * psutil.cpu_count()
+            return busy - self.process.cpu_percent() / 100
+        except (OSError, psutil.Error):
+            return 0.0
 
     def adapt(self):
         """Set the number of threads anew, if the last look is at least five seconds ago."""

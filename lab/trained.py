@@ -58,7 +58,7 @@ class Saved:
         except Exception as error:  # of the disk, or of what the student measured or built
             helpers.say(f"{name} is trained, but it could not be saved in {path}: {error}.")
 
-    def load(self, model_classes):
+    def load(self, model_classes, device="cpu"):
         """Return (models, metrics) from the files, as train_and_compare_models returns them.
 
         A model without a file is left out, and a printed sentence says so. Raises FileNotFoundError
@@ -68,15 +68,15 @@ class Saved:
         models, metrics = {}, {}
         for name, model_class in model_classes.items():
             if (self.folder / f"{name}.pt").exists():
-                models[name], metrics[name] = self._load(name, model_class)
+                models[name], metrics[name] = self._load(name, model_class, device)
             else:
                 helpers.say(f"{name}: there is no file in {self.folder}, so it has to be trained.")
         if not models:
             raise FileNotFoundError(f"no trained model is in {self.folder.resolve()}: train first.")
         return models, metrics
 
-    def _load(self, name, model_class):
-        path, device = self.folder / f"{name}.pt", "cuda" if torch.cuda.is_available() else "cpu"
+    def _load(self, name, model_class, device):
+        path = self.folder / f"{name}.pt"
         try:
             made = torch.load(path, map_location=device, weights_only=True)
             came_from, metrics = dict(made["from"]), dict(made["metrics"])

@@ -189,7 +189,7 @@ def test_a_students_variables_may_shadow_the_loops_and_the_text(quick):
 
     notebook = session(change)
     assert printed_by(notebook, "added").endswith(PASSED)
-    assert "It says nothing about your text" in printed_by(notebook, "study")
+    assert "It says nothing about your text" not in printed_by(notebook, "study")
 
 
 @pytest.mark.parametrize("ran", [[], ["setup"], ["setup", "data", "requirements"]])

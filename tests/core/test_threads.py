@@ -121,3 +121,26 @@ IMPORTS = (
 def test_the_threads_of_torch_are_no_more_than_allowed(before, code, threads):
     code = f"{before}\nimport helpers, torch\n{code}\nprint(torch.get_num_threads())"
     assert in_a_new_process(code) == threads
+
+
+def test_a_machine_that_hides_what_others_compute_leaves_all_threads(machine, monkeypatch):
+    def hidden():
+        raise PermissionError("/proc/stat")
+
+    assert machine(4, 4.0, 1.0, 4) == 1
+    monkeypatch.setattr(psutil, "cpu_percent", hidden)
+    ours = helpers.Threads()
+    ours.most, ours.looked = 2, ours.looked - 10
+    ours.adapt()
+    assert torch.get_num_threads() == 2 and not ours.reduced
+
+
+def test_a_gpu_without_kernels_is_not_chosen(monkeypatch, capsys):
+    def without_kernels(*sizes, **where):
+        raise RuntimeError("CUDA error: no kernel image is available\nmore lines")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "ones", without_kernels)
+    assert helpers.best_device() == torch.device("cpu")
+    printed = capsys.readouterr().out
+    assert "no kernel image is available), so the models use the CPU" in printed
