@@ -205,8 +205,8 @@ def test_after_a_restart_each_cell_runs_or_names_what_is_missing(ran):
             exec(compile(sources[cell_id], cell_id, "exec"), dict(before))
         except NameError as error:  # anything else is a message that misleads
             missing[cell_id] = error.name
-    assert missing["train"] == ("text" if len(ran) < 2 else "train_and_compare_models")
-    assert missing["samples"] == "models"
+    assert missing["train"] == ("corpus_text" if len(ran) < 2 else "train_and_compare_models")
+    assert missing["samples"] == ("helpers", "chars", "chars", "models")[len(ran)]
 
 
 ASKED = Requirements(**exercise.REQUIREMENTS)
