@@ -299,6 +299,21 @@ def describe_machine():
     )
 
 
+@functools.cache
+def folder_for(name):
+    """Return the path of a folder of this name for files; it need not exist yet.
+
+    It is in the current folder. If that cannot be written, as on some shared servers, it is in the
+    home folder, below ``rnn-lstm-gru``, and a printed line says so once.
+    """
+    here, elsewhere = Path(name), Path.home() / "rnn-lstm-gru" / name
+    taken = here if here.exists() else Path()
+    if taken.is_dir() and os.access(taken, os.W_OK):
+        return here
+    say(f"Files cannot be written into {here.absolute()}, so they are in {elsewhere}.")
+    return elsewhere
+
+
 def best_device():
     """Return the device for the models: an NVIDIA GPU on which PyTorch can compute, or the CPU."""
     if torch.cuda.is_available():

@@ -20,8 +20,9 @@ from lab.study import fingerprint
 class Saved:
     """The files of models that were trained on a text for a number of epochs."""
 
-    def __init__(self, text, epochs, folder="trained"):
-        self.text, self.epochs, self.folder = text, epochs, Path(folder)
+    def __init__(self, text, epochs, folder=None):
+        self.text, self.epochs = text, epochs
+        self.folder = Path(folder or helpers.folder_for("trained"))
         chars, char2idx, _ = helpers.build_vocabulary(text)
         splits = helpers.prepare_sequences(text, char2idx)
         self.vocab_size, self.batch = len(chars), (splits[2][:32], splits[3][:32])
@@ -52,7 +53,7 @@ class Saved:
         try:
             metrics = json.loads(json.dumps(measured, default=float))  # plain numbers, not NumPy's
             made = {"from": self._came_from(name), "metrics": metrics, "loss": self._loss(model)}
-            self.folder.mkdir(exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
             torch.save(made | {"weights": model.state_dict()}, partial)
             os.replace(partial, path)
         except Exception as error:  # of the disk, or of what the student measured or built

@@ -149,3 +149,21 @@ def test_what_cannot_be_kept_does_not_stop_the_training(folder, more, tmp_path, 
     (tmp_path / "a-file").write_text("in the way")
     Saved(TEXT, 20, tmp_path / folder).keep("RNN", classes["RNN"](len(set(TEXT))), METRICS | more)
     assert "RNN is trained, but it could not be saved" in capsys.readouterr().out
+
+
+def test_files_go_to_the_home_folder_where_the_current_one_cannot_be_written(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(helpers.Path, "home", lambda: tmp_path / "home")
+    helpers.folder_for.cache_clear()
+    assert helpers.folder_for("trained") == helpers.Path("trained") and not list(tmp_path.iterdir())
+    helpers.folder_for.cache_clear()
+    (tmp_path / "trained").write_text("a file in its place")
+    elsewhere = tmp_path / "home" / "rnn-lstm-gru" / "trained"
+    saved = Saved(TEXT, 1)
+    assert saved.folder == elsewhere and Saved(TEXT, 1).folder == elsewhere
+    assert capsys.readouterr().out.count(f"so they are in {elsewhere}") == 1
+    with pytest.raises(FileNotFoundError, match="train first"):
+        saved.load({})
+    helpers.folder_for.cache_clear()

@@ -204,7 +204,7 @@ def test_wrong_content_is_named_and_nothing_of_it_stays(body, cause, tmp_path):
 def test_a_text_without_a_printable_character_is_named(tmp_path):
     with running_hub(body=parquet({"text": ["\n", "\t\n"]})) as hub:
         outcome = load(hub.endpoint, tmp_path)
-    assert "holds no printable text" in outcome["error"] and "'sample'" in outcome["error"]
+    assert "has no visible text" in outcome["error"] and "'sample'" in outcome["error"]
 
 
 # --- the cache -------------------------------------------------------------------------------

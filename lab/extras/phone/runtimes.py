@@ -116,7 +116,7 @@ def write_steps(models, chars, folder):
     return paths
 
 
-def compare_runtimes(models, test_X, chars, folder="exported"):
+def compare_runtimes(models, test_X, chars, folder=None):
     """Export each model and run it in ONNX Runtime and in eager PyTorch; return a DataFrame.
 
     There is one row per model, by its name, and all values are numbers: the size of the files in MB
@@ -131,8 +131,9 @@ def compare_runtimes(models, test_X, chars, folder="exported"):
     if said := _what_is_missing():
         helpers.say(said)
         return None
+    folder = Path(folder or helpers.folder_for("exported"))
     try:
-        paths = write_steps(models, chars, folder := Path(folder))
+        paths = write_steps(models, chars, folder)
     except OSError as error:
         helpers.say(
             f"This part is skipped, because {folder} cannot be written ({error.strerror}). Remove "

@@ -105,7 +105,7 @@ def given_to(path):
 
 
 def write_keyboard(
-    models, ngram_model, train_X, train_y, test_X, chars, folder="exported", measured=1_000
+    models, ngram_model, train_X, train_y, test_X, chars, folder=None, measured=1_000
 ):
     """Write keyboard.html, a page that types with the trained models, and return its path.
 
@@ -115,7 +115,7 @@ def write_keyboard(
     """
     if helpers.waits_for("training", models):
         return None
-    path = Path(folder) / "keyboard.html"
+    path = Path(folder or helpers.folder_for("exported")) / "keyboard.html"
     try:
         given = contents(models, ngram_model, train_X, train_y, test_X, chars, measured)
         path.parent.mkdir(parents=True, exist_ok=True)
