@@ -415,7 +415,7 @@ def test_in_a_notebook_figures_have_words_and_texts_have_no_fixed_lines():
     sources = [
         "import helpers",
         "helpers.say('a < b')",
-        "figure = helpers.plt.figure(); figure.subplots().set_title('a > b')",  # shown at the end
+        "figure = helpers.plt.figure(); figure.subplots().set_title('a > b');",
         "empty = helpers.plt.figure()",
     ]
     notebook = nbformat.v4.new_notebook(cells=[*map(nbformat.v4.new_code_cell, sources)])
