@@ -27,8 +27,7 @@ def load_rows(limit_seconds=LIMIT_SECONDS):
 
     Raises ConnectionError, with the remedy, if the text is not on disk and cannot be downloaded.
     """
-    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
-    path = home / "wikitext-2" / f"{CONFIGURATION}-{SPLIT}-{REVISION}.txt"
+    path = _home() / "wikitext-2" / f"{CONFIGURATION}-{SPLIT}-{REVISION}.txt"
     try:
         if not path.exists():
             print("Downloading WikiText-2. This is necessary only once ...", flush=True)
@@ -46,14 +45,21 @@ def load_rows(limit_seconds=LIMIT_SECONDS):
         ) from error
 
 
+def _home():
+    return Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
+
+
 def _fetch(path, folder, limit_seconds):
     """Start a process that writes the rows to ``path`` and has its cache in another folder."""
     environment = os.environ | {"HF_HUB_DISABLE_XET": "1"}  # one plain file over HTTP
+    if mirror := os.environ.get("HF_ENDPOINT"):
+        environment["HF_ENDPOINT"] = mirror.rstrip("/")
     if not _told_to_stay_offline():  # offline, the hub's own cache may have the text
         caches = ("HF_HUB_CACHE", "HF_DATASETS_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_ASSETS_CACHE")
         environment = {
             **{name: value for name, value in environment.items() if name not in caches},
             "HF_HOME": folder,
+            "HF_TOKEN_PATH": os.environ.get("HF_TOKEN_PATH", str(_home() / "token")),
             # The text is public. A token that has expired does no harm if it is not sent.
             "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
         }
@@ -82,27 +88,32 @@ def _told_to_stay_offline():
 
 
 def _probe():
-    """Raise an exception unless the hub itself answers within three seconds."""
+    """Return the token that the hub wants, or None; raise unless it answers in three seconds."""
     import httpx
-    from huggingface_hub import constants
+    from huggingface_hub import constants, get_token
 
     url = f"{constants.ENDPOINT}/datasets/{REPOSITORY}/resolve/{REVISION}/README.md"
-    answer = httpx.head(url, timeout=3, follow_redirects=True)
+    answer, token = httpx.head(url, timeout=3, follow_redirects=True), None
+    if answer.status_code in (401, 403) and (token := get_token()):  # a mirror may want it
+        sent = {"authorization": f"Bearer {token}"}
+        answer = httpx.head(url, headers=sent, timeout=3, follow_redirects=True)
     answer.raise_for_status()
     if not any("X-Repo-Commit" in response.headers for response in (*answer.history, answer)):
         raise ConnectionError(f"another server answers at {answer.url.host}, maybe a login page")
+    return token
 
 
 def _load_and_keep(path):
     """Load the rows with ``datasets`` and write the whole file, or no file at all."""
     try:
-        if not _told_to_stay_offline():
-            _probe()
+        token = None if _told_to_stay_offline() else _probe()
         import datasets
 
         datasets.disable_progress_bars()
         datasets.logging.set_verbosity_error()
-        rows = datasets.load_dataset(REPOSITORY, CONFIGURATION, split=SPLIT, revision=REVISION)
+        rows = datasets.load_dataset(
+            REPOSITORY, CONFIGURATION, split=SPLIT, revision=REVISION, token=token
+        )
         if "text" not in rows.column_names:
             sys.exit(f"the hub's file has the columns {rows.column_names}, not 'text'")
         new = path.with_suffix(f".{os.getpid()}")

@@ -166,3 +166,10 @@ def stalls(hub, path):
 def slowly(hub, path):
     """Delay an answer, so that two who ask at once both still wait for it."""
     time.sleep(1.5)
+
+
+def wants_a_token(hub, path):
+    if hub.headers.get("Authorization") != "Bearer hf_mirror":
+        hub.refuse(401)
+        return True
+    return False

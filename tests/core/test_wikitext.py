@@ -27,6 +27,7 @@ from tests.hub import (
     slowly,
     stalls,
     too_many_requests,
+    wants_a_token,
 )
 
 SAMPLE = helpers.load_text("sample", max_chars=None)
@@ -256,3 +257,10 @@ def test_offline_the_hubs_own_cache_serves(fetched, tmp_path):
         subprocess.run([sys.executable, "-c", load_dataset], env=env, check=True)
     assert load(NOWHERE, tmp_path, HF_HUB_OFFLINE="1")["text"] == SAMPLE
     assert load(NOWHERE, fetched[0], HF_HUB_OFFLINE="1")["text"] == SAMPLE
+
+
+def test_a_mirror_may_want_a_token_and_have_a_slash_at_its_end(tmp_path):
+    (tmp_path / "token").write_text("hf_mirror")
+    with running_hub(wants_a_token) as hub:
+        assert load(f"{hub.endpoint}/", tmp_path)["text"] == SAMPLE
+        assert not any("//" in path for _, path, _ in hub.asked)
