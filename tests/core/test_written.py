@@ -110,7 +110,7 @@ def given(notebook, spans, cell):
         "memory_span": measured_otherwise(spans),
         "BATCHES": exercise.SPAN_BATCHES,
     }
-    scope = dict(notebook) | measured
+    scope = dict(notebook) | measured | {"text": notebook["corpus_text"]}  # its name in cells.txt
     scope["models"] = copy.deepcopy(notebook["models"])
     if cell in ("learning-curves", "tradeoff", "recommendation"):
         perplexities = {"Test Perplexity": [7.137, 6.616, 6.620]}  # of the key's run
