@@ -18,7 +18,7 @@ def test_gradients_reach_back_as_far_as_a_model_looks(namespace, sample):
 
     torch.manual_seed(0)
     text, chars, char2idx, _ = sample
-    X, y = helpers.prepare_sequences(text[:200], char2idx)[:2]
+    X, y = helpers.prepare_sequences(text[:600], char2idx)[:2]
     model = Forgetful(len(chars), 8, 16)
     reach = reach_of(model, X, y)
     assert len(reach) == 50 and reach[0] == 1
