@@ -42,10 +42,6 @@ def positive(text):
 
     Raises ArgumentTypeError for any other argument.
     """
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not an integer above 0")
-    return number
+    return int(text)

@@ -19,7 +19,7 @@ from datetime import datetime
 import pandas as pd
 
 import helpers
-from course import make_exercise, pictures, read_solution
+from course import make_exercise, read_solution
 from course.make_exercise import EXERCISE, ROOT
 from lab import exercise, memory
 
@@ -161,15 +161,14 @@ def grading():
     machine, rows = measured(GRADING)
     graded = rows[rows["verdict"] == "graded"]
     stopped = (rows["verdict"] == "stopped").sum()
-    unread = len(rows) - len(graded) - stopped
     return (
         f"We graded {len(rows)} submissions. {len(graded)} of them ran to their end. On average, "
         f"each of these {len(graded)} took {graded['core_seconds'].mean():.1f} core-seconds (at "
         f"most {graded['core_seconds'].max():.1f}). They needed at most {graded['peak_mb'].max()} "
         f"MB of memory. The command stopped {stopped} other submissions at their limits, and it "
-        f"could not read {unread} submissions. So 300 submissions like these would take "
-        f"{300 * rows['core_seconds'].mean() / 60:,.0f} core-minutes. We measured this with "
-        f"`python -m benchmarks.grading`. Machine: {machine}."
+        f"could not read {len(rows) - len(graded) - stopped} submissions. So 300 submissions like "
+        f"these would take {300 * rows['core_seconds'].mean() / 60:,.0f} core-minutes. We measured "
+        f"this with `python -m benchmarks.grading`. Machine: {machine}."
     )
 
 
@@ -254,13 +253,9 @@ def main(arguments=None):
         sys.exit("\n".join(others))
     texts = generated()
     old = [p for p, text in texts.items() if not p.exists() or p.read_bytes() != text.encode()]
-    if check:
-        names = [path.relative_to(ROOT).as_posix() for path in old]
-        lines = [f"These files are out of date: {', '.join(names)}. Run python -m course.generate."]
-        lines *= bool(old)
-        if lines := [*lines, *pictures.outdated()]:
-            sys.exit("\n".join(lines))
-        return
+    if check and old:
+        names = ", ".join(path.relative_to(ROOT).as_posix() for path in old)
+        sys.exit(f"These files are out of date: {names}. Run python -m course.generate.")
     for path in old:
         path.write_text(texts[path], encoding="utf-8", newline="\n")
 

@@ -65,8 +65,10 @@ def results(folder):
     notebooks = [path for path in found.values() if handed_in.may_hold_one(path)]
     if len(notebooks) != 1:
         names = ", ".join(found) or "nothing"
-        told = f"Hand in one notebook, {EXERCISE.name}. The submission contains {names}."
-        return {"score": 0, "output": told}
+        return {
+            "score": 0,
+            "output": f"Hand in one notebook, {EXERCISE.name}. The submission contains {names}.",
+        }
     (path,) = notebooks
     cells, _, refused = submission.prepare(path)
     limits = exercise.GRADING_SECONDS, exercise.GRADING_MEGABYTES

@@ -83,9 +83,11 @@ def merge(notebook):
         others = sum(one.id == OWN for one in theirs)
         known = len(theirs) - others
         verdict = "answers not recognised" if known else "not this exercise"
-        counts = f"{known} cells of this exercise and {others} other cells"
-        why = f"the notebook has {counts}, but we did not find an answer in them"
-        raise Refused(why, verdict)
+        raise Refused(
+            f"the notebook has {known} cells of this exercise and {others} other cells, but we did "
+            "not find an answer in them",
+            verdict,
+        )
     stubs = {one.source.strip() for one in our_cells() if one.answers}
     theirs = [one for one in theirs if one.source.strip() not in stubs]  # left as they were
     return Merged(to_run(theirs), _by_our_ids(theirs))

@@ -110,8 +110,7 @@ def _verdict(facts, ended):
         cell = [fact["cell"] for fact in facts if "cell" in fact][-1]
         return "stopped", f"it {ended} in the cell {cell!r}"
     if left := next(fact["left"] for fact in reversed(facts) if "left" in fact):
-        plural = "es" * (left > 1)
-        return "graded", f"it left {left} process{plural} running, and the grader ended them"
+        return "graded", f"the grader ended processes that it left running: {left}"
     if {fact["status"] for fact in facts if "status" in fact} == {"not attempted"}:
         return "graded", "the student did not fill in any TODO"
     return "graded", ""

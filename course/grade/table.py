@@ -52,8 +52,10 @@ def by_submission(path):
         return [], {}
     columns, rows = read_csv(path)
     if SUBMISSION not in columns:
-        why = f"is not a table of grades, because the column {SUBMISSION!r} is missing"
-        raise Unusable(f"{path} {why}. {REMEDY}")
+        raise Unusable(
+            f"{path} is not a table of grades, because the column {SUBMISSION!r} is missing. "
+            f"{REMEDY}"
+        )
     return columns, {row[SUBMISSION]: row for row in rows}
 
 

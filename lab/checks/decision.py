@@ -82,7 +82,7 @@ def _asked_again(name, span, task):
             raise Broken(
                 "spans-setting",
                 f"spans[{name!r}] is of another model: {error}. Fix Char{name} first, or use "
-                "text as it is.",
+                "corpus_text as it is.",
             ) from None
         logits = torch.cat([task.of_symbols(model(x)[0]) for x, _ in batches])  # (n, 8)
         answers[which] = F.cross_entropy(logits, right).item()

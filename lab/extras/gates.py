@@ -177,16 +177,13 @@ def half_lives(taught, reading):
             kept[f"{kind}, trained on text, layer {n}"] = gates[GATES[kind][0]]
     for name, values in kept.items():
         lives = math.log(0.5) / values.log().mean(dim=(0, 1)).clamp(max=-1e-9)
+        means = values.mean(dim=(0, 1))  # (units,)
         rows[name] = {
             "mean of the gate": f"{values.mean():.2f}",
-            f"units with a mean above {OPEN}": f"{_open_units(values)} of {len(lives)}",
+            f"units with a mean above {OPEN}": f"{(means > OPEN).sum()} of {len(lives)}",
             "half-life of the median unit (characters)": f"{lives.median():.1f}",
         }
     return pd.DataFrame(rows).T if rows else None
-
-
-def _open_units(values):
-    return (values.mean(dim=(0, 1)) > OPEN).sum()
 
 
 def _in_lag(kind, layers):
