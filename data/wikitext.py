@@ -94,7 +94,8 @@ def _probe():
 
     url = f"{constants.ENDPOINT}/datasets/{REPOSITORY}/resolve/{REVISION}/README.md"
     answer, token = httpx.head(url, timeout=3, follow_redirects=True), None
-    if answer.status_code in (401, 403) and (token := get_token()):  # a mirror may want it
+    refused = answer.status_code in (401, 403) and "HF_ENDPOINT" in os.environ
+    if refused and (token := get_token()):  # the user's own mirror may want it
         sent = {"authorization": f"Bearer {token}"}
         answer = httpx.head(url, headers=sent, timeout=3, follow_redirects=True)
     answer.raise_for_status()
