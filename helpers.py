@@ -434,7 +434,8 @@ def load_text(corpus="sample", max_chars=60_000):
     first time) or the path of a UTF-8 text file. Every white-space character becomes a space, also
     the end of a row. Invisible characters and colour codes of a terminal are left out, and one line
     says how many characters they were. The joiners U+200C and U+200D stay, because some scripts
-    need them for spelling. A file is read only as far as needed. ``max_chars=None`` takes all.
+    need them for spelling. A file is read only as far as needed. ``max_chars=None`` takes all. For
+    another corpus than the sample, one line says that the learning rates were not chosen for it.
 
     Raises ValueError for an unknown name, a text without visible characters, a file that is not
     UTF-8 or a wrong ``max_chars``. Raises FileNotFoundError if the path does not exist. Raises
@@ -457,6 +458,11 @@ def load_text(corpus="sample", max_chars=60_000):
         )
     if left_out:
         say(f"Corpus {str(corpus)!r} has {left_out:,} invisible characters. They are left out.")
+    if corpus != "sample":
+        say(
+            "The learning rates and the outputs of the solution belong to the bundled sample. For "
+            "this text other learning rates may be better."
+        )
     return text
 
 

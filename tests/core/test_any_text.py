@@ -228,7 +228,17 @@ def test_of_a_long_text_no_more_is_read_than_is_needed(end, tmp_path):
 def test_joiners_are_spelling_and_stay(tmp_path, capsys):
     path = tmp_path / "persian.txt"
     path.write_text("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 " * 100, encoding="utf-8")
-    assert helpers.load_text(path).count("\u200c") == 100 and not capsys.readouterr().out
+    assert helpers.load_text(path).count("\u200c") == 100
+    assert "left out" not in capsys.readouterr().out
+
+
+def test_the_learning_rates_are_those_of_the_sample(tmp_path, capsys):
+    helpers.load_text("sample")
+    assert not capsys.readouterr().out
+    path = tmp_path / "own.txt"
+    path.write_text("a text of my own", encoding="utf-8")
+    helpers.load_text(path)
+    assert "other learning rates may be better" in capsys.readouterr().out
 
 
 def test_a_prompt_that_the_text_cannot_write_is_replaced_by_the_test_text(capsys):

@@ -146,6 +146,58 @@ def test_a_character_that_no_model_knows_is_left_out_and_named(opened, to_type):
     assert len(page.input_value("#text")) == 1000
 
 
+ALPHABET = "abeu .क\u094d\u093f\u200c\u200d'-1½üa\u0301\u0302\u06cc\u064e中\U0001f600\u0964"
+
+
+@pytest.fixture(scope="module")
+def other_scripts(to_type, namespace, tmp_path_factory):
+    """Write the page for models whose vocabulary has several scripts; return (path, chars)."""
+    chars = sorted(set(ALPHABET))
+    models = {
+        name: made(len(chars), 8, 8, 1, 0) for name, made in namespace["MODEL_CLASSES"].items()
+    }
+    text = torch.arange(600) % len(chars)
+    windows = text.unfold(0, 50, 1)[:-1], text[50:]
+    model = NGram.of_windows(*windows, *windows, len(chars))
+    folder = tmp_path_factory.mktemp("scripts")
+    return phone.write_keyboard(models, model, *windows, windows[0], chars, folder, 60), chars
+
+
+def test_the_page_has_the_words_of_the_simulated_typist(opened, other_scripts):
+    path, chars = other_scripts
+    assert opened(path.as_uri()).evaluate("inWord") == savings.in_words(chars).tolist()
+
+
+@pytest.mark.parametrize(
+    "typed, read",
+    [
+        ("u\u0308e\u0301", "üe\u0301"),  # composed only where the training text is
+        ("á", "a\u0301"),
+        ("\u1ea5", "a\u0302\u0301"),  # two marks, in the order of the decomposed form
+        ("क\u094d\u200dक", "क\u094d\u200dक"),
+        ("b\u2019e\nu", "b'e u"),
+        ("b\U0001f468\u200d\U0001f469e", "be"),  # a whole emoji is left out, not half of it
+    ],
+)
+def test_what_is_typed_is_read_in_the_form_of_the_training_text(opened, other_scripts, typed, read):
+    path, _ = other_scripts
+    page = opened(path.as_uri())
+    page.fill("#text", typed)
+    assert page.evaluate("read.map((index) => chars[index]).join('')") == read
+    ignored = page.inner_text("#said").removeprefix("Ignored, because the training text does not ")
+    assert ignored == ("have them: \U0001f468\u200d\U0001f469" if "\U0001f468" in typed else "")
+
+
+def test_what_the_page_suggests_it_reads(opened, other_scripts):
+    path, _ = other_scripts
+    page = opened(path.as_uri())
+    page.fill("#text", "a")
+    for _ in range(20):  # a mark, a joiner, whatever comes
+        before = page.evaluate("read.length")
+        page.click("#card-GRU .characters button")
+        assert page.evaluate("read.length") == before + 1 and not page.inner_text("#said")
+
+
 def test_a_tap_on_a_suggestion_types_it(opened, to_type):
     page = opened()
     page.click("#text")

@@ -1,6 +1,8 @@
 """phone/savings.py: the words that are suggested, and what a typist who takes them saves."""
 
 import itertools
+import re
+import unicodedata
 
 import numpy as np
 import pandas as pd
@@ -39,9 +41,40 @@ def of_an_ngram_model():
     return NGramStep(model)
 
 
-def test_a_letter_is_what_words_are_made_of():
-    chars = ["a", "é", "ß", "中", "'", "\u2019", "-", " ", ".", "1", "½", "_", "\n"]
-    assert savings.in_words(chars).tolist() == [True] * 7 + [False] * 6
+def test_a_word_is_letters_digits_and_their_marks_in_every_script():
+    inside = ["a", "é", "ß", "中", "'", "\u2019", "-", "1", "½", "\u0301", "\u093f", "\u064e"]
+    inside += ["\u200c", "\u200d"]  # spelling, in Persian and in Sinhala
+    outside = [" ", ".", "_", "\n", "\u0964", "\U0001f600", "\u060c"]
+    assert savings.in_words(inside + outside).tolist() == [True] * 14 + [False] * 7
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    ["वह किताब पढ़ रही थी। ", "tiếng Việt rất đẹp. ", "كَتَبَ الوَلَدُ الدَرسَ. ", "می‌روم به خانه. "],
+)
+def test_a_mark_does_not_end_a_word(sentence):
+    text = unicodedata.normalize("NFD", sentence)
+    chars = sorted(set(text))
+    inside = savings.in_words([*text])
+    words = [text[start:end] for start, end in savings.whole_words(inside, -1)]
+    assert words == re.split("[ .।]+", text)[:-1]
+    indices = [chars.index(character) for character in text]
+    reader = NGramStep(NGram(indices * 20, len(chars), order=6))
+    saved = savings.keys_saved(reader, indices * 3, len(text), chars)
+    assert saved.sum() > 0.8 * len(text)  # of twice as many keys; the text is known by heart
+
+
+def test_savings_by_words_are_doubted_where_nothing_separates_the_words(capsys):
+    def said_of(text):
+        chars = sorted(set(text))
+        indices = torch.tensor([chars.index(character) for character in text])
+        model = NGramStep(NGram(indices.tolist(), len(chars), order=3))
+        savings.keystroke_savings({"n-gram model": model}, indices[None, :5], indices[5:], chars)
+        return capsys.readouterr().out
+
+    chinese = "我今天在家里看书\u3002他去学校\u3002" * 9
+    assert said_of(chinese).startswith("Only 0.0% of the characters of the test text are spaces.")
+    assert "spaces" not in said_of("she reads at home, he works. " * 5)
 
 
 def test_the_likeliest_words_are_found(monkeypatch):

@@ -11,6 +11,7 @@ import itertools
 import math
 import operator
 import re
+import unicodedata
 from collections import defaultdict
 
 import numpy as np
@@ -22,12 +23,18 @@ from lab.exercise import SEED, SUGGESTIONS
 from lab.extras.phone.keystrokes import SAVINGS
 
 BEAM, LONGEST = 3, 18  # hypotheses of a search, characters of the rest of a word
+BETWEEN = "'\u2019-\u200c\u200d"  # in words, next to letters; the last two join or separate letters
+FEW_SPACES = 0.05  # as a share of the characters; in English about every sixth one is a space
 BLOCK = 150  # characters: for the interval, blocks of the text are resampled
 
 
 def in_words(chars):
-    """Return which characters can be in a word: a bool tensor (vocab_size,)."""
-    return torch.tensor([c.isalpha() or c in "'\u2019-" for c in chars])
+    """Return which characters can be in a word: a bool tensor (vocab_size,).
+
+    They are the letters, digits and marks of every script (Unicode's categories L, N and M), and
+    what stands between them. WORD in keyboard/page.js says the same.
+    """
+    return torch.tensor([unicodedata.category(c)[0] in "LMN" or c in BETWEEN for c in chars])
 
 
 def words_ahead(step, logs, states, inside):
@@ -144,6 +151,12 @@ def keystroke_savings(steps, test_X, test_y, chars):
             blocks = np.array_split(keys, max(1, round(len(keys) / BLOCK)))
             saved[name] = [100 * block.mean() for block in blocks]
     saved = pd.DataFrame(saved)  # one row per block of text
+    spaces = np.mean([chars[index].isspace() for index in text])
+    if spaces < FEW_SPACES:
+        helpers.say(
+            f"Only {spaces:.1%} of the characters of the test text are spaces. Where spaces do not "
+            "separate the words, savings by words mean little."
+        )
     print_differences(saved)
     return saved.apply(with_interval).T
 

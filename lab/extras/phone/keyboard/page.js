@@ -5,7 +5,9 @@
 const find = (id) => document.getElementById(id);
 const given = JSON.parse(find("given").textContent);
 const { chars } = given, indexOf = new Map(chars.map((c, k) => [c, k]));
-const inWord = chars.map((c) => /[\p{L}'’-]/u.test(c));
+// What can be in a word: letters, marks and digits of every script, and what stands between them. BETWEEN in savings.py says the same.
+const WORD = /[\p{L}\p{M}\p{N}'’\u200c\u200d-]*$/u;
+const inWord = chars.map((c) => WORD.exec(c)[0] !== "");
 const [models, engine] = networks(given.models, given.product);
 models[given.ngram.name] = new NGram([...given.ngram.text].map((c) => indexOf.get(c)), chars.length, given.ngram.order);
 const names = Object.keys(models);
@@ -25,15 +27,28 @@ const latest = (name) => past[name][past[name].length - 1];
 
 const PLAIN = { "\n": " ", "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"' }; // of smart punctuation
 
+const NAMES = { " ": "space", "\u200c": "ZWNJ", "\u200d": "ZWJ" }; // of characters that cannot be seen
+const known = (text) => [...text].every((c) => indexOf.has(c));
+
+// What is one character to a reader can be several in a text: a letter and its marks, or a family of emoji.
+const graphemes = (text) => (Intl.Segmenter ? [...new Intl.Segmenter().segment(text)].map((one) => one.segment) : [...text]);
+
+// The same grapheme, as the training text may write it: composed, decomposed or with plain punctuation. The first form whose characters
+// are all known counts, and if there is none, the typed one.
+function asTrained(typed) {
+  const forms = [typed, PLAIN[typed] ?? typed, typed.normalize("NFC"), typed.normalize("NFD")];
+  return forms.find(known) ?? typed;
+}
+
 // The models read the text before the cursor. This function is called twice for each key, because a key
 // causes an input event and a change of the selection.
 function readAlong() {
   const area = find("text"), text = area.value.slice(0, area.selectionEnd);
   if (text === before) return;
   before = text;
-  const typed = [...text.normalize()].map((c) => (indexOf.has(c) ? c : PLAIN[c] ?? c));
-  const unknown = [...new Set(typed.filter((c) => !indexOf.has(c)))].slice(0, 8);
-  const now = typed.filter((c) => indexOf.has(c)).map((c) => indexOf.get(c));
+  const typed = graphemes(text).map(asTrained);
+  const unknown = [...new Set(typed.filter((form) => !known(form)))].slice(0, 8);
+  const now = [...typed.filter(known).join("")].map((c) => indexOf.get(c));
   let same = 0;
   while (same < now.length && now[same] === read[same]) same++;
   for (const name of names) {
@@ -47,7 +62,7 @@ function readAlong() {
   read = now;
   const full = area.value.length >= area.maxLength ? `The text can have at most ${area.maxLength} characters. ` : "";
   say("said", full + (unknown.length ? `Ignored, because the training text does not have them: ${unknown.join(" ")}` : ""));
-  const [word] = /[\p{L}'’-]*$/u.exec(typed.join(""));
+  const [word] = WORD.exec(typed.join(""));
   for (const name of names) suggest(name, word);
 }
 
@@ -58,7 +73,8 @@ function suggest(name, word) {
   const searched = performance.now() - begun;
   card.querySelectorAll(".characters button").forEach((button, k) => {
     const text = k in next ? chars[next[k]] : "";
-    offer(button, name, text === " " ? "␣" : text, text, text === " " ? "space" : text);
+    const label = NAMES[text] ?? (/^\p{M}/u.test(text) ? `◌${text}` : text); // a mark needs something that it can stand on
+    offer(button, name, text === " " ? "␣" : label, text, label);
   });
   card.querySelectorAll(".words button").forEach((button, k) => {
     const rest = k in found ? found[k].map((index) => chars[index]).join("") : "";
