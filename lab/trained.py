@@ -5,6 +5,8 @@ what the model was trained. ``torch.save`` writes it. It is read with ``weights_
 loads tensors and plain values and runs no code.
 """
 
+import contextlib
+import io
 import json
 import os
 from pathlib import Path
@@ -53,11 +55,15 @@ class Saved:
         try:
             metrics = json.loads(json.dumps(measured, default=float))  # plain numbers, not NumPy's
             made = {"from": self._came_from(name), "metrics": metrics, "loss": self._loss(model)}
+            packed = io.BytesIO()  # written by Python, which says that a disk is full
+            torch.save(made | {"weights": model.state_dict()}, packed)
             self.folder.mkdir(parents=True, exist_ok=True)
-            torch.save(made | {"weights": model.state_dict()}, partial)
+            partial.write_bytes(packed.getvalue())
             os.replace(partial, path)
         except Exception as error:  # of the disk, or of what the student measured or built
             helpers.say(f"{name} is trained, but it could not be saved in {path}: {error}.")
+            with contextlib.suppress(OSError):
+                partial.unlink()
 
     def load(self, model_classes, device="cpu"):
         """Return (models, metrics) from the files, as train_and_compare_models returns them.

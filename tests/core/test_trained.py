@@ -1,5 +1,7 @@
 """lab/trained.py: a restart of the kernel costs no training, and what no longer fits is refused."""
 
+import errno
+import os
 import zipfile
 
 import numpy as np
@@ -149,6 +151,21 @@ def test_what_cannot_be_kept_does_not_stop_the_training(folder, more, tmp_path, 
     (tmp_path / "a-file").write_text("in the way")
     Saved(TEXT, 20, tmp_path / folder).keep("RNN", classes["RNN"](len(set(TEXT))), METRICS | more)
     assert "RNN is trained, but it could not be saved" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no limit of a file's size")
+def test_a_full_disk_says_so_and_keeps_no_half_of_a_file(saved, classes, capsys):
+    import resource
+
+    before, path = resource.getrlimit(resource.RLIMIT_FSIZE), saved.folder / "RNN.pt"
+    kept = path.read_bytes()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, before[1]))  # as if 1,000 bytes were free
+    try:
+        saved.keep("RNN", classes["RNN"](len(set(TEXT))), METRICS)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert os.strerror(errno.EFBIG) in capsys.readouterr().out
+    assert path.read_bytes() == kept and not [*saved.folder.glob("*.part")]
 
 
 def test_files_go_to_the_home_folder_where_the_current_one_cannot_be_written(

@@ -415,10 +415,12 @@ def test_serving_says_where_and_ends_when_it_is_interrupted(
 
 def test_what_is_missing_to_serve_is_said(tmp_path, monkeypatch, capsys):
     (tmp_path / "other.html").write_text("<html>")
+    monkeypatch.chdir(tmp_path)
     for path in (None, tmp_path / "keyboard.html", tmp_path / "other.html", tmp_path):
         phone.serve_keyboard(path)
         assert capsys.readouterr().out == (
-            f"There is no page in {path}. First run the cell that writes it.\n"
+            f"There is no page in {path or Path('exported/keyboard.html')}. "
+            "First run the cell that writes it.\n"
         )
     monkeypatch.setitem(sys.modules, "segno", None)
     serve.show_code("http://127.0.0.1:1/")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from IPython.display import HTML, display
 
+import helpers
 from lab.extras.phone.keyboard.readback import device_table, received_tables
 from lab.extras.phone.keyboard.write import given_to
 
@@ -31,12 +32,14 @@ LONGEST_TABLE = 4_000  # bytes
 MOST = 100  # tables that one run accepts
 
 
-def serve_keyboard(keyboard="exported/keyboard.html"):
+def serve_keyboard(keyboard=None):
     """Serve the page of write_keyboard in the local network, until the cell is interrupted.
 
+    ``keyboard`` is the path of the page, by default the one that write_keyboard chooses.
     Prints the address, also as a QR code if segno is installed. The server sends only this page and
     accepts only tables that this page has measured. compare_with_laptop reads these tables.
     """
+    keyboard = keyboard or helpers.folder_for("exported") / "keyboard.html"
     try:
         given_to(keyboard)
     except (OSError, ValueError, TypeError):  # no such file, not our page, or not written

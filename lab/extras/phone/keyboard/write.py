@@ -125,8 +125,9 @@ def write_keyboard(
         return None
     except OSError as error:
         helpers.say(
-            f"{error.filename or path} cannot be written ({error.strerror}). Remove the file or "
-            "folder of this name, or give yourself the right to write there."
+            f"{error.filename or path} cannot be written ({error.strerror}). If the disk is "
+            "full, make room. Otherwise remove the file or folder of this name, or give yourself "
+            "the right to write there."
         )
         return None
     helpers.say(
