@@ -1,22 +1,31 @@
 """Pack the files that students get, without the solution.
 
-    python -m course.bundle    write exported/exercise.zip
+    python -m course.bundle                    write exported/exercise.zip
+    python -m course.bundle --at OWNER/REPO    write exported/students, a Git repository for GitHub
 
 The archive unpacks into one folder, ``rnn-lstm-gru``. Its README.md has the parts of our README.md
 that are for students. From the same files, the command always writes the same bytes.
+
+The repository has the same files, and what Colab, Kaggle, Binder, Codespaces and nbgitpuller need.
+Its README.md begins with a link for each. If exported/students is a repository already, it gets new
+commits, so that nbgitpuller can merge them into the notebooks of students.
 """
 
+import argparse
 import io
+import json
 import re
 import shutil
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 from course import command, workers
-from course.make_exercise import EXERCISE, NAME, ROOT
+from course.make_exercise import EXERCISE, FETCH, NAME, ROOT, render
 
-BUNDLE = ROOT / "exported" / "exercise.zip"
+MAINTAINERS = "# What follows is for maintainers"  # in pyproject.toml
+BUNDLE, STUDENTS = ROOT / "exported" / "exercise.zip", ROOT / "exported" / "students"
 
 
 # The files that the exercise needs besides the notebook, by folder. Students get no other file.
@@ -60,13 +69,13 @@ def instructions():
     """Return the parts of README.md that students need, as Markdown."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     title = text.split("\n")[0]
-    lines = re.findall(r"^(?:python3|py) -m venv .*exercise\.ipynb$", text, re.MULTILINE)
+    lines = re.findall(r"^(?:python3|py|uv) .*exercise\.ipynb$", text, re.MULTILINE)
     setup = "\n\n".join(f"```\n{line}\n```" for line in lines)
     sections = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
     parts = [
         title,
-        "These commands install everything and open the exercise. The first command is for Linux "
-        f"and macOS, the second for Windows:\n\n{setup}",
+        "Each of these commands installs everything and opens the exercise. The first one needs "
+        f"uv. The others need Python: one is for Linux and macOS, one for Windows.\n\n{setup}",
         re.search(r"^You need Python.*?(?=^## )", text, re.MULTILINE | re.DOTALL)[0],
         sections["For students"],
         f"## Troubleshooting\n{sections['Troubleshooting']}",
@@ -74,11 +83,19 @@ def instructions():
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
+def contents():
+    """Return the files that students get: a dict of bytes by name."""
+    names = [EXERCISE.relative_to(ROOT), *supplies()]
+    project, _, _ = (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition(MAINTAINERS)
+    return {name.as_posix(): (ROOT / name).read_bytes() for name in names} | {
+        "README.md": instructions().encode(),
+        "pyproject.toml": project.encode(),
+    }
+
+
 def write(path=BUNDLE):
     """Write the archive and return its path."""
-    names = [EXERCISE.relative_to(ROOT), *supplies()]
-    contents = {f"{NAME}/{name.as_posix()}": (ROOT / name).read_bytes() for name in names}
-    return pack(path, contents | {f"{NAME}/README.md": instructions().encode()})
+    return pack(path, {f"{NAME}/{name}": content for name, content in contents().items()})
 
 
 def pack(path, contents):
@@ -98,8 +115,71 @@ def pack(path, contents):
     return path
 
 
+def publish(repository, folder=STUDENTS):
+    """Commit the files for students to a Git repository in a folder, and return the folder.
+
+    ``repository`` is its place on GitHub, as OWNER/REPO. There are two commits, because the first
+    cell of the notebook fetches the files of the first commit. What has not changed is not
+    committed again. Raises SystemExit, with Git's reason, if Git refuses.
+    """
+    files, others = contents(), (".", f":!{EXERCISE.name}")
+    notebook = json.loads(files.pop(EXERCISE.name))
+    title, rest = files["README.md"].decode().split("\n", 1)
+    files["README.md"] = f"{title}\n\n{_filled('links.md', repository)}{rest}".encode()
+    files[".devcontainer/devcontainer.json"] = (ROOT / "course/devcontainer.json").read_bytes()
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / ".git").exists():
+        _git(folder, "init", "--quiet", "--initial-branch=main")
+    _git(folder, "rm", "-r", "--quiet", "--ignore-unmatch", *others)
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    _commit(folder, "The files of the exercise")
+    fetched = _git(folder, "log", "-1", "--format=%H", "--", *others)
+    first = _filled("first_cell.txt", repository).replace("COMMIT", fetched)
+    cell = {"cell_type": "code", "id": FETCH, "metadata": {}, "execution_count": None}
+    notebook["cells"].insert(0, cell | {"outputs": [], "source": first.splitlines(keepends=True)})
+    (folder / EXERCISE.name).write_text(render(notebook), encoding="utf-8", newline="\n")
+    _commit(folder, "The notebook, which fetches these files")
+    return folder
+
+
+def _filled(name, repository):
+    text = (ROOT / "course" / name).read_text(encoding="utf-8")
+    owner, _, repo = repository.partition("/")
+    return text.replace("OWNER", owner).replace("REPO", repo)
+
+
+def _git(folder, *arguments):
+    if not shutil.which("git"):
+        sys.exit("Git is not installed, but --at writes a Git repository. Install Git.")
+    command = ["git", "-C", str(folder), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
+    if done.returncode:
+        sys.exit(f"git {arguments[0]} failed in {folder}: {done.stderr.strip()}")
+    return done.stdout.strip()
+
+
+def _commit(folder, message):
+    _git(folder, "add", "--all")
+    if _git(folder, "status", "--porcelain"):
+        _git(folder, "commit", "--quiet", "--message", message)
+
+
+def on_github(text):
+    """Return a place on GitHub as it is; raise ArgumentTypeError unless it is OWNER/REPO."""
+    if not re.fullmatch(r"[\w-]+/[\w.-]+", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a place on GitHub, as OWNER/REPO")
+    return text
+
+
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        sys.exit(__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--at", metavar="OWNER/REPO", type=on_github)
+    at = parser.parse_args().at
     with command():
-        print(write())
+        print(publish(at) if at else write())
+    if at:
+        print(f"To publish it: git -C {STUDENTS} push https://github.com/{at} main")

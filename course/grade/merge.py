@@ -15,7 +15,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from course import read_solution
 from course.grade.handed_in import Refused
-from course.make_exercise import make_exercise
+from course.make_exercise import FETCH, make_exercise
 from lab import exercise
 
 OWN = "a cell of your own"
@@ -112,7 +112,7 @@ def _recognised(notebook):
     slots = {name: one.place[0] for one in our_cells() for name in one.answers}
     found, place = [], (-1, 0)
     for cell in notebook.cells:
-        if cell.cell_type != "code":
+        if cell.cell_type != "code" or cell.get("id") == FETCH:
             continue
         answers = defined(cell.source)
         known = cell.get("id") if cell.get("id") in missing else _by_its_lines(cell.source)

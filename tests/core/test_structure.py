@@ -3,8 +3,10 @@
 import ast
 import graphlib
 import re
+import tomllib
 
 from course.make_exercise import ROOT
+from lab import exercise
 from tests.running import files_in_git
 
 FOLDERS = ("lab", "data", "course", "benchmarks")
@@ -68,3 +70,24 @@ def test_every_file_can_lie_on_any_file_system():
     refused = re.compile(r'[<>:"|?*\\]|[. ](/|$)|(^|/)(con|prn|aux|nul|com\d|lpt\d)(\.|/|$)', re.I)
     assert not [name for name in found if refused.search(name)]
     assert refused.search("lab/aux.py") and refused.search("lab./a") and refused.search("a:b")
+
+
+def pins(name):
+    """Return the lines of a file of requirements that pin a package."""
+    return re.findall(r"^[\w.-]+==[^\s;]+", (ROOT / name).read_text(encoding="utf-8"), re.M)
+
+
+def test_uv_and_the_workflows_install_the_same_versions_as_pip():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    phone, tests = "lab/extras/phone/requirements.txt", "tests/requirements.txt"
+    assert project["project"]["dependencies"] == pins("requirements.txt")
+    assert project["project"]["version"] == exercise.VERSION
+    assert project["dependency-groups"]["phone"] == pins(phone)
+    assert project["dependency-groups"]["dev"] == [{"include-group": "phone"}, *pins(tests)]
+    locked = {pin.lower().replace("_", "-") for pin in pins(".github/requirements.lock")}
+    wanted = {
+        pin.lower().replace("_", "-")
+        for name in ("requirements.txt", phone, tests)
+        for pin in pins(name)
+    }
+    assert wanted <= locked
