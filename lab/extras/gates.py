@@ -124,10 +124,10 @@ def plot_places(taught):
         return None
     figure, panels = _panels(len(taught), 1, (7, 2.2 * len(taught) + 0.6))
     for axes, (kind, (gates, *_)) in zip(panels[:, 0], taught.items(), strict=True):
-        for (name, values), style in zip(gates.items(), ("-", "--"), strict=False):
+        for (name, values), style in zip(gates.items(), ("C0-", "C3--"), strict=False):
             low, high = values.mean(dim=0).quantile(torch.tensor([0.1, 0.9]), dim=1)
             axes.plot(values.mean(dim=(0, 2)), style, label=f"{kind}, gate that {name}")
-            axes.fill_between(range(len(low)), low, high, alpha=0.2)
+            axes.fill_between(range(len(low)), low, high, color=style[:2], alpha=0.2)
         question = len(low) - 1
         axes.axvspan(-0.5, question - LAG - 0.5, color="gray", alpha=0.2)
         axes.axvspan(question - 0.5, question + 0.5, color="gray", alpha=0.2)
