@@ -130,8 +130,8 @@ def _claims_of_the_gru(table, folder):
     alike = AGREES if abs(apart) + noise <= 0.05 else UNDECIDED
     yield (
         "1. LSTM and GRU predict equally well (within 5%).",
-        f"The GRU's perplexity differs by {apart:+.1%}. Two runs of one model with different seeds "
-        f"can differ by {noise:.1%}.",
+        f"The GRU's perplexity differs by {apart:+.1%}. On the sample, two runs of one model with "
+        f"different seeds can differ by {noise:.1%}.",
         DISAGREES if abs(apart) - noise > 0.05 else alike,
         f"It differs by {study.difference('GRU', 'LSTM', folder=folder)['shown']}.",
     )

@@ -78,17 +78,14 @@ def plot_with_seeds(table, text, folder=STUDY):
     return figure
 
 
-def differences(text, folder=STUDY):
+def differences(folder=STUDY):
     """Return a DataFrame with a row for each pair of models: the difference in perplexity.
 
     There are two columns for the notebook's number of epochs and two for training until early
     stopping. The first is the relative difference with its 95 % interval over random seeds and test
     text together. The second is the verdict: which model is better, or "no significant difference".
-    The p-values are corrected by Holm's method, because six pairs are tested together. If ``text``
-    is not the text of the study, one line says so and None is returned.
+    The p-values are corrected by Holm's method, because six pairs are tested together.
     """
-    if not of_this_text(text, folder):
-        return None
     cells = _pairs(folder)[["shown", "verdict"]]
     columns = {
         ("shown", AS_IN_THE_NOTEBOOK): f"{EPOCHS} epochs",
@@ -109,15 +106,12 @@ def _pairs(folder):
     return told.fillna("")
 
 
-def settings(text, folder=STUDY):
+def settings(folder=STUDY):
     """Return a DataFrame with a row for each setting (dropout, number of parameters, epochs).
 
     There is a column for each network: the mean perplexity over random seeds and, in brackets, the
-    median of the best epochs. Two more columns have differences with their 95 % intervals. If
-    ``text`` is not the text of the study, one line says so and None is returned.
+    median of the best epochs. Two more columns have differences with their 95 % intervals.
     """
-    if not of_this_text(text, folder):
-        return None
     shown, rows = _pairs(folder)["shown"], {}
     for comparison in SETTINGS:
         means = perplexities(comparison, folder).loc[[*MODELS]]

@@ -19,7 +19,7 @@ LEARNS, NEAR = "learns the recall task at lag 64", "perplexity close to the best
     ],
 )
 def test_a_difference_is_shown_by_its_corrected_p_value(made_up, interval, verdict):
-    shown = study_views.differences("text", made_up(gru_against_lstm=interval))
+    shown = study_views.differences(made_up(gru_against_lstm=interval))
     assert shown.loc["GRU compared with LSTM", f"{exercise.EPOCHS} epochs: verdict"] == verdict
     assert shown.loc["RNN compared with GRU", f"{exercise.EPOCHS} epochs: verdict"] == "GRU better"
     assert (
@@ -29,7 +29,7 @@ def test_a_difference_is_shown_by_its_corrected_p_value(made_up, interval, verdi
 
 
 def test_other_settings_stand_below_the_notebooks(made_up):
-    shown = study_views.settings("text", made_up())
+    shown = study_views.settings(made_up())
     assert list(shown.index[[0, -1]]) == [study.AS_IN_THE_NOTEBOOK, study.LESS_DROPOUT_LEARNED]
     assert shown.loc[study.EQUAL_PARAMETERS, "RNN compared with LSTM"] == "+1.0% (-4.0% to +6.0%)"
     assert shown.loc[study.NO_DROPOUT, "RNN"] == "7.00 (best epoch 20)"
@@ -104,16 +104,14 @@ def test_this_run_is_drawn_among_the_seeds_of_the_study(made_up, table):
 def test_a_run_on_another_text_is_told_that_the_study_says_nothing_of_it(made_up, table, capsys):
     folder = made_up()
     assert study_views.plot_with_seeds(table, "another text", folder) is None
-    assert study_views.differences("another text", folder) is None
     assert study_views.recommended_by_study(ASKED, "another text", folder) is None
-    assert study_views.settings("another text", folder) is None
-    assert capsys.readouterr().out.count("bundled sample") == 4
+    assert capsys.readouterr().out.count("bundled sample") == 2
 
 
 def test_the_committed_study_has_what_the_notebook_asks_of_it(sample):
-    assert study_views.differences(sample[0]).shape == (6, 4)
+    assert study_views.differences().shape == (6, 4)
     assert len(study_views.recommended_by_study(ASKED, sample[0])) >= 4
-    assert study_views.settings(sample[0]).shape == (6, 5)
+    assert study_views.settings().shape == (6, 5)
     assert (
         list(study_views.starts().columns) == [2_000, 10_000]
         and study_views.starts().loc["RNN", 10_000]
