@@ -33,9 +33,9 @@ SUPPLIES = {
     ".": "helpers.py requirements.txt LICENSE",
     "lab": "__init__.py exercise.py goal.py memory.py ngram.py progress.py study.py takeaways.py"
     " trained.py",
-    "lab/ask": "__init__.py figures.py models.py outputs.py training.py",
-    "lab/checks": "__init__.py decision.py figures.py hints.toml models.py outputs.py questions.py"
-    " results.py rule.py runs.py specified.py trained.py training.py",
+    "lab/ask": "__init__.py checks.py figures.py models.py outputs.py training.py",
+    "lab/checks": "__init__.py decision.py figures.py hints.toml judges.py models.py outputs.py"
+    " questions.py results.py rule.py runs.py specified.py trained.py training.py",
     "lab/extras": "__init__.py by_hand.py gates.py gradients.py last_step.py recurrences.py"
     " series.py study_views.py",
     "lab/extras/phone": "__init__.py costs.py int8.py keystrokes.py runtimes.py savings.py"

@@ -22,6 +22,7 @@ from course.grade import handed_in, page, sandbox, submission
 from course.make_exercise import EXERCISE, ROOT, SOLUTION
 from lab import exercise
 
+QUESTIONS = "exported/questions.txt"  # the seed, always the same for one course
 ARCHIVE = ROOT / "exported" / "autograder.zip"
 SETUP = """\
 #!/usr/bin/env bash
@@ -55,6 +56,8 @@ def archive(path=ARCHIVE):
     paths = [SOLUTION, *sorted(graders), ROOT / "tests" / "requirements.txt"]
     names = [*(path.relative_to(ROOT) for path in paths), *supplies()]
     contents = {name.as_posix(): (ROOT / name).read_bytes() for name in names}
+    workers.seed_in(ROOT / QUESTIONS)
+    contents[QUESTIONS] = (ROOT / QUESTIONS).read_bytes()
     return pack(path, contents | {"setup.sh": SETUP.encode(), "run_autograder": RUN.encode()})
 
 
@@ -72,7 +75,7 @@ def results(folder):
     (path,) = notebooks
     cells, _, refused = submission.prepare(path)
     limits = exercise.GRADING_SECONDS, exercise.GRADING_MEGABYTES
-    judged = submission.judge(cells, refused, *limits)
+    judged = submission.judge(cells, refused, workers.seed_in(ROOT / QUESTIONS), *limits)
     points = judged.points()
     return {
         "score": sum(points.values()),
@@ -103,7 +106,7 @@ def _test(check, points, fact):
 
 def _for_the_marker(facts):
     """Return a test without points that only the instructor sees."""
-    reach = " and ".join(sandbox.isolation()[1] if facts else [])
+    reach = " and ".join(sandbox.reach() if facts else [])
     return {
         "name": "Things that the submission could reach while it ran",
         "output": reach or "only its own folder and the programs",

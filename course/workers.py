@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import warnings
 
 import joblib
@@ -19,6 +20,16 @@ def put(path, content):
     part = path.with_suffix(".part")
     part.write_bytes(content)
     os.replace(part, path)
+
+
+def seed_in(path):
+    """Return the seed of the questions that a file holds; if there is no file, draw one.
+
+    So a second run, and an appeal, ask the same questions.
+    """
+    if not path.exists():
+        put(path, f"{secrets.randbelow(2**31)}\n".encode())
+    return int(path.read_text(encoding="utf-8"))
 
 
 def add_argument(parser):

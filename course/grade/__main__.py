@@ -79,6 +79,7 @@ def grade_all(
     """
     found, path = to_grade(folder, grades), grades / "grades.csv"
     known, before = table.by_submission(path)
+    seed = workers.seed_in(grades / "questions.txt")
     given = table.paragraphs(grades / "paragraph.csv", found)
     columns = [*table.COLUMNS, *(name for name in known if name not in table.COLUMNS)]
     rows = {name: _totalled(before[name], given) for name in found if name in before}
@@ -86,7 +87,7 @@ def grade_all(
         _page_of(grades, name).unlink(missing_ok=True)
     table.write(path, rows.values(), columns)
     with path.open("ab") as file:
-        for row, html in workers.as_completed(_new(found, rows, (seconds, megabytes), grade)):
+        for row, html in workers.as_completed(_new(found, rows, (seed, seconds, megabytes), grade)):
             name = row[table.SUBMISSION]
             workers.put(_page_of(grades, name), html.encode(errors="backslashreplace"))
             rows[name] = _totalled(rows.get(name, {}) | row, given)
@@ -116,7 +117,7 @@ def _new(found, rows, limits, grade):
         said = json.dumps([read, _ours()])
         # Because of the f, a spreadsheet does not read the fingerprint as a number.
         fingerprint = f"f{hashlib.sha256(said.encode()).hexdigest()[:16]}"
-        stopped = "{} {} s {} MB".format(fingerprint, *limits)  # by these limits
+        stopped = "{} {} s {} MB".format(fingerprint, *limits[1:])  # by these limits
         if rows.get(name, {}).get(table.FINGERPRINT) not in (fingerprint, stopped):
             yield joblib.delayed(_graded)(grade, (name, *read, *limits), fingerprint, stopped)
 
@@ -168,7 +169,7 @@ def main():
 
 def run(arguments):
     """Grade with the arguments of the command, and print a summary."""
-    for what in sandbox.isolation()[1]:
+    for what in sandbox.reach():
         print(f"Warning: on this system, a submission can reach {what}.")
     try:
         people = roster.people_in(arguments.roster) if arguments.roster else None

@@ -26,7 +26,7 @@ def html_of(row, facts, found, answers):
         row=row,
         checks=[_judged(row, check, found.get(check)) for check in exercise.CHECKS],
         replaced=[exercise.CHECKS[f["reference"]].what for f in facts if "reference" in f],
-        reach=sandbox.isolation()[1] if facts else [],
+        reach=sandbox.reach() if facts else [],
         errors=[
             (before["cell"], fact["error"])
             for before, fact in itertools.pairwise(facts)

@@ -1,22 +1,28 @@
-"""Run the cells of one submission and report on them; course/grade/ starts it in a sandbox.
+"""Run the cells of submissions, each in a process of its own, with limits; sandbox.py starts this.
 
-    python run_cells.py CELLS    in a folder with the helpers, the checks and the data
+    python run_cells.py    in a folder with the helpers, the asking half of the checks and the data
 
-CELLS is a JSON list of [id, source, the check that the cell runs or null]. This script deletes that
-file and itself before the first cell runs. It writes lines to stdout. Each line is a token and a
-JSON object; the token is the first line of stdin, and a line without the token is not ours. There
-is a line when a cell begins, a line for the error of a cell, and a line for the result of a check.
-The last line has the number of processes that are still running, and the core seconds that this
-process and its ended child processes used. The output of the cells themselves is not kept. This
-process runs a student's code, so it may end at any time; the lines up to then count.
+Each line of stdin is the path of a folder. Its file task.json has a list of cells [id, source, the
+check that the cell runs or null] and the seed of the questions. What is found goes into its file
+report, a line of JSON for each fact: that a cell begins, the error of a cell, what a check asked,
+or the result of a check that could not ask. The last line has the number of processes that still
+run, and the core seconds that were used. The output of the cells themselves is not kept.
+
+Where the system can fork (Linux), everything is imported once, and each submission is a fork. Its
+keeper, which never runs its code, puts it into namespaces and waits. This process itself reads no
+submission, so no submission can find another one in its memory. Elsewhere a process runs one
+submission.
 """
 
 import builtins
 import contextlib
+import ctypes
 import importlib
 import json
 import os
 import pkgutil
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -24,38 +30,126 @@ import psutil
 
 LARGEST_FILE = 100_000_000  # bytes that a file may grow to, where the system can limit it
 LONGEST_TEXT = 4_000  # characters of a message or an answer
+NAMESPACES = 0x00020000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000  # mnt ipc user pid net
+FILES = "all files of the user who grades (also the solution and the other submissions)"
+FORKS = sys.platform == "linux"
 
 
-def main(path):
-    cells = json.loads(Path(path).read_text(encoding="utf-8"))
-    os.remove(path)
-    os.remove(__file__)
-    report, token = os.fdopen(os.dup(1), "w", encoding="utf-8"), sys.stdin.readline().strip()
+def main():
+    sys.path.insert(0, os.getcwd())
+    shell = _shell()
+    _import_all()
+    print("ready", flush=True)
+    for line in sys.stdin:
+        folder = Path(line.strip())
+        if not FORKS:
+            submission(folder, shell, [FILES, "the network"])
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a keeper
+        if not (keeper := os.fork()):
+            keep(folder, shell)
+        print(keeper, flush=True)
+
+
+def _import_all():
+    # What every submission needs, so that a fork has it. No thread may start: a fork loses it.
+    import matplotlib.pyplot as plt
+    import torch
+
+    for package in ("lab", "lab.ask", "lab.checks"):  # a cell may delete what later ones import
+        for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
+            importlib.import_module(f"{package}.{module.name}")
+    torch.optim.SGD([torch.zeros(1)])  # with it and with "meta" PyTorch loads its compiler
+    torch.zeros(1, device="meta").add(1)
+    plt.subplots()[0].canvas.draw()
+    plt.close("all")
+
+
+# ----- The keeper ---------------------------------------------------------------------------------
+
+
+def keep(folder, shell):
+    """Run a submission in a child process with namespaces of its own; wait, and end with it."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    libc = ctypes.CDLL(None)
+    os.setsid()  # no terminal that it could type into
+    libc.prctl(1, signal.SIGKILL)  # ends with its parent
+    libc.prctl(36, 1)  # children of ended processes become ours, so sandbox.py finds them
+    uid, gid, closed = os.getuid(), os.getgid(), not libc.unshare(NAMESPACES)
+    if closed:
+        for name, text in (
+            ("setgroups", "deny"),
+            ("uid_map", f"0 {uid} 1"),
+            ("gid_map", f"0 {gid} 1"),
+        ):
+            Path("/proc/self", name).write_text(text)
+    if not (child := os.fork()):
+        libc.prctl(1, signal.SIGKILL)
+        submission(folder, shell, [] if closed else [FILES, "the network"])
+    os.waitpid(child, 0)
+    os._exit(0)
+
+
+def _shut_off(folder, reach):
+    # Let this process see no files but its own; return what it can still reach.
+    hide = ["sh", "shut_off.sh", str(folder), *json.loads(Path("seen.json").read_text())]
+    if not reach and subprocess.run(hide, capture_output=True).returncode:
+        reach = [FILES]
+    os.chdir(folder)
+    libc = ctypes.CDLL(None)
+    for capability in range(64):
+        libc.prctl(24, capability, 0, 0, 0)  # out of the bounding set
+    libc.capset((ctypes.c_uint * 2)(0x20080522, 0), (ctypes.c_uint * 6)())
+    libc.prctl(38, 1, 0, 0, 0)  # no new privileges
+    return reach
+
+
+# ----- The submission -----------------------------------------------------------------------------
+
+
+def submission(folder, shell, reach):
+    """Run a submission in this process, report, and end."""
+    import plain  # beside this file, in the sandbox
+
+    cells, seed = json.loads((folder / "task.json").read_text(encoding="utf-8"))
+    report, nowhere = (folder / "report").open("w"), os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
+    if FORKS:
+        reach = _shut_off(folder, reach)
 
     def tell(**facts):
         facts = {key: v[:LONGEST_TEXT] if isinstance(v, str) else v for key, v in facts.items()}
-        print(token + json.dumps(facts), file=report, flush=True)
+        print(plain.packed(facts), file=report, flush=True)
 
-    shell = _shell()
     _limit_files()
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(nowhere, stream)
-    sys.path.insert(0, os.getcwd())
-    for module in pkgutil.iter_modules(["lab"], "lab."):  # a cell may delete what later ones import
-        importlib.import_module(module.name)
+    checks = _only_asking(tell, seed)
+    tell(reach=reach)
     for cell_id, source, check in cells:
         tell(cell=cell_id)
         result = shell.run_cell(source, store_history=True)
-        error, found = result.error_before_exec or result.error_in_exec, result.result
-        if error:
+        if error := result.error_before_exec or result.error_in_exec:
             tell(error=f"{type(error).__name__}: {error}")
-        # None is found if checks is not ours; what it noted is what the cell ends with.
-        elif check and found is sys.modules["lab.checks"].latest.get(check) and found:
+        elif (found := checks.latest.get(check)) and found.status != "passed":
             tell(check=check, status=found.status, rule=found.rule, message=found.message)
     process = psutil.Process()
-    tell(left=len(process.children(recursive=True)), seconds=sum(process.cpu_times()[:4]))
+    tell(left=len(process.children(recursive=True)), seconds=sum(os.times()[:4]))
     os._exit(0)  # whatever threads or exit handlers the student left
+
+
+def _only_asking(tell, seed):
+    # Make the checks of lab.checks, whose judges are not here. What they find leaves.
+    from lab import checks
+    from lab.checks import results
+    from lab.exercise import CHECKS
+
+    def judge(name, facts, seed, given):
+        tell(check=name, facts=facts)
+        return ""
+
+    asking = {name: results.check(name, judge, seed) for name in CHECKS}
+    kept = {name: getattr(results, name) for name in ("hint", "latest", "summary")}
+    vars(checks).update(asking | kept)
+    return checks
 
 
 def _shell():
@@ -102,4 +196,4 @@ def _limit_files():
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

@@ -2,7 +2,8 @@
 
 If Linux allows it, the submission has no network, and all processes that it starts end with it. It
 sees only its own folder, the system's programs and this Python environment (shut_off.sh). On other
-systems it may read and write everything that the user who grades may read and write.
+systems it may read and write everything that the user who grades may read and write. It never sees
+the judges of the checks: what the checks find leaves as plain data (plain.py).
 """
 
 import contextlib
@@ -13,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 from pathlib import Path
@@ -20,49 +22,40 @@ from pathlib import Path
 import matplotlib
 import psutil
 
-from course.bundle import copy_supplies
-from course.grade import run_cells
+from course.bundle import supplies
+from course.grade import plain, run_cells
 from course.make_exercise import ROOT
 
 WAITED = "did not finish within"  # by the clock: another time the machine may be less busy
 POLL = 0.2  # seconds between two measurements of a submission's time and memory
+LARGEST_REPORT = run_cells.LARGEST_FILE
 # The variables of our environment that a submission sees: none with a token, which it could print.
 ENVIRONMENT = (
     "PATH", "LANG", "LC_ALL", "TEMP", "TMP", "PYTHONPATH", "LD_LIBRARY_PATH",
     "SYSTEMROOT", "USERPROFILE", "APPDATA", "LOCALAPPDATA",
 )  # fmt: skip
-HIDE = str(Path(__file__).with_name("shut_off.sh"))
-FILES = "all files of the user who grades (also the solution and the other submissions)"
+HERE = Path(__file__).parent
 # The places of programs and libraries on a Linux of any kind.
 SYSTEM = (
     "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix", "/gnu", "/etc", "/sys", "/dev",
     "/proc",
 )  # fmt: skip
+ASKING = ("__init__.py", "hints.toml", "results.py", "rule.py", "runs.py")  # of lab/checks
+FACTS = {  # of a report, by name: the type
+    **dict.fromkeys(("cell", "error", "check", "status", "rule", "message"), str),
+    **{"reach": list, "left": int, "seconds": float, "facts": object},
+}
+_starting = threading.Lock()  # a worker of Dask may grade in several threads
 
 
 @functools.cache
-def isolation():
-    """Return the command that isolates a process, and a list of the things that it can still reach.
-
-    The command is empty if the system does not allow isolation. A process that is started with this
-    command ends when our process ends, and so do all processes that it has started.
-    """
-    unshare = [
-        "setpriv", "--pdeathsig", "KILL", "unshare", "--user", "--map-root-user", "--net",
-        "--pid", "--fork", "--kill-child=KILL", "--mount-proc",
-    ]  # fmt: skip
-    hide = ["sh", HIDE, *_seen(), "--"]
-    for command, reach in ((unshare + hide, []), (unshare, [FILES])):
-        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-            with tempfile.TemporaryDirectory() as folder:
-                trial = [*command, sys.executable, "-c", "import psutil"]
-                done = subprocess.run(trial, cwd=folder, capture_output=True, timeout=60)
-            if done.returncode == 0:
-                return command, reach
-    return [], [FILES, "the network"]
+def reach():
+    """Return a list of the things that a submission can still reach on this system."""
+    facts, *_ = run([], 0, seconds=60, megabytes=1_000)
+    return facts[0]["reach"]
 
 
-def _seen():
+def _seen(supplies):
     """Return the paths that a submission may read besides its folder: system and Python programs.
 
     A minus hides a path, because this project, with the solution, may be inside one of the others.
@@ -77,85 +70,125 @@ def _seen():
     ]
     own = dict.fromkeys(map(os.path.abspath, [*python, *libraries]))
     system, own = ([p for p in paths if os.path.isdir(p) and p != "/"] for paths in (SYSTEM, own))
-    return [*system, f"-{ROOT}", *own]
+    return [*system, f"-{ROOT}", *own, str(supplies)]
 
 
-def run(cells, seconds, megabytes, shut_off=True, poll=POLL):
+@functools.cache
+def _supplies():
+    """Return a temporary folder with what submissions read: all but the judges and the solution."""
+    folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+    path = Path(folder.name).resolve()
+    for name in supplies():
+        if name.parent != Path("lab/checks") or name.name in ASKING:
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, path / name)
+    (path / "lab" / "checks" / "__init__.py").write_text("")  # run_cells.py fills it
+    for name in ("plain.py", "run_cells.py", "shut_off.sh"):
+        shutil.copyfile(HERE / name, path / name)
+    (path / "seen.json").write_text(json.dumps(_seen(path)), encoding="utf-8")
+    for fonts in Path(matplotlib.get_cachedir()).glob("fontlist-*.json"):
+        shutil.copy(fonts, path)  # otherwise each process looks for the fonts again
+    path.chmod(0o755)
+    return folder, path
+
+
+@functools.cache
+def _forking():
+    """Return the list of the process that forks for each submission: empty until it is started."""
+    return []
+
+
+def run(cells, seed, seconds, megabytes, poll=POLL):
     """Run cells in the sandbox; return (facts, ended, core seconds, peak MB).
 
-    ``facts`` is the list of the reports of run_cells.py. ``ended`` is None if all cells were run;
-    otherwise it says in one line why the run ended early. ``shut_off`` asks for isolation, if the
-    system allows it. Every ``poll`` seconds the time and the memory of the run are measured.
-    Raises RuntimeError if the sandbox itself does not start.
+    ``facts`` is the list of the reports of run_cells.py, with the questions of ``seed``. ``ended``
+    is None if all cells were run. Otherwise it says in one line why the run ended early. Every
+    ``poll`` seconds the time and the memory of the run are measured. Raises RuntimeError if the
+    sandbox itself does not start.
     """
-    isolating = isolation()[0] if shut_off else []
-    with (
-        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name,
-        tempfile.TemporaryFile() as report,
-        tempfile.TemporaryFile() as complaints,
-    ):
-        folder = Path(name).resolve()
-        copy_supplies(folder)
-        marker, token = str(uuid.uuid4()), str(uuid.uuid4())
-        command = [*isolating, sys.executable, *_what_to_run(cells, folder)]
-        process = _start(command, marker, report, complaints)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        folder, marker = Path(name).resolve(), str(uuid.uuid4())
+        (folder / "task.json").write_text(json.dumps([cells, seed]), encoding="utf-8")
+        process = _start(folder, marker)
         try:
-            with contextlib.suppress(OSError):  # it has ended already, and says why
-                process.stdin.write(f"{token}\n".encode())
-                process.stdin.close()
             ended, core_seconds, peak_mb = _watch(process, seconds, megabytes, poll)
         finally:
             _end(process, marker)
-        report.seek(0)
-        complaints.seek(0)
-        *lines, _ = report.read().decode("ascii", "replace").split("\n")  # the last may be cut off
-        # A line without the token is not ours: a submission may write where it finds our report.
-        facts = [json.loads(line.partition(token)[2]) for line in lines if token in line]
-        if not facts:
-            raise RuntimeError(ended or complaints.read().decode("utf-8", "replace")[-500:])
-    core_seconds = max(core_seconds, facts[-1].get("seconds", 0.0))
-    if ended is None and "left" not in facts[-1]:
-        ended = f"ended its own process, with exit status {process.returncode},"
+        facts = _facts(folder / "report")
+    if not facts:
+        raise RuntimeError(ended or "the process of a submission ended before its first cell")
+    if {"left", "seconds"} <= facts[-1].keys():
+        core_seconds = max(core_seconds, facts[-1]["seconds"])
+    elif ended is None:
+        ended = "ended its own process"
     return facts, ended, core_seconds, peak_mb
 
 
-def _what_to_run(cells, folder):
-    """Write the script, the cells and the list of fonts into a folder; return the arguments."""
-    script, path = folder / "run_cells.py", folder / "cells.json"
-    shutil.copyfile(run_cells.__file__, script)
-    path.write_text(json.dumps(cells), encoding="utf-8")
-    for fonts in Path(matplotlib.get_cachedir()).glob("fontlist-*.json"):
-        shutil.copy(fonts, folder)  # otherwise each submission looks for the fonts again
-    return str(script), str(path)
+def _facts(report):
+    """Return the facts in a report; what is not a fact is left out, whoever wrote it."""
+    facts = []
+    with contextlib.suppress(OSError), report.open("rb") as file:
+        for line in file.read(LARGEST_REPORT).split(b"\n")[:-1]:  # the last may be cut off
+            with contextlib.suppress(ValueError, AttributeError):
+                fact = plain.unpacked(line.decode())
+                if all(isinstance(value, FACTS.get(name, ())) for name, value in fact.items()):
+                    facts.append(fact)
+    return facts
 
 
-def _start(command, marker, report, complaints):
-    """Start a command in the folder of its last argument, with a few of our variables only."""
-    folder = Path(command[-1]).parent
+def _start(folder, marker):
+    """Start to run the submission in a folder; return its psutil.Process."""
+    with _starting:
+        forking = _forking()
+        if not forking or forking[0].poll() is not None:
+            forking[:] = [_new_process(marker)]
+        (process,) = forking
+        with contextlib.suppress(OSError):
+            process.stdin.write(f"{folder}\n")
+            process.stdin.flush()
+        if not run_cells.FORKS:
+            forking.clear()  # it runs one submission
+            process.stdin.close()
+            return psutil.Process(process.pid)
+        if not (pid := process.stdout.readline().strip()):
+            forking.clear()
+            raise RuntimeError("the process that starts submissions has ended")
+        return psutil.Process(int(pid))
+
+
+def _new_process(marker):
+    """Start run_cells.py with a few of our variables only, and wait until it is ready."""
+    _, supplied = _supplies()
     environment = {
         **{name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
-        **dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), str(folder)),
+        **dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), str(supplied)),
         "EXERCISE_QUICK": "1",
         "OMP_NUM_THREADS": "1",
+        "JE_ARROW_MALLOC_CONF": "background_thread:false",  # no thread before a fork
         "MPLBACKEND": "agg",
         "HF_HUB_OFFLINE": "1",
         "GRADED_BY": marker,
     }
-    return subprocess.Popen(
-        command,
-        cwd=folder,
+    process = subprocess.Popen(
+        [sys.executable, str(supplied / "run_cells.py")],
+        cwd=supplied,
         env=environment,
         stdin=subprocess.PIPE,
-        stdout=report,
-        stderr=complaints,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        start_new_session=True,
     )
+    if process.stdout.readline() != "ready\n":
+        raise RuntimeError(process.stderr.read()[-500:])
+    return process
 
 
 def _watch(process, seconds, megabytes, poll=POLL):
     """Wait for a process; return (why it must be ended or None, core seconds, peak MB)."""
     start, core_seconds, peak_mb = time.monotonic(), 0.0, 0.0
-    while process.poll() is None:
-        used, memory = _usage(process.pid)
+    while _runs(process):
+        used, memory = _usage(process)
         core_seconds, peak_mb = max(core_seconds, used), max(peak_mb, memory)
         if peak_mb > megabytes:
             return f"took more than {megabytes} MB of memory", core_seconds, peak_mb
@@ -167,30 +200,39 @@ def _watch(process, seconds, megabytes, poll=POLL):
     return None, core_seconds, peak_mb
 
 
-def _usage(pid):
-    """Return the processor time (s) and the memory (MB) of a process and its child processes."""
-    seconds, resident, own = 0.0, [0], [0]
+def _runs(process):
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+def _usage(process):
+    """Return the processor time (s) and the memory (MB) of a process and its child processes.
+
+    What a fork shares with the process that it comes from does not count.
+    """
+    seconds, own = 0.0, 0
     with contextlib.suppress(psutil.Error):  # it has ended
-        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-        for process in family:
+        for one in [process, *process.children(recursive=True)]:
             with contextlib.suppress(psutil.Error):
-                seconds += sum(process.cpu_times()[:4])  # its own and its children's that ended
-                resident.append(process.memory_info().rss)
-                if len(family) > 2:  # more than unshare and Python: a family shares memory
-                    own.append(process.memory_full_info().uss)
-    return seconds, max(max(resident), sum(own)) / 1e6
+                seconds += sum(one.cpu_times()[:4])  # its own and its children's that ended
+                own += one.memory_full_info().uss
+    return seconds, own / 1e6
 
 
 def _end(process, marker):
     """End a process and all processes that it has started, and wait until they have ended."""
     others = []
-    with contextlib.suppress(psutil.Error):  # it has ended
-        others = psutil.Process(process.pid).children(recursive=True)
-    process.kill()
-    process.wait()
-    for other in psutil.process_iter():  # also what no longer counts as its child
-        with contextlib.suppress(psutil.Error, OSError):
-            if other in others or other.environ().get("GRADED_BY") == marker:
-                other.kill()
-                others.append(other)
-    psutil.wait_procs(others, timeout=5)
+    with contextlib.suppress(psutil.Error):
+        while children := process.children(recursive=True):  # orphans become its children
+            for child in children:
+                child.kill()
+            others += children
+            psutil.wait_procs(children, timeout=1)
+    with contextlib.suppress(psutil.Error):
+        process.kill()
+    if not run_cells.FORKS:
+        for other in psutil.process_iter():  # also what no longer counts as its child
+            with contextlib.suppress(psutil.Error, OSError):
+                if other.environ().get("GRADED_BY") == marker:
+                    other.kill()
+                    others.append(other)
+    psutil.wait_procs([process, *others], timeout=5)

@@ -1,16 +1,20 @@
-# Let a command see, of all files, these paths (read-only) and the current folder, and nothing else:
+# Let the processes of this mount namespace see, of all files, these paths (read-only) and an empty
+# folder, and nothing else:
 #
-#     sh shut_off.sh PATH... -- COMMAND
+#     sh shut_off.sh FOLDER PATH...
 #
-# A path behind a minus is hidden again, but for those that come after it.
-# In user and mount namespaces of its own, as unshare(1) makes them. The command has no privileges
-# with which it could undo this.
+# A path behind a minus is hidden again, but for those that come after it. What is in the current
+# folder can be read from FOLDER, too. What is written there, or into /dev/shm, is gone with the
+# namespace, and each can hold 200 MB.
 set -e
-folder=$(pwd -P)
+folder=$1 supplies=$(pwd -P)
+shift
+mount --make-rprivate /
+mount -t proc proc /proc
 root=$folder/.root
 mkdir -p "$root"
 mount -t tmpfs -o mode=755 none "$root"
-while [ "$1" != -- ]; do
+while [ $# != 0 ]; do
   hidden=${1#-}
   if [ "$hidden" != "$1" ]; then
     [ ! -d "$root$hidden" ] || mount -t tmpfs -o mode=755 none "$root$hidden"
@@ -24,12 +28,10 @@ while [ "$1" != -- ]; do
   fi
   shift
 done
-shift
-mount -t tmpfs -o mode=1777 none "$root/dev/shm"
+mount -t tmpfs -o mode=1777,size=200m none "$root/dev/shm"
 mkdir -p "$root$folder" "$root/old"
-mount --bind "$folder" "$root$folder"
+mount -t tmpfs -o size=200m none "$root$folder"
+ln -s "$supplies"/* "$root$folder"
 cd "$root"
 pivot_root . old
-cd "$folder"
 umount -l /old
-exec setpriv --bounding-set=-all --inh-caps=-all --no-new-privs -- "$@"

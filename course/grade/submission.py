@@ -1,11 +1,21 @@
 """Read one submission, merge it with our exercise, run it, and give it its points."""
 
+import contextlib
+import functools
+import io
+import os
+import time
 from typing import NamedTuple
+from unittest import mock
 
 import nbformat
 
+from course import read_solution
 from course.grade import handed_in, merge, page, run_cells, sandbox, table
+from helpers import one_thread
 from lab import exercise
+from lab.ask import within
+from lab.checks import judges, results
 
 # The instructor needs these cells to grade the paragraph, so they come first.
 MARKED = (
@@ -79,50 +89,98 @@ class Judged(NamedTuple):
         return {check: todo.points * (check in passed) for check, todo in exercise.CHECKS.items()}
 
 
-def judge(cells, refused, seconds, megabytes, run=sandbox.run):
+def judge(cells, refused, seed, seconds, megabytes, run=sandbox.run):
     """Return the Judged of a submission; ``prepare`` gives the first two arguments.
 
-    Raises RuntimeError if the sandbox does not start.
+    The questions are those of ``seed``. Raises RuntimeError if the sandbox does not start.
     """
     if refused:
         return Judged(*refused, [], {}, 0.0, 0.0)
-    facts, ended, used, peak = run(cells, seconds, megabytes)
-    found, verdict = _by_check(facts, exercise.CHECKS), _verdict(facts, ended)
+    start = time.thread_time()
+    facts, ended, used, peak = run(cells, seed, seconds, megabytes)
+    found = _by_check(facts, seed, exercise.CHECKS)
+    verdict = _verdict(facts, found, ended)
     failed = [c for c in merge.CLASSES if found.get(c, {}).get("status") != "passed"]
     if failed and not ended:  # one mistake costs one TODO: later cells run with our class
-        again, ended, more, other = run(merge.with_ours(cells, failed), seconds, megabytes)
-        later = exercise.CHECKS.keys() - set(merge.CLASSES)
-        found = _by_check(facts, merge.CLASSES) | _by_check(again, later)
+        again, ended, more, other = run(merge.with_ours(cells, failed), seed, seconds, megabytes)
+        later = _by_check(again, seed, exercise.CHECKS.keys() - set(merge.CLASSES))
+        found = {check: found[check] for check in merge.CLASSES if check in found} | later
+        for fact in later.values():
+            fact["message"] = ""  # it could hold the text of our class
         used, peak = used + more, max(peak, other)
         facts += [{"reference": check} for check in failed]
-        verdict = _verdict(again, ended) if ended else verdict
-    return Judged(*verdict, facts, found, used, peak)
+        verdict = _verdict(again, found, ended) if ended else verdict
+    if run_cells.FILES in sandbox.reach():  # a message could hold the text of the solution
+        facts = [
+            {"error": "", **fact} | {"error": ""} if "error" in fact else fact for fact in facts
+        ]
+        found = {check: fact | {"message": ""} for check, fact in found.items()}
+    return Judged(*verdict, facts, found, used + time.thread_time() - start, peak)
 
 
-def _by_check(facts, checks):
-    """Return the facts on some checks, by their names."""
-    return {fact["check"]: fact for fact in facts if fact.get("check") in checks}
+@functools.cache
+def _given():
+    """Return the values that our own cells give to the names which judges need."""
+    cells = {cell["id"]: "".join(cell["source"]) for cell in read_solution.read()["cells"]}
+    with (
+        mock.patch.dict(os.environ, EXERCISE_QUICK="1"),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
+        exec("\n".join(cells[name] for name in ("setup", "data", "requirements")), scope := {})
+    names = {"text": "corpus_text", "requirements": "REQUIREMENTS", "quick": "QUICK"}
+    return scope | {name: scope[ours] for name, ours in names.items()}
 
 
-def _verdict(facts, ended):
+def _by_check(facts, seed, checks):
+    """Return the result of each check as a dict, by its name.
+
+    A check that asked is judged by what it found. Any other result is what the process of the
+    submission says, but it cannot say that a check has passed.
+    """
+    found = {}
+    for fact in facts:
+        if "facts" in fact and fact.get("check") in checks:
+            found[fact["check"]] = _judged(fact["check"], fact["facts"], seed)
+        elif fact.get("check") in checks and fact.get("status") in ("failed", "not attempted"):
+            found[fact["check"]] = {
+                "status": fact["status"],
+                "rule": str(fact.get("rule")),
+                "message": str(fact.get("message")),
+            }
+    return found
+
+
+def _judged(check, facts, seed):
+    """Return the result of a check for what it found, whatever that is."""
+
+    def find():
+        with within(exercise.GRADING_SECONDS):
+            return judges.judge(check, facts, seed, _given())
+
+    with one_thread():
+        result = results.result_of(check, find, lambda: "the answer is of another kind")
+    return {name: getattr(result, name) for name in ("status", "rule", "message")}
+
+
+def _verdict(facts, found, ended):
     """Return the verdict on a run and its detail."""
     if ended:
-        cell = [fact["cell"] for fact in facts if "cell" in fact][-1]
-        return "stopped", f"it {ended} in the cell {cell!r}"
-    if left := next(fact["left"] for fact in reversed(facts) if "left" in fact):
+        cells = [fact["cell"] for fact in facts if "cell" in fact] or ["before the first one"]
+        return "stopped", f"it {ended} in the cell {cells[-1]!r}"
+    if left := facts[-1]["left"]:
         return "graded", f"the grader ended processes that it left running: {left}"
-    if {fact["status"] for fact in facts if "status" in fact} == {"not attempted"}:
+    if {fact["status"] for fact in found.values()} == {"not attempted"}:
         return "graded", "the student did not fill in any TODO"
     return "graded", ""
 
 
-def grade(name, cells, answers, refused, seconds, megabytes, run=sandbox.run):
+def grade(name, cells, answers, refused, seed, seconds, megabytes, run=sandbox.run):
     """Return a submission's row of grades.csv, a dict, and its page of feedback.
 
     ``prepare`` gives the arguments cells, answers and refused.
     """
     try:
-        return _result(name, judge(cells, refused, seconds, megabytes, run), answers or [])
+        return _result(name, judge(cells, refused, seed, seconds, megabytes, run), answers or [])
     except Exception as error:  # one submission must never stop the others
         failed = Judged("grader failed", f"{type(error).__name__}: {error}", [], {}, 0.0, 0.0)
         return _result(name, failed, answers or [])

@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import itertools
 import re
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ USUAL = {  # settings of PyTorch's layers, as they are by default
     nn.RNNBase: {"bidirectional": False, "proj_size": 0},
     nn.RNN: {"nonlinearity": "tanh"},
 }  # fmt: skip
+BATCH, STEPS = 5, 9  # windows of a question, characters of a window
 DEFAULT = (("vocab_size", 11),)  # all other arguments have their defaults
 CALLS = [  # that a class must accept: a method, arguments after self, and arguments by name
     ("__init__", ["vocab_size"], dict.fromkeys(("embedding_dim", "hidden_dim", "num_layers"), 1)),
@@ -65,6 +67,37 @@ class Question(NamedTuple):
         return f"model({given}){more}"
 
 
+def questions(kind, seed=0):
+    """Return the questions for a class, in order: pairs (rule of an unnamed mistake, Question)."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randint(SPEC["vocab_size"], (BATCH, STEPS), generator=generator)
+    state = (1 + (kind == "LSTM"), SPEC["num_layers"], BATCH, SPEC["hidden_dim"])
+    x, letters = x.tolist(), [[letter] for letter in range(SPEC["vocab_size"])]
+    small, paths = (x[:1], [row[:1] for row in x], [x[0][:1]]), (False, True)
+    rates = ((0.0, "mode-dependent"), (1.0, "dropout-missing"))
+    asked = [
+        ("differs", Question(x)),
+        ("return-sequences", Question(x, every=True)),
+        ("hidden-ignored", Question(x, state=state)),
+        ("hidden-ignored", Question(x, state=state, every=True)),
+        *(("any-size", Question(few, every=every)) for few in small for every in paths),
+        ("any-size", Question(x, num_layers=1)),
+        ("input-ignored", Question(letters)),
+        *(("detached", Question(x, "gradients", every=every)) for every in paths),
+        *(("init-hidden", Question(size, "start")) for size in (BATCH, 4, 1)),
+        *(
+            (rule, Question(x, state=given, every=every, train=True, dropout=rate))
+            for (rate, rule), every, given in itertools.product(rates, paths, ((), state))
+        ),
+        *(
+            ("dropout-rate", Question(x, "scatter", every, train=True, dropout=0.25))
+            for every in paths
+        ),
+        ("state-leaks", Question(x)),  # asked again
+    ]
+    return [(rule, q._replace(seed=seed)) for rule, q in asked]
+
+
 def weights(shapes, seed):
     """Return tensors of these shapes, with the random numbers of a seed."""
     generator = torch.Generator().manual_seed(seed)
@@ -78,8 +111,8 @@ def _fill(parameters, seed):
         parameter.data.copy_(numbers)
 
 
-def ask(cls, questions, first=None):
-    """Return the facts on a class, a dict. ``answers`` answer the questions, in the same order.
+def ask(kind, cls, seed, first=None):
+    """Return the facts on a class, a dict. ``answers`` answer the questions, in their order.
 
     ``first`` is the present class CharRNN. A class that is made from an older CharRNN is stale.
 
@@ -89,7 +122,8 @@ def ask(cls, questions, first=None):
     facts["signature"] = _signature(cls) if facts["module"] else None
     if not facts["module"] or facts["signature"]:
         return facts
-    models = _built(cls, questions)
+    asked = [question for _, question in questions(kind, seed)]
+    models = _built(cls, asked)
     facts["raised"] = next((m for m in models.values() if isinstance(m, Raised)), None)
     if facts["raised"]:
         return facts
@@ -102,9 +136,9 @@ def ask(cls, questions, first=None):
     dropout = inspect.signature(cls).parameters.get("dropout")
     facts["dropout"] = simple(getattr(dropout, "default", None))
     with torch.no_grad():
-        facts["answers"] = [answer(models[q.spec()], q) for q in questions]
+        facts["answers"] = [answer(models[q.spec()], q) for q in asked]
         facts["copies"] = [
-            answer(copy.deepcopy(model), questions[0]._replace(seed=seed)) for seed in (1, 2)
+            answer(copy.deepcopy(model), asked[0]._replace(seed=other)) for other in (1, 2)
         ]
         facts["elsewhere"] = _elsewhere(model)
     return facts
@@ -129,14 +163,14 @@ def _signature(cls):
     return None
 
 
-def _built(cls, questions):
+def _built(cls, asked):
     # Return models of all sizes that are asked for, with a seed's weights, or what was raised.
     models = {}
-    for spec in dict.fromkeys([*(q.spec() for q in questions), DEFAULT]):
+    for spec in dict.fromkeys([*(q.spec() for q in asked), DEFAULT]):
         given = ", ".join(f"{argument}={value}" for argument, value in spec)
         models[spec] = model = run(f"{cls.__name__}({given})", cls, **dict(spec))
         if not isinstance(model, Raised):
-            _fill(list(model.parameters()), questions[0].seed)
+            _fill(list(model.parameters()), asked[0].seed)
             model.eval()
     return models
 

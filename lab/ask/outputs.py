@@ -41,9 +41,8 @@ def samples(given, prompt, trained, char2idx):
     letters = torch.arange(len(char2idx)) if isinstance(char2idx, dict) else torch.arange(1)
     return {
         "samples": simple(given, depth=2),
-        "prompt": prompt,
+        "prompt": simple(prompt),
         "models": _models(trained, letters[None]),
-        "char2idx": char2idx,
     }
 
 
@@ -56,7 +55,7 @@ def table_facts(given):
     return {"columns": list(map(str, table.columns)), "rows": rows}
 
 
-def performance(given, trained, metrics, test_X, test_y):
+def performance(given, trained, metrics, test_X):
     """Return the facts on TODO 7. ``speeds`` are milliseconds for one window, measured now."""
     given_models = trained.items() if isinstance(trained, dict) else ()
     return {

@@ -23,13 +23,16 @@ SETTINGS = ("betas", "eps", "weight_decay", "amsgrad", "maximize")
 SCHEDULED = "initial_lr"  # a setting that learning rate schedulers add
 
 
-def splits():
+def splits(seed=0):
     """Return train_X, train_y, val_X, val_y of two texts in which every window of 8 occurs once.
 
-    Each text has 360 characters. The two texts do not share a character.
+    Each text has 360 characters. The two texts do not share a character. A seed other than 0 gives
+    the characters another order.
     """
     places = torch.arange(SEQ_LEN * BLOCKS)
     text = torch.where(places % SEQ_LEN == SEQ_LEN - 1, 6 + places // SEQ_LEN, places % 6)
+    if seed:
+        text = torch.randperm(SYMBOLS, generator=torch.Generator().manual_seed(seed))[text]
     X, y = text[:-1].unfold(0, SEQ_LEN, 1), text[SEQ_LEN:]
     return X, y, X + SYMBOLS, y + SYMBOLS
 
@@ -87,12 +90,15 @@ def stand_ins(log):
     return {name: type(f"Char{name}", (StandIn,), {"kind": name, "log": log}) for name in MODELS}
 
 
-def ask(function):
-    """Return the facts on a training function: a dict of plain data for each number in EPOCHS."""
-    return [_trained(function, epochs) for epochs in EPOCHS]
+def ask(function, seed):
+    """Return the facts on a training function: a dict of plain data for each number in EPOCHS.
+
+    The function trains on the texts of this seed. If it is None, None is returned.
+    """
+    return None if function is None else [_trained(function, epochs, seed) for epochs in EPOCHS]
 
 
-def _trained(function, epochs):
+def _trained(function, epochs, seed):
     made, kept, optimizers = [], [], {}
 
     def moved(optimizer, args, kwargs):
@@ -111,7 +117,7 @@ def _trained(function, epochs):
         kept.append((simple(name), _model(model, made), simple(measured, depth=1)))
 
     call = f"train_and_compare_models(classes, …, {VOCAB}, epochs={epochs}, keep=keep)"
-    given = stand_ins(made), *splits(), VOCAB
+    given = stand_ins(made), *splits(seed), VOCAB
     start = time.perf_counter()
     with register_optimizer_step_post_hook(moved):
         result = run(call, function, *given, epochs=epochs, keep=keep)

@@ -8,7 +8,7 @@ import torch
 import helpers
 from helpers import describe
 from lab.ask import Raised, models as asking
-from lab.ask.models import DEFAULT, SPEC, Question
+from lab.ask.models import BATCH, SPEC, STEPS, Question, questions
 from lab.checks.rule import Broken, NotAttempted, attempted, need, need_number, need_one_per_model
 from lab.checks.specified import (
     GATES,
@@ -23,7 +23,6 @@ from lab.checks.specified import (
 )
 from lab.exercise import DROPOUT, MODELS, SIZES
 
-BATCH, STEPS = 5, 9
 TRIED = (
     f"(The check uses other sizes than the notebook, on purpose: vocab_size={SPEC['vocab_size']}, "
     f"embedding_dim={SPEC['embedding_dim']}, hidden_dim={SPEC['hidden_dim']}, "
@@ -58,47 +57,17 @@ SAID = {  # words of PyTorch's exceptions: the broken rule, and the cause
 }
 
 
-def questions(kind, seed=0):
-    """Return the questions for a class, in order: pairs (rule of an unnamed mistake, Question)."""
-    generator = torch.Generator().manual_seed(seed)
-    x = torch.randint(SPEC["vocab_size"], (BATCH, STEPS), generator=generator)
-    state = (1 + (kind == "LSTM"), SPEC["num_layers"], BATCH, SPEC["hidden_dim"])
-    x, letters = x.tolist(), [[letter] for letter in range(SPEC["vocab_size"])]
-    small, paths = (x[:1], [row[:1] for row in x], [x[0][:1]]), (False, True)
-    rates = ((0.0, "mode-dependent"), (1.0, "dropout-missing"))
-    asked = [
-        ("differs", Question(x)),
-        ("return-sequences", Question(x, every=True)),
-        ("hidden-ignored", Question(x, state=state)),
-        ("hidden-ignored", Question(x, state=state, every=True)),
-        *(("any-size", Question(few, every=every)) for few in small for every in paths),
-        ("any-size", Question(x, num_layers=1)),
-        ("input-ignored", Question(letters)),
-        *(("detached", Question(x, "gradients", every=every)) for every in paths),
-        *(("init-hidden", Question(size, "start")) for size in (BATCH, 4, 1)),
-        *(
-            (rule, Question(x, state=given, every=every, train=True, dropout=rate))
-            for (rate, rule), every, given in itertools.product(rates, paths, ((), state))
-        ),
-        *(
-            ("dropout-rate", Question(x, "scatter", every, train=True, dropout=0.25))
-            for every in paths
-        ),
-        ("state-leaks", Question(x)),  # asked again
-    ]
-    return [(rule, q._replace(seed=seed)) for rule, q in asked]
-
-
-def judge(kind, facts, asked):
+def judge(kind, facts, seed):
     """Return the message for a class that answers as specified; raise Broken or NotAttempted.
 
-    ``facts`` are the facts that lab.ask.models has found on the class.
+    ``facts`` are what lab.ask.models.ask found on the class, with the questions of this seed.
     """
+    asked = questions(kind, seed)
     _the_class(kind, facts)
     built = facts["built"]
     _layers(built[Question().spec()])
-    _sizes(kind, built[Question().spec()]["shapes"], SPEC)
-    _sizes(kind, built[DEFAULT]["shapes"], dict(DEFAULT))
+    for spec, layers in built.items():  # also before tensors of these shapes are made
+        _sizes(kind, layers["shapes"], dict(spec))
     try:
         _compare(kind, facts, asked)
         need(

@@ -82,7 +82,10 @@ def _trained(name, model, vocab_size):
 
 
 def judge_samples(facts):
-    """Return the message for texts that fit the trained models, or raise."""
+    """Return the message for texts that fit the trained models, or raise.
+
+    ``facts`` are what lab.ask.outputs.samples found, with the vocabulary as "char2idx".
+    """
     attempted(facts["samples"])
     texts = list(_texts(facts["samples"], facts["prompt"]))
     models = _trained_models(facts["models"], len(facts["char2idx"]))

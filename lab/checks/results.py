@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 
 from helpers import describe, one_thread, say
-from lab.ask import TooSlow, seconds_allowed, within
+from lab.ask import TooSlow, checks as asking, seconds_allowed, within
 from lab.checks import runs
 from lab.checks.rule import RULES, Broken, NotAttempted, need
 from lab.exercise import CHECKS, PARAGRAPH_POINTS, POINTS, VERDICT_COLORS, VERSION
@@ -133,50 +133,66 @@ def _mistake(result):
     return result.rule, exception[:1], hints(result.check, result.rule, result.message)
 
 
-def check(function):
-    """Make a check of a function. The check shows its banner and returns a CheckResult.
+def check(name, judge, seed=0):
+    """Return the check of this name, a function that shows its banner and returns a CheckResult.
 
-    The function returns the message for a pass, or raises Broken or NotAttempted.
+    It asks as the function of this name in lab/ask/checks.py does. Then it calls ``judge`` with the
+    name, the facts, the seed of the questions and a dict of the arguments. ``judge`` returns the
+    message for a pass, or raises Broken or NotAttempted.
     """
-    name, names = function.__name__, list(inspect.signature(function).parameters)
-    todo = CHECKS[name]
+    ask = getattr(asking, name)
+    _, *parameters = inspect.signature(ask).parameters.values()
+    signature = inspect.Signature(parameters)
 
-    @functools.wraps(function)
+    @functools.wraps(ask)
     def checked(*args, **kwargs):
-        status, rule, points = "failed", None, 0
-        try:
+        def find():
             _need_this_version()
-            runs.need_the_last(todo)
+            runs.need_the_last(CHECKS[name])
+            given = signature.bind(*args, **kwargs).arguments
             with one_thread(), _nothing_changes():
-                message = function(*args, **kwargs)
-            status, points = "passed", todo.points
-        except NotAttempted as untouched:
-            status = "not attempted"
-            message = str(untouched) or f"Fill in TODO {todo.number} above, and run its cell."
-        except Broken as broken:
-            rule, message = broken.rule, str(broken)
-        except TooSlow as slow:
-            message = str(slow) or f"The code for {todo.what} took too long."
-            rule, message = "too-slow", f"{message}\n  {LOOK_FOR}"
-        except Exception:  # an answer of a kind that we did not expect
-            given = map("{} is {}".format, names, map(describe, args))
-            rule, message = "raised", f"{'; '.join(given)}. The check expected {todo.wanted}."
-        result = CheckResult(name, status, rule, message, points, todo.points)
-        if status != "passed" or name in latest:  # the first "passed" is the same in every session
-            result.judged = " and ".join(f"In [{run.number}]" for run in runs.of(todo))
+                with contextlib.redirect_stdout(io.StringIO()), within(seconds_allowed()):
+                    facts = ask(seed, **given)
+                return judge(name, facts, seed, given)
+
+        def told():
+            pairs = zip(signature.parameters, args, strict=False)
+            return "; ".join(f"{parameter} is {describe(value)}" for parameter, value in pairs)
+
+        result = result_of(name, find, told)
+        if result.status != "passed" or name in latest:  # the first "passed" is always the same
+            numbers = (f"In [{run.number}]" for run in runs.of(CHECKS[name]))
+            result.judged = " and ".join(numbers)
         if name in latest and _mistake(result) != _mistake(latest[name]):
             _hinted.pop(name, None)
         latest[name] = result
         result.show()
         return result
 
+    checked.__signature__ = signature
     return checked
 
 
-def answered(ask, *given):
-    """Return the facts that ``ask`` finds. It runs student code, silently and in limited time."""
-    with contextlib.redirect_stdout(io.StringIO()), within(seconds_allowed()):
-        return ask(*given)
+def result_of(name, find, told):
+    """Return the CheckResult of a check whose message ``find()`` returns, or for which it raises.
+
+    For an exception that no rule foresees, ``told()`` says what the check got.
+    """
+    todo, status, rule = CHECKS[name], "failed", None
+    try:
+        status, message = "passed", find()
+    except NotAttempted as untouched:
+        status = "not attempted"
+        message = str(untouched) or f"Fill in TODO {todo.number} above, and run its cell."
+    except Broken as broken:
+        rule, message = broken.rule, str(broken)
+    except TooSlow as slow:
+        message = str(slow) or f"The code for {todo.what} took too long."
+        rule, message = "too-slow", f"{message}\n  {LOOK_FOR}"
+    except Exception:  # an answer of a kind that we did not expect
+        rule, message = "raised", f"{told()}. The check expected {todo.wanted}."
+    points = todo.points if status == "passed" else 0
+    return CheckResult(name, status, rule, message, points, todo.points)
 
 
 def _need_this_version():

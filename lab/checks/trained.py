@@ -20,11 +20,14 @@ from lab.checks.specified import Mistake
 
 
 class Training:
-    """The training of a stand-in on the short texts. ``otherwise`` replaces some of the steps."""
+    """The training of a stand-in on the short texts of a seed, ``of_texts``.
 
-    def __init__(self, name, epochs, chosen, **otherwise):
+    ``otherwise`` replaces some of the steps.
+    """
+
+    def __init__(self, name, epochs, chosen, of_texts, **otherwise):
         self.epochs, self.chosen = epochs, chosen  # of the validation windows: the first, the step
-        train_X, train_y, val_X, val_y = splits()
+        train_X, train_y, val_X, val_y = splits(of_texts)
         self.train, self.val = (train_X, train_y), (val_X, val_y)
         for step, function in otherwise.items():
             setattr(self, step, MethodType(function, self))
@@ -109,18 +112,19 @@ class Training:
 
 
 @functools.cache
-def _trace(name, epochs, chosen, mistake):
+def _trace(name, epochs, chosen, seed, mistake):
     # An iterator that computes each event once, and keeps it for copies of itself.
     steps = mistake.steps if mistake else {}
-    return itertools.tee(Training(name, epochs, chosen, **steps), 1)[0]
+    return itertools.tee(Training(name, epochs, chosen, seed, **steps), 1)[0]
 
 
-def trace(name, epochs, chosen, mistake=None):
+def trace(name, epochs, chosen, seed, mistake=None):
     """Yield all events of the training of the model with this name, with or without a mistake.
 
-    ``chosen`` gives the validation windows: the first window, and the distance to the next one.
+    ``seed`` is that of the texts. ``chosen`` gives the validation windows: the first window, and
+    the distance to the next one.
     """
-    return itertools.tee(_trace(name, epochs, chosen, mistake))[1]
+    return itertools.tee(_trace(name, epochs, chosen, seed, mistake))[1]
 
 
 # Windows that do not overlap: every 50th, as in the notebook, or as far apart as these are long.
@@ -128,9 +132,9 @@ def trace(name, epochs, chosen, mistake=None):
 ONCE = [(first, step) for step in (exercise.SEQ_LEN, SEQ_LEN) for first in reversed(range(step))]
 
 
-def losses_by_choice(name):
+def losses_by_choice(name, seed):
     """Yield the validation loss after one epoch, for each choice of windows in ONCE."""
-    made = Training(name, 1, ONCE[0])
+    made = Training(name, 1, ONCE[0], seed)
     list(made)
     for made.chosen in ONCE:
         yield made.measured(*made.validated())

@@ -6,7 +6,7 @@ import torch
 import helpers
 from helpers import describe
 from lab.ask.training import EPOCHS, KEYS, SCHEDULED, SYMBOLS, VOCAB
-from lab.checks.rule import Broken, NotAttempted, need, need_one_per_model
+from lab.checks.rule import Broken, NotAttempted, attempted, need, need_one_per_model
 from lab.checks.specified import alike, most_explained
 from lab.checks.trained import MISTAKES, ONCE, losses_by_choice, trace
 from lab.exercise import DROPOUT, LEARNING_RATES, MODELS, SIZES
@@ -50,18 +50,19 @@ UNNAMED = {  # by quantity, for a difference without a name: the rule, and the r
 }
 
 
-def judge(found):
+def judge(found, seed):
     """Return the message for a function that trains as specified; raise Broken or NotAttempted.
 
-    ``found`` holds the facts of lab.ask.training, for each number of EPOCHS.
+    ``found`` is what lab.ask.training.ask found with this seed, for each number of EPOCHS.
     """
+    attempted(found)
     for epochs, seen in zip(EPOCHS, found, strict=True):
         _returned(seen)
         for name in MODELS:
             _learned(name, _trained(name, seen))
             _lists(name, epochs, seen["metrics"][name])
     for name in MODELS:
-        _compare(name, found)
+        _compare(name, found, seed)
     for seen in found:
         _times(seen)
     return (
@@ -216,13 +217,13 @@ def _times(seen):
 # ----- What happened ------------------------------------------------------------------------------
 
 
-def _agreement(name, found, chosen, mistake=None):
+def _agreement(name, found, chosen, seed, mistake=None):
     # Return how many events a model shares with the training asked for, or with one that has a
     # mistake, and the first other one: (quantity, epoch, what was seen, what was expected).
     count = 0
     for epochs, seen in zip(EPOCHS, found, strict=True):
         happened = {quantity: iter(values) for quantity, values in _happened(name, seen).items()}
-        for quantity, epoch, wanted in trace(name, epochs, chosen, mistake):
+        for quantity, epoch, wanted in trace(name, epochs, chosen, seed, mistake):
             got = next(happened[quantity], None)
             if not _same(got, wanted):
                 return count, (quantity, epoch, got, wanted)
@@ -263,23 +264,23 @@ def _same(got, wanted, digits=(2, 3)):
     return np.isclose(got, wanted, rtol=2e-5) or any(rounded)
 
 
-def _compare(name, found):
+def _compare(name, found, seed):
     # Raise Broken for the first difference from the specified training, with its name if known.
     exact, first = [], next(iter(found[0]["metrics"][name]["val_losses"]), None)
-    for chosen, loss in zip(ONCE, losses_by_choice(name), strict=True):
-        if _same(first, loss) and _agreement(name, found, chosen)[1] is None:
+    for chosen, loss in zip(ONCE, losses_by_choice(name, seed), strict=True):
+        if _same(first, loss) and _agreement(name, found, chosen, seed)[1] is None:
             return
         if _same(first, loss, digits=()):
             exact.append(chosen)
     chosen = next(iter(exact), ONCE[0])
-    shared, other = _agreement(name, found, chosen)
+    shared, other = _agreement(name, found, chosen, seed)
     quantity, epoch, got, wanted = other
     when = (
         f"The first difference from the specified training is in the {quantity} of the {name}"
         + f", epoch {epoch}" * bool(epoch)
     )
     if best := most_explained(
-        MISTAKES, lambda made: _agreement(name, found, chosen, made)[0], shared
+        MISTAKES, lambda made: _agreement(name, found, chosen, seed, made)[0], shared
     ):
         raise Broken(best.rule, f"{when}. The mistake is probably this: {best.says}.")
     rule, means = UNNAMED[quantity]

@@ -11,7 +11,6 @@ from torch import nn
 
 from lab import ask, checks
 from lab.ask import models, training
-from lab.checks import models as judged
 from tests.running import in_a_new_process
 
 
@@ -34,11 +33,10 @@ def is_plain(value):
 
 
 def test_what_is_handed_over_is_plain_data(namespace):
-    questions = [question for _, question in judged.questions("LSTM")]
-    assert is_plain(models.ask(namespace["CharLSTM"], questions))
-    assert is_plain(models.ask(nn.Module, questions))
+    assert is_plain(models.ask("LSTM", namespace["CharLSTM"], 0))
+    assert is_plain(models.ask("LSTM", nn.Module, 0))
     with ask.helpers.one_thread():
-        found = training.ask(namespace["train_and_compare_models"])
+        found = training.ask(namespace["train_and_compare_models"], 0)
     assert is_plain(found)
     assert not is_plain({"model": nn.Linear(1, 1)}) and not is_plain([torch.zeros(1)])
 
