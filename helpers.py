@@ -20,6 +20,7 @@ import statistics
 import sys
 import textwrap
 import time
+import warnings
 import zlib
 from html import escape
 from numbers import Number, Real
@@ -30,6 +31,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import torch
+from matplotlib.backends import BackendFilter, backend_registry
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 from torch import nn
@@ -198,10 +200,12 @@ def set_looks():
         }
     )
     pd.set_option("display.max_colwidth", None)  # some tables contain sentences
+    warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)  # of a text, in a plot
     if in_notebook():
         from IPython.display import display
 
-        if plt.get_backend().lower() == "agg":  # which shows nothing (MPLBACKEND may ask for it)
+        silent = backend_registry.list_builtin(BackendFilter.NON_INTERACTIVE)
+        if plt.get_backend().lower() in silent:  # MPLBACKEND may ask for one that shows nothing
             shell().run_line_magic("matplotlib", "inline")
         shown = shell().display_formatter.ipython_display_formatter
         shown.for_type(plt.Figure, lambda figure: display(with_words(figure), raw=True))
@@ -299,6 +303,12 @@ def describe_machine():
     )
 
 
+ROOM = (  # where a file cannot be written
+    "If the disk is full, make room. Otherwise remove the file or folder of this name, or give "
+    "yourself the right to write there."
+)
+
+
 @functools.cache
 def folder_for(name):
     """Return the path of a folder of this name for files; it need not exist yet.
@@ -306,10 +316,11 @@ def folder_for(name):
     It is in the current folder. If that cannot be written, as on some shared servers, it is in the
     home folder, below ``rnn-lstm-gru``, and a printed line says so once.
     """
-    here, elsewhere = Path(name), Path.home() / "rnn-lstm-gru" / name
+    here = Path(name)
     taken = here if here.exists() else Path()
     if taken.is_dir() and os.access(taken, os.W_OK):
         return here
+    elsewhere = Path.home() / "rnn-lstm-gru" / name
     say(f"Files cannot be written into {here.absolute()}, so they are in {elsewhere}.")
     return elsewhere
 
@@ -354,6 +365,11 @@ def usable_cpus(groups=Path("/proc/self/cgroup"), mounted=Path("/sys/fs/cgroup")
     return cpus
 
 
+@functools.cache
+def _own_process():
+    return psutil.Process()
+
+
 class Threads:
     """Sets the number of PyTorch's threads to the number of CPUs that other processes leave free.
 
@@ -365,7 +381,6 @@ class Threads:
 
     def __init__(self):
         self.most = min(torch.get_num_threads(), usable_cpus())
-        self.process = psutil.Process()
         self.reduced = False
         self.busy_elsewhere()  # starts the measurement
         torch.set_num_threads(self.most)
@@ -378,7 +393,7 @@ class Threads:
         self.looked = time.monotonic()
         try:
             busy = psutil.cpu_percent() / 100 * psutil.cpu_count()
-            return busy - self.process.cpu_percent() / 100
+            return busy - _own_process().cpu_percent() / 100
         except (OSError, psutil.Error):
             return 0.0
 
@@ -452,13 +467,15 @@ def load_text(corpus="sample", max_chars=60_000):
         if max_chars is not None and length >= max_chars:
             break
     text = "".join(pieces)[:max_chars]
+    if corpus != "sample" and length > len(text):
+        say(f"Only the first {max_chars:,} characters of corpus {str(corpus)!r} are used.")
     if not text.strip():
         raise ValueError(
             f"corpus {str(corpus)!r} has no visible text. Choose another, or CORPUS = 'sample'."
         )
     if left_out:
         say(f"Corpus {str(corpus)!r} has {left_out:,} invisible characters. They are left out.")
-    if corpus != "sample":
+    if corpus != "sample" and text != load_text("sample", max_chars):
         say(
             "The learning rates and the outputs of the solution belong to the bundled sample. For "
             "this text other learning rates may be better."
@@ -503,8 +520,8 @@ def _existing_file(corpus):
         raise ValueError(f"{path} is not a regular file. Choose another, or CORPUS = 'sample'.")
     if len(path.parts) > 1 or path.suffix:
         raise FileNotFoundError(
-            f"there is no file {str(path)[:200]!r} (looked in {Path.cwd()}). "
-            "Check the spelling, or use CORPUS = 'sample'."
+            f"there is no file {str(corpus)[:200]!r} (looked in {Path.cwd()}). Check the spelling "
+            "(of an address, first download the file), or use CORPUS = 'sample'."
         )
     raise ValueError(f"unknown corpus {str(corpus)[:200]!r}: {CORPORA}")
 
@@ -635,7 +652,13 @@ def call_model(model, X, every_step=False, hidden=None):
                 f"{name} has no init_hidden(batch_size). Its cell says how to write it."
             )
         hidden = model.init_hidden(len(X))
-    output = model(X, hidden, return_sequences=every_step)
+    try:
+        output = model(X, hidden, return_sequences=every_step)
+    except IndexError as error:
+        raise ValueError(
+            f"{name}.forward raised an IndexError ({error}). If the text has changed, train again, "
+            "because the model does not know all its characters."
+        ) from error
     if not (isinstance(output, tuple) and len(output) == 2 and torch.is_tensor(output[0])):
         raise ValueError(
             f"{name}.forward returned {type(output).__name__}: expected a pair (logits, hidden)."
@@ -821,6 +844,11 @@ def generate_text(model, prompt, char2idx, idx2char, length=200, temperature=0.8
     with without:
         for _ in range(length):
             logits, hidden = call_model(model, x, hidden=hidden)  # (1, vocab_size)
+            if logits.shape[1] != len(idx2char):
+                raise ValueError(
+                    f"{type(model).__name__} predicts {logits.shape[1]} characters, but the text "
+                    f"has {len(idx2char)}. Has the text changed? Then train again."
+                )
             if logits.isnan().any():
                 name = type(model).__name__
                 raise ValueError(f"the training of {name} diverged: its outputs are not numbers.")

@@ -22,7 +22,7 @@ def command():
         yield
     except OSError as error:
         if not error.filename:
-            sys.exit(str(error))
+            sys.exit(f"{error.strerror or error}. Nothing was written to its end. Try again.")
         place = error.filename2 or error.filename
         sys.exit(f"{place}: {error.strerror}. Choose a place that you can read and write.")
 

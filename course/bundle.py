@@ -15,6 +15,7 @@ import argparse
 import io
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -128,47 +129,50 @@ def publish(repository, folder=STUDENTS):
     files["README.md"] = f"{title}\n\n{_filled('links.md', repository)}{rest}".encode()
     files[".devcontainer/devcontainer.json"] = (ROOT / "course/devcontainer.json").read_bytes()
     folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / ".git").exists():
+    if not (folder / ".git" / "HEAD").exists():
         _git(folder, "init", "--quiet", "--initial-branch=main")
-    _git(folder, "rm", "-r", "--quiet", "--ignore-unmatch", *others)
+    for ours in ("lab", "data"):  # so that a file which is no longer there goes
+        shutil.rmtree(folder / ours, ignore_errors=True)
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
-    _commit(folder, "The files of the exercise")
+    _commit(folder, "The files of the exercise", files)
     fetched = _git(folder, "log", "-1", "--format=%H", "--", *others)
-    first = _filled("first_cell.txt", repository).replace("COMMIT", fetched)
+    first = _filled("first_cell.txt", repository).replace("tar.gz/COMMIT", f"tar.gz/{fetched}")
     cell = {"cell_type": "code", "id": FETCH, "metadata": {}, "execution_count": None}
     notebook["cells"].insert(0, cell | {"outputs": [], "source": first.splitlines(keepends=True)})
     (folder / EXERCISE.name).write_text(render(notebook), encoding="utf-8", newline="\n")
-    _commit(folder, "The notebook, which fetches these files")
+    _commit(folder, "The notebook, which fetches these files", [EXERCISE.name])
     return folder
 
 
 def _filled(name, repository):
     text = (ROOT / "course" / name).read_text(encoding="utf-8")
-    owner, _, repo = repository.partition("/")
-    return text.replace("OWNER", owner).replace("REPO", repo)
+    names = dict(zip(("OWNER", "REPO"), repository.split("/"), strict=True))
+    return re.sub("OWNER|REPO", lambda found: names[found[0]], text)
 
 
 def _git(folder, *arguments):
     if not shutil.which("git"):
         sys.exit("Git is not installed, but --at writes a Git repository. Install Git.")
-    command = ["git", "-C", str(folder), *arguments]
+    # Never the repository of a folder above this one.
+    command = ["git", "-C", str(folder), "--git-dir=.git", "--work-tree=.", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
     if done.returncode:
         sys.exit(f"git {arguments[0]} failed in {folder}: {done.stderr.strip()}")
     return done.stdout.strip()
 
 
-def _commit(folder, message):
-    _git(folder, "add", "--all")
-    if _git(folder, "status", "--porcelain"):
+def _commit(folder, message, names):
+    _git(folder, "add", "--force", "--", *names)  # whatever a .gitignore of the user says
+    _git(folder, "add", "--update")
+    if _git(folder, "diff", "--cached", "--name-only"):
         _git(folder, "commit", "--quiet", "--message", message)
 
 
 def on_github(text):
     """Return a place on GitHub as it is; raise ArgumentTypeError unless it is OWNER/REPO."""
-    if not re.fullmatch(r"[\w-]+/[\w.-]+", text, re.ASCII):
+    if not re.fullmatch(r"[\w-]+/(?!\.+$)[\w.-]+(?<!\.git)", text, re.ASCII):
         raise argparse.ArgumentTypeError(f"{text!r} is not a place on GitHub, as OWNER/REPO")
     return text
 
@@ -182,4 +186,5 @@ if __name__ == "__main__":
     with command():
         print(publish(at) if at else write())
     if at:
-        print(f"To publish it: git -C {STUDENTS} push https://github.com/{at} main")
+        place = shlex.quote(str(STUDENTS))
+        print(f"To publish it: git -C {place} push https://github.com/{at} HEAD:main")

@@ -76,7 +76,10 @@ def _fetch(path, folder, limit_seconds):
         set_here = [
             f"{name}={re.sub('//.*@', '//...@', value)[:60]}"  # without a password
             for name, value in os.environ.items()
-            if re.fullmatch(SETTINGS, name.upper()) and "TOKEN" not in name and name != "HF_HOME"
+            if re.fullmatch(SETTINGS, name.upper())
+            and "TOKEN" not in name
+            and name != "HF_HOME"
+            and ("SSL" not in name.upper() or "SSL" in cause.upper() or not os.path.exists(value))
         ]
         check = f"Correct or unset {' and '.join(set_here)}. " if set_here else ""
         raise ConnectionError(f"WikiText-2 cannot be downloaded ({cause}). {check}{REMEDY}")

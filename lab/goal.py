@@ -50,7 +50,7 @@ def _say_what_is_used(table):
     used = _networks(by_model(table)).get("Characters Used", pd.Series(dtype=float)).max()
     if used < SEQ_LEN:  # a window does not show what lies before it
         say(
-            f"When the networks read only the last {used:.0f} characters of a window, their "
+            f"When the networks read only the last {used:.0f} character(s) of a window, their "
             f"perplexity is at most {USED_WITHIN:.0%} above that with all {SEQ_LEN} characters. So "
             "on this text their predictions hardly use more. The requirement on the memory span is "
             "another one: what a network can learn to remember when it is trained for that."

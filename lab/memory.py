@@ -196,7 +196,7 @@ def taught_model(model_class, span, vocab_size):
     model = model_class(vocab_size, **sizes, num_layers=span.setting.num_layers, dropout=0.0)
     parameters = list(model.parameters())
     if [tuple(p.shape) for p in parameters] != [weights.shape for weights in span.taught]:
-        raise ValueError("the class has changed since its span was measured: measure it again.")
+        raise ValueError("the class or the text has changed since: measure the span again.")
     for parameter, weights in zip(parameters, span.taught, strict=True):
         parameter.data = torch.from_numpy(weights)
     return model.eval()

@@ -191,7 +191,7 @@ def compare(performance_table, models, ngram_model, test_X, test_y):
     table = pd.concat([table, pd.DataFrame(row, index=[ngram_model.name])]).rename_axis("Model")
     apart = table["Test Perplexity"] / perplexity - 1
     helpers.say(
-        f"The n-gram model predicts from the last {ngram_model.order - 1} characters (n = "
+        f"The n-gram model predicts from the last {ngram_model.order - 1} character(s) (n = "
         f"{ngram_model.order}). Its test perplexity is {perplexity:.2f}. Compared with it: "
         + ", ".join(f"{name} {apart[name]:+.1%}" for name in models)
     )

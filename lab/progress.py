@@ -87,7 +87,8 @@ class Progress:
             if diverged(loss):
                 raise Diverged(
                     f"the loss has diverged in epoch {len(times)}: {loss:.3g} nats per character "
-                    "(a model that only guesses among 73 characters has a loss of ln 73 = 4.3)"
+                    "(a model that only guesses among 73 characters has a loss of ln(73) = 4.3, "
+                    "and among 1,000 characters 6.9)"
                 )
         self._show(
             f"{self.name}: epoch {len(times)} of {self.epochs}{self._left(len(times))}",
@@ -127,7 +128,7 @@ class Progress:
 
     def _curves(self, status):
         """Return a figure of the validation curves so far."""
-        figure = Figure(figsize=(7, 3), dpi=80)
+        figure = Figure(figsize=(7, 3), dpi=80, layout="none")
         axes = figure.add_axes((0.1, 0.17, 0.87, 0.72))
         for name, measured in self.measured.items():
             losses = without_diverged(measured["val_losses"])

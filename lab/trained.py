@@ -89,7 +89,9 @@ class Saved:
             came_from, metrics = dict(made["from"]), dict(made["metrics"])
             of_last, of_all = map(float, made["loss"])
         except Exception as error:  # PyTorch raises whatever the bytes make it stumble over
-            raise ValueError(f"{path} is damaged ({error}): train again.") from error
+            raise ValueError(
+                f"{path} is damaged ({str(error) or 'empty'}): train again."
+            ) from error
         for key, now in self._came_from(name).items():
             if (was := came_from.get(key)) != now:
                 differs = "another text" if key == "text" else f"{key} {was}, but now it is {now}"

@@ -81,8 +81,8 @@ def _asked_again(name, span, task):
         except ValueError as error:
             raise Broken(
                 "spans-setting",
-                f"spans[{name!r}] is of another model: {error}. Fix Char{name} first, or use "
-                "corpus_text as it is.",
+                f"spans[{name!r}] is of another model: {error}. Fix Char{name} first. If "
+                "corpus_text has changed since, measure again.",
             ) from None
         logits = torch.cat([task.of_symbols(model(x)[0]) for x, _ in batches])  # (n, 8)
         answers[which] = F.cross_entropy(logits, right).item()

@@ -64,7 +64,7 @@ def _trained(name, model, vocab_size):
         rule,
         f"models[{name!r}] is a {model['class']} with {sum(w.size for w in model['weights']):,} "
         f"parameters, but Char{name}(vocab_size) must have {count(name, vocab_size):,}. If this is "
-        f"the model that you trained, fix Char{name}.",
+        f"the model that you trained, fix Char{name}. If the text has changed since, train again.",
     )
     found, seen = specified(name, model["weights"], vocab_size=vocab_size, **SIZES), model["logits"]
     logits = found(torch.from_numpy(model["windows"]))[0].numpy()

@@ -246,7 +246,10 @@ def plot_sentence(models, model_classes, X, chars):
         kept = torch.cat([gates["keeps (z)"] for gates in layers], dim=2).flatten(0, 1)
         for kind, title, unit in _units(kept, text, half):
             rows[kind, name] = f"{name}, {title}", kept[shown, unit]
-    return _coloured(sorted(rows.items()), text[shown]) if rows else None
+    if not rows:
+        say(f"The text has none of these: {', '.join(KINDS)}. So no unit can be chosen for them.")
+        return None
+    return _coloured(sorted(rows.items()), text[shown])
 
 
 def _with_a_capital(text, begin):
@@ -260,7 +263,8 @@ def _units(kept, text, half):
     """Yield (kind, title, unit): for each kind of characters the unit that differs most."""
     for kind, belongs in KINDS.items():
         chosen = torch.tensor([*map(belongs, text)])
-        if chosen[:half].any() and chosen[half:].any():
+        halves = chosen[:half], chosen[half:]
+        if all(one.any() and not one.all() for one in halves):
             at, elsewhere = _means(kept[:half], chosen[:half])
             unit = (at - elsewhere).abs().argmax()
             at, elsewhere = (mean[unit] for mean in _means(kept[half:], chosen[half:]))

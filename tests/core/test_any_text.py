@@ -249,3 +249,29 @@ def test_a_prompt_that_the_text_cannot_write_is_replaced_by_the_test_text(capsys
     assert helpers.usable_prompt("The", chars, test_X) == "abb"
     printed = capsys.readouterr().out
     assert "does not have 'e' 'h', so no model can write 'The'" in printed and "'abb'" in printed
+
+
+def test_only_the_beginning_of_a_long_text_is_used_and_that_is_said(tmp_path, capsys):
+    path = tmp_path / "long.txt"
+    path.write_text("abc " * 100, encoding="utf-8")
+    assert len(helpers.load_text(path, 50)) == 50
+    assert "Only the first 50 characters of" in capsys.readouterr().out
+
+
+def test_the_sample_under_its_path_is_the_sample(capsys):
+    helpers.load_text(helpers.DATA / "sample.txt")
+    assert "learning rates" not in capsys.readouterr().out
+
+
+def test_an_address_is_to_be_downloaded_first():
+    with pytest.raises(FileNotFoundError, match=r"'https://example.com/a.txt'.*first download"):
+        helpers.load_text("https://example.com/a.txt")
+
+
+def test_models_of_another_text_are_told_so(namespace, sample):
+    chars, char2idx = "ab", {"a": 0, "b": 1}
+    model = namespace["CharGRU"](73).eval()
+    with pytest.raises(ValueError, match="predicts 73 characters, but the text has 2"):
+        helpers.generate_text(model, "ab", char2idx, dict(enumerate(chars)))
+    with pytest.raises(ValueError, match="If the text has changed, train again"):
+        helpers.call_model(model, torch.tensor([[80]]))

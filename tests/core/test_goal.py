@@ -51,4 +51,4 @@ def test_the_ngram_model_is_compared_with_the_networks_and_moves_no_goal(table):
 def test_a_whole_window_in_use_says_nothing_of_what_lies_before_it(used, told, table, capsys):
     goal.requirements_table(table.assign(**{"Characters Used": used}), SPANS, ASKED)
     said = capsys.readouterr().out
-    assert ("only the last 8 characters" in said) == told == bool(said)
+    assert ("only the last 8 character(s)" in said) == told == bool(said)

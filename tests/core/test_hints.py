@@ -1,10 +1,13 @@
 """Each rule, and each check before it is attempted, has three hints: a question, then the line."""
 
+import itertools
+import re
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from course import read_solution
 from lab import checks, exercise
 from lab.checks import results
 from lab.checks.rule import Broken
@@ -71,3 +74,11 @@ def test_each_exception_has_hints_counted_by_themselves(hint_on, rule, told):
 def test_a_hint_that_does_not_exist_is_named(arguments):
     with pytest.raises(ValueError, match="name of a check: char_rnn"):
         checks.hint(*arguments)
+
+
+def test_hints_and_the_lines_for_a_restart_name_the_text_as_the_notebook_does():
+    sources = ["".join(cell["source"]) for cell in read_solution.required_cells()]
+    loaded = re.findall(r"(\w+) = helpers\.load_text\(CORPUS\)", "\n".join(sources))
+    said = "\n".join([*sources, *itertools.chain(*FILED.values())])
+    given = re.findall(r"(?:Saved|memory_span)\((?:cls, |model_class, )?(\w*text)\b", said)
+    assert len(given) > 4 and set(given) == set(loaded)

@@ -77,7 +77,6 @@ def test_wikitext_is_downloaded_through_datasets(fetched):
     _, outcome, asked = fetched
     assert outcome["text"] == SAMPLE
     assert outcome["stdout"].startswith("Downloading WikiText-2")
-    assert outcome["stdout"].count("\n") == 2  # and that the learning rates are the sample's
     assert any(path == RESOLVE + PARQUET for _, path, _ in asked)
     assert all(wikitext.REVISION in path for _, path, _ in asked if "/resolve/" in path)
 

@@ -81,7 +81,7 @@ def test_a_place_that_is_not_on_github_is_refused(place):
 
 def test_what_git_refuses_is_said(tmp_path, monkeypatch):
     (tmp_path / ".git").write_text("not a repository")
-    with pytest.raises(SystemExit, match="git rm failed in "):
+    with pytest.raises(SystemExit, match="git init failed in "):
         bundle.publish(PLACE, tmp_path)
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(SystemExit, match="Install Git"):

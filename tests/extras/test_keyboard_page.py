@@ -146,21 +146,24 @@ def test_a_character_that_no_model_knows_is_left_out_and_named(opened, to_type):
     assert len(page.input_value("#text")) == 1000
 
 
-ALPHABET = "abeu .क\u094d\u093f\u200c\u200d'-1½üa\u0301\u0302\u06cc\u064e中\U0001f600\u0964"
+ALPHABET = "abeu .क\u094d\u093f\u200c\u200d'-1½üa\u0958\u0301\u0302\u06cc\u064e中\U0001f600\u0964"
+
+
+def page_of(chars, namespace, folder):
+    """Write the page for untrained models with these characters, and return its path."""
+    classes = namespace["MODEL_CLASSES"].items()
+    models = {name: model_class(len(chars), 8, 8, 1, 0) for name, model_class in classes}
+    text = torch.arange(600) % len(chars)
+    windows = text.unfold(0, 50, 1)[:-1], text[50:]
+    ngram_model = NGram.of_windows(*windows, *windows, len(chars))
+    return phone.write_keyboard(models, ngram_model, *windows, windows[0], chars, folder, 60)
 
 
 @pytest.fixture(scope="module")
-def other_scripts(to_type, namespace, tmp_path_factory):
-    """Write the page for models whose vocabulary has several scripts; return (path, chars)."""
+def other_scripts(namespace, tmp_path_factory):
+    """Write the page for a vocabulary of several scripts; return (path, chars)."""
     chars = sorted(set(ALPHABET))
-    models = {
-        name: made(len(chars), 8, 8, 1, 0) for name, made in namespace["MODEL_CLASSES"].items()
-    }
-    text = torch.arange(600) % len(chars)
-    windows = text.unfold(0, 50, 1)[:-1], text[50:]
-    model = NGram.of_windows(*windows, *windows, len(chars))
-    folder = tmp_path_factory.mktemp("scripts")
-    return phone.write_keyboard(models, model, *windows, windows[0], chars, folder, 60), chars
+    return page_of(chars, namespace, tmp_path_factory.mktemp("scripts")), chars
 
 
 def test_the_page_has_the_words_of_the_simulated_typist(opened, other_scripts):
@@ -176,6 +179,10 @@ def test_the_page_has_the_words_of_the_simulated_typist(opened, other_scripts):
         ("\u1ea5", "a\u0302\u0301"),  # two marks, in the order of the decomposed form
         ("क\u094d\u200dक", "क\u094d\u200dक"),
         ("b\u2019e\nu", "b'e u"),
+        ("e\u00a0\u200bu\u00ad", "e u"),  # white space, and what cannot be seen
+        ("b\u2014e", "b-e"),
+        ("\u0958", "\u0958"),  # a letter that Unicode never composes
+        ("\u0915\u093c", "\u0958"),
         ("b\U0001f468\u200d\U0001f469e", "be"),  # a whole emoji is left out, not half of it
     ],
 )
@@ -186,6 +193,17 @@ def test_what_is_typed_is_read_in_the_form_of_the_training_text(opened, other_sc
     assert page.evaluate("read.map((index) => chars[index]).join('')") == read
     ignored = page.inner_text("#said").removeprefix("Ignored, because the training text does not ")
     assert ignored == ("have them: \U0001f468\u200d\U0001f469" if "\U0001f468" in typed else "")
+
+
+def test_straight_quotes_are_read_as_the_curly_ones_of_the_text_and_no_space_is_made_up(
+    opened, namespace, tmp_path
+):
+    chars = sorted(set("Dont\u2019\u201c"))
+    page = opened(page_of(chars, namespace, tmp_path).as_uri())
+    page.fill("#text", "\"Don't")
+    assert page.evaluate("read.map((index) => chars[index]).join('')") == "\u201cDon\u2019t"
+    page.locator(".words button:enabled").first.click()
+    assert not page.inner_text("#said") and not page.input_value("#text").endswith(" ")
 
 
 def test_what_the_page_suggests_it_reads(opened, other_scripts):

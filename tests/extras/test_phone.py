@@ -178,7 +178,7 @@ def test_a_folder_that_cannot_be_written_is_named_in_one_line(
     folder.write_text("a file, not a folder")
     assert phone.compare_runtimes(models, splits[2], sample[1], folder) is None
     (line,) = capsys.readouterr().out.splitlines()
-    assert f"{folder} cannot be written (" in line and "Remove" in line
+    assert f"{folder} cannot be written (" in line and "remove" in line and "make room" in line
 
 
 def test_the_table_has_a_row_for_each_network_and_the_ngram_model(models, splits, sample):

@@ -44,8 +44,8 @@ def of_an_ngram_model():
 def test_a_word_is_letters_digits_and_their_marks_in_every_script():
     inside = ["a", "é", "ß", "中", "'", "\u2019", "-", "1", "½", "\u0301", "\u093f", "\u064e"]
     inside += ["\u200c", "\u200d"]  # spelling, in Persian and in Sinhala
-    outside = [" ", ".", "_", "\n", "\u0964", "\U0001f600", "\u060c"]
-    assert savings.in_words(inside + outside).tolist() == [True] * 14 + [False] * 7
+    outside = [" ", ".", "_", "\n", "\u0964", "\U0001f600", "\u060c", "\ufe0f"]
+    assert savings.in_words(inside + outside).tolist() == [True] * 14 + [False] * 8
 
 
 @pytest.mark.parametrize(
@@ -141,6 +141,8 @@ def test_savings_have_an_interval_and_differences_are_printed(tiny, chars, capsy
     ngram = NGram.of_windows(*splits[:4], len(chars))
     steps = {"GRU": Step(model), ngram.name: NGramStep(ngram)}
     found = savings.keystroke_savings(steps, splits[4], splits[5].repeat(5), chars)
+    assert "too short for intervals" in capsys.readouterr().out
+    found = savings.keystroke_savings(steps, splits[4], splits[5].repeat(20), chars)
     assert list(found.index) == ["GRU", ngram.name] and list(found.columns) == SAVINGS
     for mean, lower, upper in found.itertuples(index=False):
         assert 0 <= lower <= mean <= upper <= 100

@@ -61,9 +61,10 @@ def phone_table(models, ngram_model, test_X, test_y, chars):
     if "LSTM" in models and torch.backends.mkldnn.is_available():
         say_what_onednn_costs(models["LSTM"], keystrokes)
     costs = {name: _cost(model, test_X[:1]) for name, model in models.items()}
+    width = 1 if len(chars) <= 256 else 2  # bytes of a character
     costs[ngram_model.name] = {
-        "State (bytes)": ngram_model.order - 1,
-        "Size, fp32 (MB)": ngram_model.counts * (ngram_model.order + 4) / 1e6,
+        "State (bytes)": (ngram_model.order - 1) * width,
+        "Size, fp32 (MB)": ngram_model.counts * (ngram_model.order * width + 4) / 1e6,
     }
     quality = {name: _quality_of(model, test_X, test_y) for name, model in models.items()}
     counted = np.log([ngram_model.probabilities(window) for window in test_X.tolist()])

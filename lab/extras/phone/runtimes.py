@@ -136,8 +136,8 @@ def compare_runtimes(models, test_X, chars, folder=None):
         paths = write_steps(models, chars, folder)
     except OSError as error:
         helpers.say(
-            f"This part is skipped, because {folder} cannot be written ({error.strerror}). Remove "
-            "the file or folder of this name, or give yourself the right to write there."
+            f"This part is skipped, because {error.filename or folder} cannot be written "
+            f"({error.strerror}). {helpers.ROOM}"
         )
         return None
     rows, streams, indices = {}, {}, helpers.keystrokes_of(test_X)

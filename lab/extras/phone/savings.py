@@ -23,8 +23,10 @@ from lab.exercise import SEED, SUGGESTIONS
 from lab.extras.phone.keystrokes import SAVINGS
 
 BEAM, LONGEST = 3, 18  # hypotheses of a search, characters of the rest of a word
-BETWEEN = "'\u2019-\u200c\u200d"  # in words, next to letters; the last two join or separate letters
+BETWEEN = "'\u2019-\u200c\u200d"  # in words, too; the last two join or separate letters
+STYLES = "\ufe0e\ufe0f"  # of emoji: Unicode calls them marks, but no word has them
 FEW_SPACES = 0.05  # as a share of the characters; in English about every sixth one is a space
+FEWEST = 10  # blocks, for an interval
 BLOCK = 150  # characters: for the interval, blocks of the text are resampled
 
 
@@ -34,7 +36,9 @@ def in_words(chars):
     They are the letters, digits and marks of every script (Unicode's categories L, N and M), and
     what stands between them. WORD in keyboard/page.js says the same.
     """
-    return torch.tensor([unicodedata.category(c)[0] in "LMN" or c in BETWEEN for c in chars])
+    return torch.tensor(
+        [(unicodedata.category(c)[0] in "LMN" and c not in STYLES) or c in BETWEEN for c in chars]
+    )
 
 
 def words_ahead(step, logs, states, inside):
@@ -172,6 +176,12 @@ def print_differences(saved):
 
     If the 95 % interval includes 0, the line says that the difference is not significant.
     """
+    if len(saved) < FEWEST:
+        helpers.say(
+            f"The test text is too short for intervals: it has only {len(saved)} blocks of {BLOCK} "
+            "characters."
+        )
+        return
     ranked = saved.mean().sort_values(ascending=False).index
     for better, worse in itertools.pairwise(ranked):
         more, lower, upper = with_interval(saved[better] - saved[worse])

@@ -5,8 +5,8 @@
 const find = (id) => document.getElementById(id);
 const given = JSON.parse(find("given").textContent);
 const { chars } = given, indexOf = new Map(chars.map((c, k) => [c, k]));
-// What can be in a word: letters, marks and digits of every script, and what stands between them. BETWEEN in savings.py says the same.
-const WORD = /[\p{L}\p{M}\p{N}'’\u200c\u200d-]*$/u;
+// What can be in a word: letters, marks and digits of every script, and what stands between them. in_words in savings.py says the same.
+const WORD = /(?:(?![\ufe0e\ufe0f])[\p{L}\p{M}\p{N}'’\u200c\u200d-])*$/u;
 const inWord = chars.map((c) => WORD.exec(c)[0] !== "");
 const [models, engine] = networks(given.models, given.product);
 models[given.ngram.name] = new NGram([...given.ngram.text].map((c) => indexOf.get(c)), chars.length, given.ngram.order);
@@ -25,18 +25,25 @@ const took = {};
 let before = null, read = []; // the text before the cursor, and the indices of its characters that were read
 const latest = (name) => past[name][past[name].length - 1];
 
-const PLAIN = { "\n": " ", "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"' }; // of smart punctuation
-
 const NAMES = { " ": "space", "\u200c": "ZWNJ", "\u200d": "ZWJ" }; // of characters that cannot be seen
 const known = (text) => [...text].every((c) => indexOf.has(c));
 
 // What is one character to a reader can be several in a text: a letter and its marks, or a family of emoji.
 const graphemes = (text) => (Intl.Segmenter ? [...new Intl.Segmenter().segment(text)].map((one) => one.segment) : [...text]);
 
-// The same grapheme, as the training text may write it: composed, decomposed or with plain punctuation. The first form whose characters
-// are all known counts, and if there is none, the typed one.
+// Characters that stand for each other: a text has one of them, a keyboard types another.
+const ALIKE = ["'\u2018\u2019\u05f3", '"\u201c\u201d\u201e\u00ab\u00bb\u05f4', "-\u2010\u2011\u2013\u2014"];
+// Letters that Unicode never composes, although the text has them so.
+const composed = chars.filter((c) => c.normalize("NFC") !== c);
+
+// The same grapheme, as the training text may write it. The first form whose characters are all known counts, and if there is none,
+// the typed one. As in the training text, white space is a space, and what cannot be seen is left out.
 function asTrained(typed) {
-  const forms = [typed, PLAIN[typed] ?? typed, typed.normalize("NFC"), typed.normalize("NFD")];
+  if (/^\s+$/u.test(typed)) return " ";
+  if (/^(?![\u200c\u200d])[\p{Cc}\p{Cf}]$/u.test(typed)) return "";
+  const alike = ALIKE.find((group) => group.includes(typed)) ?? (typed === "\u2026" ? ["..."] : []);
+  const nfc = typed.normalize("NFC");
+  const forms = [typed, ...alike, nfc, typed.normalize("NFD"), composed.reduce((text, c) => text.replaceAll(c.normalize("NFC"), c), nfc)];
   return forms.find(known) ?? typed;
 }
 
@@ -61,7 +68,7 @@ function readAlong() {
   }
   read = now;
   const full = area.value.length >= area.maxLength ? `The text can have at most ${area.maxLength} characters. ` : "";
-  say("said", full + (unknown.length ? `Ignored, because the training text does not have them: ${unknown.join(" ")}` : ""));
+  say("said", full + (unknown.length ? `Ignored, because the training text does not have them: ${unknown.map((c) => NAMES[c] ?? c).join(" ")}` : ""));
   const [word] = WORD.exec(typed.join(""));
   for (const name of names) suggest(name, word);
 }
@@ -78,7 +85,7 @@ function suggest(name, word) {
   });
   card.querySelectorAll(".words button").forEach((button, k) => {
     const rest = k in found ? found[k].map((index) => chars[index]).join("") : "";
-    offer(button, name, rest && word + rest, rest && `${rest} `, rest && word + rest);
+    offer(button, name, rest && word + rest, rest && rest + (known(" ") ? " " : ""), rest && word + rest);
   });
   card.querySelector("small").textContent = last ? `key ${shown(took[name])}\nwords ${shown(searched)}` : "";
 }
@@ -93,7 +100,8 @@ function offer(button, name, label, text, aloud) {
   button.onmousedown = (event) => event.preventDefault();
   button.onclick = () => {
     const area = find("text"), room = area.maxLength - area.value.length;
-    area.setRangeText(text.slice(0, room), area.selectionStart, area.selectionEnd, "end");
+    if (text.length > room) return;
+    area.setRangeText(text, area.selectionStart, area.selectionEnd, "end");
     readAlong();
   };
 }

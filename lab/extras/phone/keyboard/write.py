@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -119,15 +120,15 @@ def write_keyboard(
     try:
         given = contents(models, ngram_model, train_X, train_y, test_X, chars, measured)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(filled(given), encoding="utf-8", newline="\n")
+        partial = path.with_suffix(".part")
+        partial.write_text(filled(given), encoding="utf-8", newline="\n")
+        os.replace(partial, path)
     except NotForThePage as error:
         helpers.say(str(error))
         return None
     except OSError as error:
         helpers.say(
-            f"{error.filename or path} cannot be written ({error.strerror}). If the disk is "
-            "full, make room. Otherwise remove the file or folder of this name, or give yourself "
-            "the right to write there."
+            f"{error.filename or path} cannot be written ({error.strerror}). {helpers.ROOM}"
         )
         return None
     helpers.say(
