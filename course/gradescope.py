@@ -35,8 +35,8 @@ apt-get update
 for version in 3.13 3.12 3.11; do
   apt-get install -y "python$version-venv" && break
 done
-"/usr/bin/python$version" -m venv .venv
-.venv/bin/python -m pip install -r tests/requirements.txt
+"/usr/bin/python$version" -m venv ../venv
+../venv/bin/python -m pip install -r tests/requirements.txt
 """
 RUN = """\
 #!/usr/bin/env bash
@@ -44,8 +44,9 @@ RUN = """\
 set -e
 cd "$(dirname "$0")"
 here=$PWD
+chmod go-rwx source  # the submission runs as another user, who must not read the solution
 cd source
-.venv/bin/python -m course.gradescope "$here/submission" "$here/results/results.json"
+../venv/bin/python -m course.gradescope "$here/submission" "$here/results/results.json"
 """
 
 

@@ -1,13 +1,17 @@
 """Run long jobs on the cores of this machine or on a Dask cluster, and keep their files safe."""
 
 import contextlib
+import hashlib
 import os
 import secrets
 import warnings
+from pathlib import Path
 
 import joblib
 
 from helpers import usable_cpus
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def put(path, content):
@@ -45,8 +49,9 @@ def add_argument(parser):
 def workers(dask=None):
     """Let joblib run on this machine or on a Dask cluster.
 
-    The workers of the cluster need this project on PYTHONPATH. Raises ConnectionError if there is
-    no scheduler at the address.
+    The scheduler and the workers of the cluster need this project on PYTHONPATH. Raises
+    ConnectionError if there is no scheduler at the address, if it has no workers, or if one of
+    these processes lacks the project or has another version of it.
     """
     if dask is None:
         with joblib.parallel_config("loky", n_jobs=usable_cpus(), inner_max_num_threads=1):
@@ -59,8 +64,44 @@ def workers(dask=None):
     except (ValueError, OSError) as error:
         said = f"--dask {dask!r}: we could not reach a scheduler at this address ({error})"
         raise ConnectionError(said) from error
-    with client, joblib.parallel_config("dask"):
-        yield
+    with client:
+        _need_the_project(client, dask)
+        with joblib.parallel_config("dask"):
+            yield
+
+
+def version():
+    """Return a hash of all code of this project."""
+    paths = sorted(path for folder in (".", "lab", "data", "course") for path in _code_in(folder))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
+
+
+def _code_in(folder):
+    return (ROOT / folder).glob("*.py" if folder == "." else "**/*.py")
+
+
+def _need_the_project(client, address):
+    def seen():  # sent by its code, because the project may be missing there
+        try:
+            from course import workers
+
+            return workers.version()
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+
+    asked = {f"the scheduler {address}": client.run_on_scheduler(seen)}
+    asked |= {f"the worker {place}": said for place, said in client.run(seen).items()}
+    if len(asked) == 1:
+        raise ConnectionError(
+            f"--dask {address!r}: the scheduler has no workers. Start some first."
+        )
+    for place, said in asked.items():
+        if said != version():
+            what = "another version of this project" if len(said) == 64 else f"no project ({said})"
+            raise ConnectionError(
+                f"--dask {address!r}: {place} has {what}. Start it in this folder, or put this "
+                "folder on its PYTHONPATH."
+            )
 
 
 def as_completed(work):

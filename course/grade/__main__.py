@@ -6,7 +6,8 @@
 
 SUBMISSIONS is a folder, one notebook, or a course of nbgrader. Every submission in a folder gets a
 row in the table (handed_in.py finds the submissions). In a course of nbgrader, the command grades
-the submissions that nbgrader did not grade (after_nbgrader.py). Each notebook is merged with our
+all that was submitted, and it prints whose points differ from nbgrader's (after_nbgrader.py), which
+can be talked into points. Each notebook is merged with our
 exercise (merge.py) and runs in a sandbox (sandbox.py). This is a short test run. If a submission
 takes too much time or memory, it is ended, and the checks that it passed until then count.
 
@@ -27,6 +28,7 @@ import statistics
 import sys
 
 import joblib
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from course import command, named_path, positive, workers
 from course.bundle import supplies
@@ -47,15 +49,15 @@ def _ours():
 def to_grade(folder, grades):
     """Return the submissions to grade in a folder, as {name: path}.
 
-    In a course of nbgrader, these are the submissions that nbgrader did not grade; their names and
-    the reasons are printed. Raises table.Unusable if there is no submission in the folder.
+    In a course of nbgrader, these are all submissions. Those that nbgrader did not grade are
+    printed, with the reasons. Raises table.Unusable if there is no submission in the folder.
     """
     if after_nbgrader.is_course(folder):
         left = after_nbgrader.left_out(folder)
         print(f"Submissions that nbgrader did not grade: {len(left)}.")
-        for name, (_, why) in left.items():
+        for name, why in left.items():
             print(f"{name}: {why}")
-        return {name: path for name, (path, _) in left.items()}
+        folder = folder / "submitted"
     if not folder.exists() or not (found := handed_in.find(folder, grades)):
         raise table.Unusable(
             f"{folder} does not contain a submission. Give the folder with the submissions, or a "
@@ -176,10 +178,17 @@ def run(arguments):
         limits = arguments.seconds, arguments.megabytes
         with workers.workers(arguments.dask):
             rows = grade_all(arguments.submissions, arguments.grades, people, *limits)
-    except table.Unusable as error:
+    except (table.Unusable, ConnectionError) as error:
         sys.exit(str(error))
+    except TerminatedWorkerError:
+        sys.exit(
+            "The system has ended a process of this command, for example because memory ran out. "
+            "Nothing that was graded is lost. Run the same command again: it goes on."
+        )
     if not rows:
         return
+    if after_nbgrader.is_course(arguments.submissions):
+        print(*after_nbgrader.differences(arguments.submissions, rows), sep="\n")
     counts = collections.Counter(row[table.VERDICT] for row in rows)
     told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     cost = statistics.mean(table.number(row[table.CORE_SECONDS]) for row in rows)

@@ -1,14 +1,15 @@
-"""Find the submissions that were not graded in a course of nbgrader, and the reasons.
+"""Find the submissions that nbgrader did not grade, or to which it gave other points than we do.
 
 nbgrader 0.9.6 exports a plain 0.0 for a submission that it could not process, or that it did not
 find. It does not grade a second submission of a student, unless autograde has the option --force.
 """
 
 import collections
+import contextlib
 import re
 
 from course.bundle import NAME
-from course.grade import handed_in, submission
+from course.grade import handed_in, submission, table
 from course.grade.handed_in import CONFIG
 from course.make_exercise import EXERCISE
 
@@ -19,10 +20,31 @@ def is_course(folder):
 
 
 def left_out(course):
-    """Return the submissions that nbgrader did not grade: {name: (path, reason)}."""
+    """Return the submissions that nbgrader did not grade: {name: reason}."""
     found = handed_in.find(course / "submitted") if (course / "submitted").is_dir() else {}
-    whys = {name: (path, _why_not(path, course)) for name, path in found.items()}
-    return {name: (path, why) for name, (path, why) in whys.items() if why}
+    whys = {name: _why_not(path, course) for name, path in found.items()}
+    return {name: why for name, why in whys.items() if why}
+
+
+def differences(course, rows):
+    """Return sentences on the submissions whose points for the checks differ from nbgrader's."""
+    from nbgrader.api import Gradebook, MissingEntry
+
+    theirs = {}
+    with (
+        Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book,
+        contextlib.suppress(MissingEntry),
+    ):
+        for one in book.assignment_submissions(NAME):
+            grades = (grade for notebook in one.notebooks for grade in notebook.grades)
+            theirs[one.student.id] = sum(grade.auto_score or 0 for grade in grades)
+    for row in rows:
+        student = row[table.SUBMISSION].partition("/")[0]
+        if student in theirs and theirs[student] != table.number(row[table.POINTS]):
+            yield (
+                f"{row[table.SUBMISSION]}: {row[table.POINTS]} points here, but nbgrader gave "
+                f"{theirs[student]:g}. The points here are right."
+            )
 
 
 def _why_not(path, course):

@@ -5,6 +5,7 @@ cell that is not an answer runs as in our exercise; this is true of the checks a
 may also be in one or several of the student's own cells. We find it by the names that they define.
 """
 
+import ast
 import functools
 import operator
 import re
@@ -106,7 +107,9 @@ def _recognised(notebook):
     """Return the student's code cells, each in the place of our cell or behind the cell before it.
 
     A cell that defines an answer never comes before the place of that answer. Otherwise it could
-    run before cells of ours that the student deleted.
+    run before cells of ours that the student deleted. A cell with the answers of several of our
+    cells is split, so that each part runs in its place. What a student adds to one of our given
+    cells runs behind it.
     """
     missing = {one.id: one.place[0] for one in our_cells()}
     slots = {name: one.place[0] for one in our_cells() for name in one.answers}
@@ -114,15 +117,61 @@ def _recognised(notebook):
     for cell in notebook.cells:
         if cell.cell_type != "code" or cell.get("id") == FETCH:
             continue
-        answers = defined(cell.source)
+        answers, outputs = defined(cell.source), cell.get("outputs", [])
         known = cell.get("id") if cell.get("id") in missing else _by_its_lines(cell.source)
         if known in missing:
             place = (missing.pop(known), 0)
+            found.append(Cell(place, known, cell.source, None, answers, outputs))
+            ours = our_cells()[place[0]]
+            if not ours.answers and (added := _added(cell.source, ours.source)):
+                found.append(Cell((place[0], 1), OWN, added, None, defined(added), []))
+        elif len({slots[name] for name in answers}) > 1 and (parts := _parts(cell.source, slots)):
+            for slot, part in parts.items():
+                found.append(Cell((slot, 1), OWN, part, None, defined(part), outputs))
         else:
-            known, first = OWN, min((slots[name] for name in answers), default=-1)
-            place = (max(place[0], first), 1)
-        found.append(Cell(place, known, cell.source, None, answers, cell.get("outputs", [])))
+            place = (max(place[0], min((slots[name] for name in answers), default=-1)), 1)
+            found.append(Cell(place, OWN, cell.source, None, answers, outputs))
     return found
+
+
+def _statements(source):
+    """Return the statements at the top of a cell as texts; none if we cannot read the cell."""
+    try:
+        nodes = ast.parse(TransformerManager().transform_cell(source)).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    return [(node, ast.unparse(node)) for node in nodes]
+
+
+def _added(source, ours):
+    """Return what a student has added to a given cell: imports, definitions and new names."""
+    given = {text for _, text in _statements(ours)}
+    names = {name for node, _ in _statements(ours) for name in _assigned(node)}
+    kinds = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef
+    return "\n".join(
+        text
+        for node, text in _statements(source)
+        if text not in given
+        and (isinstance(node, kinds) or (_assigned(node) and not names & _assigned(node)))
+    )
+
+
+def _assigned(node):
+    """Return the names that an assignment makes; of any other statement an empty set."""
+    if not isinstance(node, ast.Assign | ast.AnnAssign):
+        return set()
+    return {
+        n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    }
+
+
+def _parts(source, slots):
+    """Return the parts of a cell with several answers: {the slot of our cell: source}."""
+    parts, slot = {}, min(slots[name] for name in defined(source))
+    for _, text in _statements(source):
+        slot = max([slot, *(slots[name] for name in defined(text))])
+        parts[slot] = f"{parts.get(slot, '')}{text}\n"
+    return parts
 
 
 def _by_its_lines(source):

@@ -1,6 +1,9 @@
 """Run the cells of submissions, each in a process of its own, with limits; sandbox.py starts this.
 
-    python run_cells.py    in a folder with the helpers, the asking half of the checks and the data
+    python run_cells.py NAMESPACES FORKS
+
+in a folder with the helpers, the asking half of the checks and the data. NAMESPACES are the flags
+of unshare(2), and FORKS is 0 where the system cannot fork.
 
 Each line of stdin is the path of a folder. Its file task.json has a list of cells [id, source, the
 check that the cell runs or null] and the seed of the questions. What is found goes into its file
@@ -27,11 +30,13 @@ import sys
 from pathlib import Path
 
 import psutil
+import torch
 
 LARGEST_FILE = 100_000_000  # bytes that a file may grow to, where the system can limit it
 LONGEST_TEXT = 4_000  # characters of a message or an answer
 NAMESPACES = 0x00020000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000  # mnt ipc user pid net
 FILES = "all files of the user who grades (also the solution and the other submissions)"
+NETWORK, NOBODY = "the network", 65534
 FORKS = sys.platform == "linux"
 
 
@@ -42,8 +47,8 @@ def main():
     print("ready", flush=True)
     for line in sys.stdin:
         folder = Path(line.strip())
-        if not FORKS:
-            submission(folder, shell, [FILES, "the network"])
+        if sys.argv[2] == "0":
+            submission(folder, shell, [FILES, NETWORK])
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a keeper
         if not (keeper := os.fork()):
             keep(folder, shell)
@@ -53,7 +58,6 @@ def main():
 def _import_all():
     # What every submission needs, so that a fork has it. No thread may start: a fork loses it.
     import matplotlib.pyplot as plt
-    import torch
 
     for package in ("lab", "lab.ask", "lab.checks"):  # a cell may delete what later ones import
         for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
@@ -74,7 +78,7 @@ def keep(folder, shell):
     os.setsid()  # no terminal that it could type into
     libc.prctl(1, signal.SIGKILL)  # ends with its parent
     libc.prctl(36, 1)  # children of ended processes become ours, so sandbox.py finds them
-    uid, gid, closed = os.getuid(), os.getgid(), not libc.unshare(NAMESPACES)
+    uid, gid, closed = os.getuid(), os.getgid(), not libc.unshare(int(sys.argv[1]))
     if closed:
         for name, text in (
             ("setgroups", "deny"),
@@ -84,17 +88,28 @@ def keep(folder, shell):
             Path("/proc/self", name).write_text(text)
     if not (child := os.fork()):
         libc.prctl(1, signal.SIGKILL)
-        submission(folder, shell, [] if closed else [FILES, "the network"])
+        try:
+            submission(folder, shell, [] if closed else [FILES, NETWORK])
+        finally:
+            os._exit(1)
     os.waitpid(child, 0)
     os._exit(0)
 
 
 def _shut_off(folder, reach):
     # Let this process see no files but its own; return what it can still reach.
-    hide = ["sh", "shut_off.sh", str(folder), *json.loads(Path("seen.json").read_text())]
+    seen = json.loads(Path("seen.json").read_text())
+    hide = ["sh", "shut_off.sh", str(folder), *seen]
     if not reach and subprocess.run(hide, capture_output=True).returncode:
         reach = [FILES]
     os.chdir(folder)
+    if NETWORK in reach and not os.getuid():  # no namespaces, but root may become another user
+        os.chown(folder, NOBODY, NOBODY)
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+        if not any(os.access(path[1:], os.R_OK) for path in seen if path.startswith("-")):
+            reach = [NETWORK]
     libc = ctypes.CDLL(None)
     for capability in range(64):
         libc.prctl(24, capability, 0, 0, 0)  # out of the bounding set
@@ -114,7 +129,7 @@ def submission(folder, shell, reach):
     report, nowhere = (folder / "report").open("w"), os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)
-    if FORKS:
+    if sys.argv[2] != "0":
         reach = _shut_off(folder, reach)
 
     def tell(**facts):
@@ -124,6 +139,8 @@ def submission(folder, shell, reach):
     _limit_files()
     checks = _only_asking(tell, seed)
     tell(reach=reach)
+    if "cuda" in str(cells) and not torch.cuda.is_available():
+        on_cpu().__enter__()  # who works on a GPU is graded without one
     for cell_id, source, check in cells:
         tell(cell=cell_id)
         result = shell.run_cell(source, store_history=True)
@@ -134,6 +151,24 @@ def submission(folder, shell, reach):
     process = psutil.Process()
     tell(left=len(process.children(recursive=True)), seconds=sum(os.times()[:4]))
     os._exit(0)  # whatever threads or exit handlers the student left
+
+
+def on_cpu():
+    """Return a mode of PyTorch in which "cuda" is the CPU."""
+    from torch.overrides import TorchFunctionMode
+
+    def here(value):
+        named = isinstance(value, (str, torch.device)) and str(value).startswith("cuda")
+        return "cpu" if named else value
+
+    class OnCpu(TorchFunctionMode):
+        def __torch_function__(self, function, types, args=(), kwargs=None):
+            if function is torch.Tensor.cuda:
+                return args[0]
+            kwargs = {name: here(value) for name, value in (kwargs or {}).items()}
+            return function(*map(here, args), **kwargs)
+
+    return OnCpu()
 
 
 def _only_asking(tell, seed):

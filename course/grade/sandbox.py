@@ -169,8 +169,9 @@ def _new_process(marker):
         "HF_HUB_OFFLINE": "1",
         "GRADED_BY": marker,
     }
+    flags = str(run_cells.NAMESPACES), str(int(run_cells.FORKS))
     process = subprocess.Popen(
-        [sys.executable, str(supplied / "run_cells.py")],
+        [sys.executable, str(supplied / "run_cells.py"), *flags],
         cwd=supplied,
         env=environment,
         stdin=subprocess.PIPE,

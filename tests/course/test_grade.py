@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -16,7 +17,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from course.grade import __main__ as grade, sandbox, submission
+from course.grade import __main__ as grade, run_cells, sandbox, submission
 from course.make_exercise import ROOT
 from lab import exercise
 from tests import submissions
@@ -48,7 +49,32 @@ def leftovers():
 
 
 def run(source, seconds=20, megabytes=500, **how):
-    return sandbox.run([("cell", source, None)], seconds, megabytes, **how)
+    (_, *facts), *rest = sandbox.run([("cell", source, None)], 0, seconds, megabytes, **how)
+    return facts, *rest
+
+
+@pytest.fixture
+def anew(monkeypatch):
+    """Let the next submission start in a new process, on a system that has less than this one."""
+
+    def start(**lacks):
+        for name, value in lacks.items():
+            monkeypatch.setattr(run_cells, name, value)
+        forget()
+
+    def forget():
+        for process in sandbox._forking():
+            process.kill()
+            process.wait()
+        sandbox._forking().clear()
+        sandbox.reach.cache_clear()
+
+    yield start
+    monkeypatch.undo()
+    forget()
+
+
+NO_NAMESPACES = {"NAMESPACES": -1}
 
 
 def test_cells_are_run_and_reported():
@@ -59,24 +85,27 @@ def test_cells_are_run_and_reported():
 
 
 @pytest.mark.skipif(os.name == "nt", reason="only polled there")
-@pytest.mark.parametrize("isolated", [True, False])
-def test_all_that_was_used_is_known_at_the_end(isolated):
+@pytest.mark.parametrize("lacks", [{}, NO_NAMESPACES])
+def test_all_that_was_used_is_known_at_the_end(lacks, anew):
+    anew(**lacks)
     burn = "import time\nwhile time.process_time() < 0.5: pass"
     _, ended, core_seconds, _ = run(
         f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {burn!r}])\n{burn}",
-        shut_off=isolated,
         poll=2.5,  # looked at once, before it has begun
     )
     assert ended is None and core_seconds > 1
 
 
-def test_a_system_without_limits_of_its_own_grades_too(tmp_path, monkeypatch):
+def test_a_system_that_cannot_fork_and_has_no_limits_grades_too(tmp_path, monkeypatch, anew):
     as_on_windows = "import sys, psutil; sys.modules['resource'] = None"
     (tmp_path / "sitecustomize.py").write_text(as_on_windows, encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    anew(FORKS=False)
     facts, ended, core_seconds, _ = run(
-        "import time\nwhile time.process_time() < 3: pass\nimport resource", shut_off=False
+        "import time\nend = time.process_time() + 2\nwhile time.process_time() < end: pass\n"
+        "import resource"
     )
+    assert sandbox.reach() == [run_cells.FILES, run_cells.NETWORK]
     assert "ModuleNotFoundError: import of resource halted" in facts[1]["error"]
     assert ended is None and core_seconds > 1
 
@@ -86,7 +115,7 @@ def test_a_system_without_limits_of_its_own_grades_too(tmp_path, monkeypatch):
     [
         ("while True: pass", {"seconds": 5}, "more than 5 s of processor time"),
         ("hog = b'x' * 10**9", {"megabytes": 600}, "more than 600 MB of memory"),
-        ("import os; os._exit(3)", {}, "with exit status 3,"),
+        ("import os; os._exit(3)", {}, "ended its own process"),
     ],
 )
 def test_what_does_not_end_well_is_ended(source, limits, reason):
@@ -97,7 +126,8 @@ def test_what_does_not_end_well_is_ended(source, limits, reason):
 
 def test_what_waits_for_ever_is_ended():
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"]) as process:
-        reason, core_seconds, peak_mb = sandbox._watch(process, seconds=1, megabytes=500)
+        watched = psutil.Process(process.pid)
+        reason, core_seconds, peak_mb = sandbox._watch(watched, seconds=1, megabytes=500)
         left = leftovers()
         process.kill()
     assert [one.pid for one in left] == [process.pid]  # what is left over would be found
@@ -105,22 +135,21 @@ def test_what_waits_for_ever_is_ended():
 
 
 @pytest.mark.skipif(os.name == "nt", reason="starts programs of Unix")
-@pytest.mark.parametrize("isolated", [True, False])
-def test_nothing_that_a_submission_starts_outlives_it(isolated):
-    if isolated and not sandbox.isolation()[0]:
-        pytest.skip("this system does not let us shut a process off")
+@pytest.mark.parametrize("lacks", [{}, NO_NAMESPACES])
+def test_nothing_that_a_submission_starts_outlives_it(lacks, anew):
+    anew(**lacks)
     source = (
         "import subprocess\n"
         "subprocess.Popen(['sleep', '1000'], start_new_session=True)\n"
         "subprocess.Popen('sleep 1000 &', shell=True)\n"
     )
-    facts, ended, *_ = run(source, shut_off=isolated)
+    facts, ended, *_ = run(source)
     assert ended is None and not leftovers()
     assert facts[-1]["left"] >= 1
 
 
 def test_a_submission_has_no_network_where_the_system_allows_it():
-    if "the network" in sandbox.isolation()[1]:
+    if "the network" in sandbox.reach():
         pytest.skip("this system does not let us shut a process off")
     with socket.create_server(("127.0.0.1", 0)) as server:
         source = f"import socket; socket.create_connection({server.getsockname()!r}, timeout=2)"
@@ -129,11 +158,12 @@ def test_a_submission_has_no_network_where_the_system_allows_it():
 
 
 def test_a_submission_sees_no_files_but_its_own_where_the_system_allows_it(tmp_path):
-    if sandbox.isolation()[1]:
+    if sandbox.reach():
         pytest.skip("this system does not let us hide files")
     another = tmp_path / "other.ipynb"  # handed in by somebody else
     another.write_text("{}", encoding="utf-8")
     others = [str(ROOT / "solution.ipynb"), grade.__file__, str(another)]
+    others += [str(ROOT / "lab" / "checks" / "specified.py")]
     assert all(map(os.path.exists, others))
     facts, *_ = run(
         "import os, pathlib, sys, lab.checks\n"
@@ -151,37 +181,91 @@ def test_a_submission_sees_no_files_but_its_own_where_the_system_allows_it(tmp_p
     assert not Path(sys.prefix, "mine.pth").exists()
 
 
+def test_the_judges_and_other_submissions_are_not_in_the_memory_either():
+    first = "secret = 'the answer of somebody ' + 'else'\nlonger = 'q' * 40 + 'w' * 40"
+    run(first)
+    look = (
+        "import re, lab.checks, sys\n"
+        "needles = [b'somebody ' + b'else', b'q' * 40 + b'w' * 40, b'KNOWN_' + b'MISTAKES']\n"
+        "memory, found = open('/proc/self/mem', 'rb', 0), []\n"
+        "for line in open('/proc/self/maps'):\n"
+        "    low, high, mode = re.match('([0-9a-f]+)-([0-9a-f]+) (r?)', line).groups()\n"
+        "    if mode and '.so' not in line:\n"
+        "        try:\n"
+        "            memory.seek(int(low, 16))\n"
+        "            part = memory.read(int(high, 16) - int(low, 16))\n"
+        "        except (OSError, ValueError, OverflowError): continue\n"
+        "        found += [n for n in needles if n in part]\n"
+        "judges = [m for m in sys.modules if m.startswith('lab.checks.')]\n"
+        "raise RuntimeError(f'{found} {sorted(judges)}')"
+    )
+    facts, *_ = run(look)
+    said = facts[1]["error"]
+    assert said == ("RuntimeError: [] ['lab.checks.results', 'lab.checks.rule', 'lab.checks.runs']")
+
+
 def test_the_solution_is_hidden_among_programs_too(tmp_path):
-    command = sandbox.isolation()[0]
-    if sandbox.HIDE not in command:
+    if sandbox.reach():
         pytest.skip("this system does not let us hide files")
     place = tmp_path / "programs" / "checkout"
     (place / "venv").mkdir(parents=True)
     (place / "solution.ipynb").write_text("{}", encoding="utf-8")
     (tmp_path / "folder").mkdir()
-    paths = [place.parent, f"-{place}", place / "venv"]
-    look = ["find", str(tmp_path), "-mindepth", "1", "-not", "-name", ".root", "-printf", "%P "]
-    line = [*command[:-1], *map(str, paths), "--", *look]
-    done = subprocess.run(line, cwd=tmp_path / "folder", capture_output=True, text=True)
-    found = {"folder", "programs", "programs/checkout", "programs/checkout/venv"}
+    (tmp_path / "supplies").mkdir()
+    paths = [*sandbox._seen(tmp_path / "supplies")[:12], place.parent, f"-{place}", place / "venv"]
+    hide = ["sh", str(sandbox.HERE / "shut_off.sh"), str(tmp_path / "folder"), *map(str, paths)]
+    look = f"find {tmp_path} -mindepth 1 -printf '%P '"
+    script = f"{shlex.join(hide)} && {look}"
+    unshare = ["unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork"]
+    line = [*unshare, "sh", "-c", script]
+    done = subprocess.run(line, cwd=tmp_path / "supplies", capture_output=True, text=True)
+    found = {"folder", "folder/*", "programs", "programs/checkout", "programs/checkout/venv"}
     assert set(done.stdout.split()) == found, done.stderr
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there are no namespaces")
 @pytest.mark.parametrize(
-    ("allowed", "reach"),
-    [("pivot_root", []), ("unshare", [sandbox.FILES]), ("", [sandbox.FILES, "the network"])],
+    ("refused", "reach"),
+    [
+        ("", []),
+        ("pivot_root", [run_cells.FILES]),
+        ("unshare", [run_cells.FILES, run_cells.NETWORK]),
+    ],
 )
-def test_what_stays_within_reach_is_said(allowed, reach, monkeypatch):
-    def lets(command, **how):
-        refused = (sandbox.HIDE in command and allowed != "pivot_root") or not allowed
-        return subprocess.CompletedProcess(command, int(refused))
+def test_what_stays_within_reach_is_said(refused, reach, anew, monkeypatch):
+    if refused == "pivot_root":
+        monkeypatch.setattr(subprocess, "run", subprocess.run)
+        supplied = sandbox._supplies()[1] / "shut_off.sh"
+        before = supplied.read_text()
+        supplied.write_text("exit 1")
+    anew(**(NO_NAMESPACES if refused == "unshare" else {}))
+    try:
+        found = sandbox.reach()
+    finally:
+        if refused == "pivot_root":
+            supplied.write_text(before)
+    if not refused and found:
+        pytest.skip("this system does not let us hide files")
+    assert found == reach or (refused == "unshare" and found == [run_cells.NETWORK])
+    _, page = submissions.reporting({"left": 0})("one", [], [], None, 0, 1, 1)
+    assert all(escape(what) in page for what in found)
+    assert ("it could reach" in page) == bool(found)
 
-    monkeypatch.setattr(subprocess, "run", lets)
-    sandbox.isolation.cache_clear()
-    _, page = submissions.reporting({"left": 0})("one", [], [], None, 1, 1)
-    sandbox.isolation.cache_clear()
-    assert all(escape(what) in page for what in reach)
-    assert ("it could reach" in page) == bool(reach)
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a terminal is another thing elsewhere")
+def test_a_submission_cannot_type_into_the_terminal():
+    facts, *_ = run("open('/dev/tty')")
+    assert "No such device" in facts[1]["error"]
+
+
+def test_files_in_memory_have_a_limit():
+    if sandbox.reach():
+        pytest.skip("this system does not let us limit them")
+    write = "open({!r}, 'wb').write(bytes(90_000_000))\n"
+    for folder in ("/dev/shm", "."):
+        facts, *_ = run("".join(write.format(f"{folder}/{n}") for n in range(4)))
+        assert "No space left on device" in facts[1]["error"]
+    assert not Path("/dev/shm/0").exists()
 
 
 def test_a_submission_sees_nothing_of_the_graders_environment(monkeypatch):
@@ -244,7 +328,7 @@ def test_a_page_escapes_what_the_student_wrote(tmp_path):
     path = tmp_path / "one.ipynb"
     nbformat.write(notebook, path)
     says = submissions.reporting({"cell": "samples"}, {"error": "NameError: <i>"}, {"left": 0})
-    _, page = says("<b>", *submission.prepare(path), 1, 1)
+    _, page = says("<b>", *submission.prepare(path), 0, 1, 1)
     assert "<script>" not in page and "<b>" not in page and "<i>" not in page
     assert "&lt;script&gt;" in page
 
@@ -253,7 +337,9 @@ def test_a_page_escapes_what_the_student_wrote(tmp_path):
     ("fact", "verdict"),
     [
         ({"error": "half of a pair: \ud800"}, "stopped"),
-        ({"check": "char_rnn"}, "grader failed"),
+        ({"check": "char_rnn"}, "stopped"),
+        ({"check": "char_rnn", "facts": {"built": 1}}, "stopped"),
+        ({"check": "training", "facts": [[]] * 9}, "stopped"),
         ({"check": "mine", "status": "passed", "rule": None, "message": ""}, "stopped"),
         ({"check": "char_rnn", "status": "failed", "rule": "mine", "message": ""}, "stopped"),
     ],
@@ -277,28 +363,17 @@ def test_whatever_a_submission_reports_the_others_are_graded(fact, verdict, tmp_
 def test_a_notebook_in_which_nothing_is_filled_in_is_said(statuses, detail):
     found = zip(exercise.CHECKS, statuses, strict=False)
     facts = [{"check": c, "status": s, "rule": None, "message": ""} for c, s in found]
-    judged = submission.judge([], None, 1, 1, lambda *_: ([*facts, {"left": 0}], None, 1.0, 1.0))
+    judged = submission.judge([], None, 0, 1, 1, lambda *_: ([*facts, {"left": 0}], None, 1.0, 1.0))
     assert (judged.verdict, judged.detail) == ("graded", detail)
 
 
-def test_points_are_those_of_our_own_table():
+def test_a_submission_cannot_say_that_a_check_has_passed():
     facts = [
         {"check": check, "status": "passed", "rule": None, "message": "", "points": 1_000}
         for check in [*exercise.CHECKS, *exercise.CHECKS, "mine"]
     ]
-    row, _ = submissions.reporting(*facts, {"left": 0})("name", [], [], None, 1, 1)
-    assert row["points"] == exercise.POINTS and row["verdict"] == "graded"
-
-
-def test_a_submission_cannot_report_in_our_name():
-    forged = json.dumps({"check": "char_rnn", "status": "passed", "rule": None, "message": ""})
-    facts, ended, *_ = run(
-        "import os\n"
-        "for descriptor in range(1, 64):\n"
-        "    try: os.write(descriptor, " + repr(f"{forged}\n{forged}".encode()) + ")\n"
-        "    except OSError: pass\n"
-    )
-    assert [sorted(fact) for fact in facts] == [["cell"], ["left", "seconds"]] and ended is None
+    row, _ = submissions.reporting(*facts, {"left": 0})("name", [], [], None, 0, 1, 1)
+    assert row["points"] == 0 and row["verdict"] == "graded"
 
 
 @pytest.mark.parametrize(
@@ -321,7 +396,7 @@ def test_what_a_notebook_says_to_its_screen_keyboard_or_system_does_nothing():
         "%%time\nx = 1", "%%not_a_magic\ny = 1", "assert x + y == 2", "exit()", "quit()", "%debug",
     )  # fmt: skip
     cells = [(source, source, None) for source in harmless]
-    facts, ended, *_ = sandbox.run(cells, 20, 500)
+    (_, *facts), ended, *_ = sandbox.run(cells, 0, 20, 500)
     assert [fact for fact in facts if "error" in fact] == [] and ended is None
     assert [fact["cell"] for fact in facts[:-1]] == list(harmless)
 
@@ -332,7 +407,7 @@ def test_a_broken_model_costs_its_own_points_only(tmp_path):
     submissions.change(notebook, "char-lstm", "        super()", "      super()")
     submissions.change(notebook, "recommendation", "evidence[", "evidence evidence[")
     nbformat.write(notebook, tmp_path / "one.ipynb")
-    row, page = submission.grade("one", *submission.prepare(tmp_path / "one.ipynb"), 60, 1_000)
+    row, page = submission.grade("one", *submission.prepare(tmp_path / "one.ipynb"), 0, 60, 1_000)
     lost = exercise.CHECKS["char_lstm"].points + exercise.CHECKS["recommendation"].points
     assert row["points"] == exercise.POINTS - lost
     assert (

@@ -27,7 +27,7 @@ def autograder(tmp_path):
         modes = {entry.filename: entry.external_attr >> 16 for entry in archive.infolist()}
     assert modes["setup.sh"] == modes["run_autograder"] == 0o755
     (folder / "run_autograder").write_bytes((folder / "source" / "run_autograder").read_bytes())
-    (folder / "source" / ".venv").symlink_to(sys.prefix, target_is_directory=True)
+    (folder / "venv").symlink_to(sys.prefix, target_is_directory=True)
     return folder
 
 
@@ -57,7 +57,7 @@ def test_a_submission_is_graded_as_by_the_folder_grader(autograder):
     (failed,) = (test for test in tests if test["status"] == "failed")
     assert "counts-wrong: " in failed["output"] and "TODO 4" in failed["name"]
     assert reach["visibility"] == "hidden" and "max_score" not in reach
-    assert all(what in reach["output"] for what in sandbox.isolation()[1])
+    assert all(what in reach["output"] for what in sandbox.reach())
 
 
 @pytest.mark.parametrize("names", [(), ("a.ipynb", "b.ipynb"), ("report.pdf",)])
