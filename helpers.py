@@ -468,7 +468,7 @@ def load_text(corpus="sample", max_chars=60_000):
             break
     text = "".join(pieces)[:max_chars]
     if corpus != "sample" and length > len(text):
-        say(f"Only the first {max_chars:,} characters of corpus {str(corpus)!r} are used.")
+        say(f"Only the first {max_chars:,} characters of {Path(corpus).name!r} are used.")
     if not text.strip():
         raise ValueError(
             f"corpus {str(corpus)!r} has no visible text. Choose another, or CORPUS = 'sample'."
