@@ -27,6 +27,7 @@ import pkgutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -42,8 +43,12 @@ FORKS = sys.platform == "linux"
 
 def main():
     sys.path.insert(0, os.getcwd())
-    shell = _shell()
-    _import_all()
+    try:
+        shell = _shell()
+        _import_all()
+    except Exception as error:
+        print(f"{type(error).__name__}: {error}")
+        return
     print("ready", flush=True)
     for line in sys.stdin:
         folder = Path(line.strip())
@@ -77,6 +82,8 @@ def keep(folder, shell):
     libc = ctypes.CDLL(None)
     os.setsid()  # no terminal that it could type into
     libc.prctl(1, signal.SIGKILL)  # ends with its parent
+    while not (folder / "watched").exists():  # it must not end before sandbox.py knows it
+        time.sleep(0.002)
     libc.prctl(36, 1)  # children of ended processes become ours, so sandbox.py finds them
     uid, gid, closed = os.getuid(), os.getgid(), not libc.unshare(int(sys.argv[1]))
     if closed:
@@ -96,6 +103,11 @@ def keep(folder, shell):
     os._exit(0)
 
 
+def _works(command, **how):
+    with contextlib.suppress(OSError):
+        return not subprocess.run(command, capture_output=True, **how).returncode
+
+
 def _shut_off(folder, reach):
     # Let this process see no files but its own; return what it can still reach.
     seen = json.loads(Path("seen.json").read_text())
@@ -103,7 +115,10 @@ def _shut_off(folder, reach):
     if not reach and subprocess.run(hide, capture_output=True).returncode:
         reach = [FILES]
     os.chdir(folder)
-    if NETWORK in reach and not os.getuid():  # no namespaces, but root may become another user
+    # Without namespaces root becomes another user, if that one can run this Python.
+    other = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+    python = [sys.executable, "-c", "import torch"]
+    if NETWORK in reach and not os.getuid() and _works(python, **other):
         os.chown(folder, NOBODY, NOBODY)
         os.setgroups([])
         os.setgid(NOBODY)
@@ -138,6 +153,7 @@ def submission(folder, shell, reach):
 
     _limit_files()
     checks = _only_asking(tell, seed)
+    _cheaper()
     tell(reach=reach)
     if "cuda" in str(cells) and not torch.cuda.is_available():
         on_cpu().__enter__()  # who works on a GPU is graded without one
@@ -185,6 +201,16 @@ def _only_asking(tell, seed):
     kept = {name: getattr(results, name) for name in ("hint", "latest", "summary")}
     vars(checks).update(asking | kept)
     return checks
+
+
+def _cheaper():
+    # What is only drawn or timed is not judged, so less of it is enough.
+    import helpers
+    from lab import memory, ngram
+
+    helpers.keystrokes_of = lambda X: X[:, 0].repeat(150)[:150].tolist()
+    memory.plot_forgetting = lambda *given: None
+    ngram.characters_used = lambda *given: float("nan")
 
 
 def _shell():

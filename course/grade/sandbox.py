@@ -149,11 +149,14 @@ def _start(folder, marker):
         if not run_cells.FORKS:
             forking.clear()  # it runs one submission
             process.stdin.close()
-            return psutil.Process(process.pid)
+            process.stdout.close()
+            return process
         if not (pid := process.stdout.readline().strip()):
             forking.clear()
             raise RuntimeError("the process that starts submissions has ended")
-        return psutil.Process(int(pid))
+        found = psutil.Process(int(pid))
+        (folder / "watched").touch()
+        return found
 
 
 def _new_process(marker):
@@ -170,18 +173,18 @@ def _new_process(marker):
         "GRADED_BY": marker,
     }
     flags = str(run_cells.NAMESPACES), str(int(run_cells.FORKS))
-    process = subprocess.Popen(
+    process = psutil.Popen(
         [sys.executable, str(supplied / "run_cells.py"), *flags],
         cwd=supplied,
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         encoding="utf-8",
         start_new_session=True,
     )
-    if process.stdout.readline() != "ready\n":
-        raise RuntimeError(process.stderr.read()[-500:])
+    if (said := process.stdout.readline()) != "ready\n":
+        raise RuntimeError(f"the process that runs submissions did not start: {said[:500]}")
     return process
 
 

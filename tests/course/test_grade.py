@@ -66,6 +66,8 @@ def anew(monkeypatch):
         for process in sandbox._forking():
             process.kill()
             process.wait()
+            process.stdin.close()
+            process.stdout.close()
         sandbox._forking().clear()
         sandbox.reach.cache_clear()
 
@@ -93,7 +95,7 @@ def test_all_that_was_used_is_known_at_the_end(lacks, anew):
         f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {burn!r}])\n{burn}",
         poll=2.5,  # looked at once, before it has begun
     )
-    assert ended is None and core_seconds > 1
+    assert ended is None and core_seconds > 0.9
 
 
 def test_a_system_that_cannot_fork_and_has_no_limits_grades_too(tmp_path, monkeypatch, anew):
@@ -107,7 +109,7 @@ def test_a_system_that_cannot_fork_and_has_no_limits_grades_too(tmp_path, monkey
     )
     assert sandbox.reach() == [run_cells.FILES, run_cells.NETWORK]
     assert "ModuleNotFoundError: import of resource halted" in facts[1]["error"]
-    assert ended is None and core_seconds > 1
+    assert ended is None and core_seconds > 0.9
 
 
 @pytest.mark.parametrize(
@@ -186,7 +188,7 @@ def test_the_judges_and_other_submissions_are_not_in_the_memory_either():
     run(first)
     look = (
         "import re, lab.checks, sys\n"
-        "needles = [b'somebody ' + b'else', b'q' * 40 + b'w' * 40, b'KNOWN_' + b'MISTAKES']\n"
+        "needles = [b'somebody [e]lse', b'q{40}w{40}', b'KNOWN[_]MISTAKES']\n"
         "memory, found = open('/proc/self/mem', 'rb', 0), []\n"
         "for line in open('/proc/self/maps'):\n"
         "    low, high, mode = re.match('([0-9a-f]+)-([0-9a-f]+) (r?)', line).groups()\n"
@@ -195,7 +197,7 @@ def test_the_judges_and_other_submissions_are_not_in_the_memory_either():
         "            memory.seek(int(low, 16))\n"
         "            part = memory.read(int(high, 16) - int(low, 16))\n"
         "        except (OSError, ValueError, OverflowError): continue\n"
-        "        found += [n for n in needles if n in part]\n"
+        "        found += [n for n in needles if re.search(n, part)]\n"
         "judges = [m for m in sys.modules if m.startswith('lab.checks.')]\n"
         "raise RuntimeError(f'{found} {sorted(judges)}')"
     )
