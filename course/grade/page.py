@@ -1,6 +1,5 @@
 """Write the page of feedback on one submission."""
 
-import itertools
 import re
 from pathlib import Path
 
@@ -27,13 +26,18 @@ def html_of(row, facts, found, answers):
         checks=[_judged(row, check, found.get(check)) for check in exercise.CHECKS],
         replaced=[exercise.CHECKS[f["reference"]].what for f in facts if "reference" in f],
         reach=sandbox.reach() if facts else [],
-        errors=[
-            (before["cell"], fact["error"])
-            for before, fact in itertools.pairwise(facts)
-            if "error" in fact
-        ],
+        errors=list(_errors(facts)),
         answers=answers,
     )
+
+
+def _errors(facts):
+    """Yield (cell, error) for each error that a submission has reported."""
+    cell = ""
+    for fact in facts:
+        cell = fact.get("cell", cell)
+        if "error" in fact:
+            yield cell, fact["error"]
 
 
 def renew(path, row):

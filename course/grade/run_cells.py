@@ -146,6 +146,7 @@ def submission(folder, shell, reach):
         os.dup2(nowhere, stream)
     if sys.argv[2] != "0":
         reach = _shut_off(folder, reach)
+    os.environ |= dict.fromkeys(("HOME", "TMPDIR"), str(folder))
 
     def tell(**facts):
         facts = {key: v[:LONGEST_TEXT] if isinstance(v, str) else v for key, v in facts.items()}

@@ -216,6 +216,7 @@ def _nothing_changes():
     try:
         with (
             torch.random.fork_rng(),
+            torch.compiler.set_stance("force_eager"),  # nothing is compiled for a check
             warnings.catch_warnings(action="ignore"),
             _no_word_on_stderr(),
         ):

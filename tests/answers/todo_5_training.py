@@ -114,6 +114,7 @@ WRONG = [
     wrong("metrics-lists", {"range(epochs)": "range(2)"}),
     wrong("wrong-class", {"= model_class(": "= models.get('RNN') or model_class("}),
     wrong("wrong-class", {CLASSES: "zip(model_classes, [*model_classes.values()][::-1])"}),
+    wrong("wrong-class", {CREATE: "torch.compile(model_class(vocab_size))"}),
     wrong("model-sizes", {CREATE: "model_class(vocab_size, hidden_dim=64)"}),
     wrong("model-sizes", {CREATE: "model_class(vocab_size + 1)"}),
     wrong("model-sizes", {CREATE: "model_class(73)"}),

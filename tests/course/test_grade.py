@@ -1,13 +1,17 @@
 """Grading many submissions: each in its own process, none at the cost of another."""
 
+import contextlib
 import functools
 import json
 import os
+import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import time
 import zipfile
 from html import escape
 from pathlib import Path
@@ -41,11 +45,17 @@ def leftovers():
         try:
             marked = process.environ().get("TMPDIR", "").startswith(os.environ["TMPDIR"])
             ours = process.pid == os.getpid() or "dask" in process.cmdline()  # the cluster's
+            ours |= starts_submissions(process) and not starts_submissions(process.parent())
         except (psutil.Error, OSError):
             continue
         if marked and not ours:
             found.append(process)
     return found
+
+
+def starts_submissions(process):
+    """Return whether a process is one that forks for each submission, or such a fork."""
+    return process and any("run_cells.py" in word for word in process.cmdline())
 
 
 def run(source, seconds=20, megabytes=500, **how):
@@ -428,25 +438,61 @@ def test_a_folder_without_notebooks_is_named(tmp_path, monkeypatch):
 # --- a class on a cluster, one of whose workers is killed -------------------------------------
 
 
-@pytest.fixture
-def cluster(tmp_path):
-    """Yield the address of a Dask cluster with two workers, and the workers' processes."""
+@contextlib.contextmanager
+def a_cluster(tmp_path, of_scheduler=ROOT, of_workers=(ROOT, ROOT)):
+    """Yield the address of a Dask cluster, and the workers' processes; arguments: PYTHONPATHs."""
     file = tmp_path / "scheduler.json"
     dask = [sys.executable, "-m", "dask"]
     scheduler = [*dask, "scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
     worker = [*dask, "worker", "--scheduler-file", str(file), "--no-nanny", "--nthreads", "1"]
     worker += ["--no-dashboard", "--local-directory", str(tmp_path)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment}
-    processes = [subprocess.Popen(scheduler, **quiet)]
+
+    def started(command, path):
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path}
+        return subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(path)}, **quiet)
+
+    processes = [started(scheduler, of_scheduler)]
     try:
         wait_for(file.exists, processes[0])
-        processes += [subprocess.Popen(worker, **quiet) for _ in range(2)]
+        processes += [started(worker, path) for path in of_workers]
         yield json.loads(file.read_text(encoding="utf-8"))["address"], processes[1:]
     finally:
         for process in reversed(processes):
             process.kill()
             process.wait()
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    with a_cluster(tmp_path) as started:
+        yield started
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("lacks", "said"),
+    [
+        ({"of_scheduler": ""}, "the scheduler tcp://.* has no project"),
+        ({"of_workers": ["", ""]}, "the worker tcp://.* has no project .ModuleNotFoundError"),
+        ({"of_workers": []}, "this scheduler has no workers"),
+        ({"of_workers": ["OTHER", "OTHER"]}, "the worker tcp://.* has another version"),
+    ],
+)
+def test_a_cluster_says_what_it_lacks(lacks, said, tmp_path):
+    other = tmp_path / "other"
+    ignored = shutil.ignore_patterns(".*", "exported", "tests", "docs")
+    shutil.copytree(ROOT, other, ignore=ignored)
+    (other / "helpers.py").write_text((other / "helpers.py").read_text() + "\n# changed\n")
+    given = {"of_scheduler": ROOT, "of_workers": [ROOT, ROOT]} | lacks
+    given["of_workers"] = [other if path == "OTHER" else path for path in given["of_workers"]]
+    (tmp_path / "one.ipynb").write_text("{", encoding="utf-8")
+    with a_cluster(tmp_path, **given) as (address, workers):
+        time.sleep(5 if workers else 0)
+        command = [sys.executable, "-m", "course.grade", str(tmp_path / "one.ipynb")]
+        command += [str(tmp_path / "grades"), "--dask", address]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1 and re.search(said, done.stderr), done.stderr
+    assert "Traceback" not in done.stderr
 
 
 KINDS = (

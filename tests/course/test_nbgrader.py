@@ -253,10 +253,7 @@ def test_whom_nbgrader_left_out_is_said_why_and_graded(course, tmp_path):
     good = hand_in(course, f"good/{NAME}/exercise.ipynb", submissions.fill(base, (1,)))
     nbgrader(f"autograde {NAME}", course, status=1)
     assert {score for student, score in scores(course).items() if student != "good"} == {0}
-    whys = {
-        path.relative_to(course / "submitted").as_posix(): why
-        for path, why in left_out(course).values()
-    }
+    whys = {f"{name}.ipynb": why for name, why in left_out(course).items()}
     assert whys.keys() == given.keys()
     assert all(why in whys[place] for place, (*_, why) in given.items()), whys
     command = [sys.executable, "-m", "course.grade", str(course), str(tmp_path / "grades")]
@@ -264,15 +261,19 @@ def test_whom_nbgrader_left_out_is_said_why_and_graded(course, tmp_path):
     said = "Submissions that nbgrader did not grade: 7.\nalone: the file is in the wrong place"
     assert done.returncode == 0 and said in done.stdout
     points = pd.read_csv(tmp_path / "grades" / "grades.csv").set_index("submission")["points"]
-    assert points.to_dict() == {
+    worth = exercise.CHECKS["char_rnn"].points
+    assert points.to_dict() == {f"good/{NAME}/exercise": worth} | {
         place.removesuffix(".ipynb"): worth for place, (_, worth, _) in given.items()
     }
+    differ = [line for line in done.stdout.splitlines() if "but nbgrader gave" in line]
+    assert any(line.startswith(f"copied/{NAME}/exercise: {WORTH} points here") for line in differ)
+    assert not any(line.startswith("good") for line in differ)
     # A second submission, which nbgrader passes over without --force.
     nbformat.write(submissions.fill(base, ANSWERED), good)
     os.utime(good, (time.time() + 60,) * 2)
     nbgrader(f"autograde {NAME} --student good", course)
     assert scores(course)["good"] == exercise.CHECKS["char_rnn"].points
-    assert left_out(course)["good/rnn-lstm-gru/exercise"][1].startswith(
+    assert left_out(course)["good/rnn-lstm-gru/exercise"].startswith(
         "the student handed in a newer"
     )
     nbgrader(f"autograde {NAME} --student good --force", course)

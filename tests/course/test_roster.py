@@ -91,7 +91,7 @@ def test_what_is_no_roster_is_named(content, said, tmp_path):
 def graded(people, tmp_path, capsys):
     """Grade submissions of these names; return the rows of gradebook.csv and what was said."""
 
-    def one(name, cells, answers, unreadable, seconds, megabytes):
+    def one(name, cells, answers, unreadable, seed, seconds, megabytes):
         verdict = ("not graded", "empty") if unreadable else ("graded", "")
         row = {"submission": name, "verdict": verdict[0], "points": 83, "detail": verdict[1]}
         return row | {"core_seconds": 1, "peak_mb": 1}, "<header>old</header>rest"
@@ -189,7 +189,7 @@ def test_nbgrader_and_gradescope_name_a_notebook_of_another_version(tmp_path):
     place = tmp_path / "submitted" / "ada" / NAME
     place.mkdir(parents=True)
     nbformat.write(notebook, place / "exercise.ipynb")
-    ((_, why),) = after_nbgrader.left_out(tmp_path).values()
+    (why,) = after_nbgrader.left_out(tmp_path).values()
     assert "from version 1.5 " in why and "points that nbgrader shows for it are not a grade" in why
     told = gradescope.results(place)
     assert told["score"] == 0 and told["output"].startswith(
