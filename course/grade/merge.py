@@ -45,7 +45,7 @@ def defined(source):
     try:
         python = TransformerManager().transform_cell(source)  # what magics become
         names = symtable.symtable(python, "cell", "exec").get_symbols()
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         found = re.findall(r"^(?:class |def )?(\w+)\b(?=[^\n=]*[:=(])", source, re.MULTILINE)
         return ANSWERS & set(found)
     return ANSWERS & {name.get_name() for name in names if name.is_assigned()}

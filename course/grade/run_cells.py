@@ -171,7 +171,7 @@ def submission(folder, shell, reach):
 
 
 def on_cpu():
-    """Return a mode of PyTorch in which "cuda" is the CPU."""
+    """Return a mode of PyTorch in which "cuda" is the CPU, whatever the default device is."""
     from torch.overrides import TorchFunctionMode
 
     def here(value):
@@ -182,9 +182,12 @@ def on_cpu():
         def __torch_function__(self, function, types, args=(), kwargs=None):
             if function is torch.Tensor.cuda:
                 return args[0]
+            if function in (torch.device, torch.get_device_module):  # no place for a tensor
+                return function(*args)
             kwargs = {name: here(value) for name, value in (kwargs or {}).items()}
             return function(*map(here, args), **kwargs)
 
+    torch.set_default_device = lambda device: None
     return OnCpu()
 
 

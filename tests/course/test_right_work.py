@@ -1,6 +1,5 @@
 """Right work in an unusual form gets its points."""
 
-import copy
 import json
 
 import nbformat
@@ -101,7 +100,7 @@ def test_right_work_gets_all_points_in_any_form(form, tmp_path):
 def test_a_notebook_whose_cells_have_no_outputs_is_a_notebook(tmp_path):
     notebook = json.loads(nbformat.writes(solved()))
     for cell in notebook["cells"]:
-        for key in ("outputs", "execution_count", "metadata"):
+        for key in ("outputs", "execution_count"):
             cell.pop(key, None)
     (tmp_path / "one.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     cells, _, refused = submission.prepare(tmp_path / "one.ipynb")
@@ -123,10 +122,7 @@ def test_a_notebook_whose_cells_have_no_outputs_is_a_notebook(tmp_path):
 def test_what_python_cannot_read_costs_its_own_points_only(source, tmp_path):
     notebook = submissions.change(solved(), "guess", None, source)
     notebook.cells = notebook.cells[: 2 + [c.id for c in notebook.cells].index("check-char-rnn")]
-    before = copy.deepcopy(notebook)
     notebook.cells.append(nbformat.v4.new_code_cell(source))
     row = graded(nbformat.writes(notebook), tmp_path)
-    assert (
-        row["verdict"] == "graded"
-        and row["points"] == graded(nbformat.writes(before), tmp_path)["points"]
-    )
+    assert row["verdict"] in ("graded", "stopped")  # Python itself may end
+    assert row["points"] == exercise.CHECKS["char_rnn"].points
