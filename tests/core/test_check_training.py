@@ -23,7 +23,7 @@ def test_wrong_training_breaks_its_own_rule_and_right_training_none(rule, change
 
 def test_the_best_epoch_of_the_stand_ins_cannot_be_guessed():
     losses = {
-        name: [v for what, _, v in trained.Training(name, 4, (49, 50)) if what == "val_losses"]
+        name: [v for what, _, v in trained.Training(name, 4, (49, 50), 0) if what == "val_losses"]
         for name in ("RNN", "LSTM", "GRU")
     }
     best = [values.index(min(values)) for values in losses.values()]

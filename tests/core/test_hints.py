@@ -36,12 +36,12 @@ def hint_on(capsys, monkeypatch):
     monkeypatch.setattr(results, "_hinted", {})
 
     def next_hint(rule, message=""):
-        def char_gru(given):
+        def judge(*found):
             if rule:
                 raise Broken(rule, message)
             return "as asked"
 
-        results.check(char_gru)(None)
+        results.check("char_gru", judge)(None)
         results.hint("char_gru")
         told = " ".join(capsys.readouterr().out.partition("Hint ")[2].split())
         return int(told[0]), told
