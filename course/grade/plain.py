@@ -6,13 +6,13 @@ is pickled, so to read a line runs no code, whoever wrote it.
 
 import base64
 import json
-import math
 
 import numpy as np
 
 from lab.ask import Raised
 
 MOST_VALUES = 500_000  # in a line; the right solution has 30,000
+LONGEST = 20_000  # characters of a text; what is longer is cut
 KINDS = ("<f4", "<f8", "<i8", "|b1")  # of numbers in an array
 
 
@@ -43,19 +43,21 @@ def unpacked(line):
         raise ValueError("too many values")
     try:
         return _unpacked(json.loads(line))
-    except (RecursionError, TypeError, KeyError, AttributeError) as error:
+    except (RecursionError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
         raise ValueError(f"not plain data: {error}") from error
 
 
 def _unpacked(value):
     if isinstance(value, list):
         return list(map(_unpacked, value))
+    if isinstance(value, str):
+        return value[:LONGEST]
     if not isinstance(value, dict):
         return value
     ((tag, content),) = value.items()
     if tag == "array":
         kind, shape, data = content
-        if kind not in KINDS or math.prod(shape) < 0:
+        if kind not in KINDS or not all(type(size) is int and size >= 0 for size in shape):
             raise ValueError(f"an array of {kind!r} and the shape {shape}")
         return np.frombuffer(base64.b64decode(data), kind).reshape(shape).copy()
     if tag == "dict":

@@ -137,16 +137,14 @@ def _by_check(facts, seed, checks):
     A check that asked is judged by what it found. Any other result is what the process of the
     submission says, but it cannot say that a check has passed.
     """
-    found = {}
-    for fact in facts:
-        if "facts" in fact and fact.get("check") in checks:
-            found[fact["check"]] = _judged(fact["check"], fact["facts"], seed)
-        elif fact.get("check") in checks and fact.get("status") in ("failed", "not attempted"):
-            found[fact["check"]] = {
-                "status": fact["status"],
-                "rule": str(fact.get("rule")),
-                "message": str(fact.get("message")),
-            }
+    last, found = {fact["check"]: fact for fact in facts if fact.get("check") in checks}, {}
+    for check, fact in last.items():
+        if "facts" in fact:
+            found[check] = _judged(check, fact["facts"], seed)
+        elif fact.get("status") in ("failed", "not attempted"):
+            rule = fact.get("rule") if fact.get("rule") in results.RULES else "raised"
+            message = fact.get("message", "")
+            found[check] = {"status": fact["status"], "rule": rule, "message": message}
     return found
 
 
@@ -196,7 +194,7 @@ def _result(name, judged, answers):
         table.VERDICT: judged.verdict,
         table.POINTS: total,
         **points,
-        table.DETAIL: judged.detail,
+        table.DETAIL: judged.detail[:500],
         table.CORE_SECONDS: round(judged.core_seconds, 1),
         table.PEAK_MB: round(judged.peak_mb),
     }

@@ -244,7 +244,7 @@ def _paragraph(name, paragraph):
         f"paragraph has {len(paragraph.split()) * (paragraph != 'None')} words. Write a few "
         "sentences to the product manager.",
     )
-    verbs = r"(?:recommend|choose|pick|ship|suggest|propose|go with|use)\w*\W+(?:\w+\W+){0,3}?"
+    verbs = r"(?:recommend|choose|pick|ship|suggest|propose|go with|use)\w{0,20}\W+(?:\w+\W+){0,3}?"
     named = re.findall(rf"{verbs}(?:char)?({'|'.join(MODELS)})s?\b", paragraph, re.IGNORECASE)
     chosen = set(map(str.upper, named))
     another = chosen and name not in chosen

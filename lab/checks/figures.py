@@ -129,7 +129,8 @@ def _all_end_at(curves, finals):
 
 def _ends(end, final):
     # Return whether a curve's end is a final loss, or its perplexity.
-    return bool(np.isclose(end, [final, np.exp(min(final, 99))], rtol=1e-3, atol=0).any())
+    rounded = 0.0051 * (final == round(final, 2))  # a table may have two decimals
+    return bool(np.isclose(end, [final, np.exp(min(final, 99))], rtol=1e-3, atol=rounded).any())
 
 
 def _named(text):

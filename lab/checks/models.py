@@ -8,7 +8,7 @@ import torch
 import helpers
 from helpers import describe
 from lab.ask import Raised, models as asking
-from lab.ask.models import BATCH, SPEC, STEPS, Question, questions
+from lab.ask.models import BATCH, DEFAULT, SPEC, STEPS, Question, questions
 from lab.checks.rule import Broken, NotAttempted, attempted, need, need_number, need_one_per_model
 from lab.checks.specified import (
     GATES,
@@ -66,6 +66,8 @@ def judge(kind, facts, seed):
     _the_class(kind, facts)
     built = facts["built"]
     _layers(built[Question().spec()])
+    needed = {q.spec() for _, q in asked} | {DEFAULT}
+    need(built.keys() == needed, "differs", "The check did not get models of the sizes it needs.")
     for spec, layers in built.items():  # also before tensors of these shapes are made
         _sizes(kind, layers["shapes"], dict(spec))
     try:

@@ -267,14 +267,26 @@ def test_what_stays_within_reach_is_said(refused, reach, anew, monkeypatch):
 @pytest.mark.skipif(sys.platform != "linux", reason="a terminal is another thing elsewhere")
 def test_a_submission_cannot_type_into_the_terminal():
     facts, *_ = run("open('/dev/tty')")
-    assert "No such device" in facts[1]["error"]
+    assert "No such" in facts[1]["error"]
+
+
+def test_a_submission_sees_few_devices_and_no_namespaces_of_its_own():
+    if sandbox.reach():
+        pytest.skip("this system does not let us hide files")
+    facts, *_ = run(
+        "import ctypes, os\n"
+        "raise RuntimeError(sorted(os.listdir('/dev')), os.path.exists('/sys/fs'),\n"
+        "                   ctypes.CDLL(None).unshare(0x10000000))"
+    )
+    devices = "['fd', 'full', 'null', 'random', 'shm', 'urandom', 'zero']"
+    assert facts[1]["error"] == f"RuntimeError: ({devices}, False, -1)"
 
 
 def test_files_in_memory_have_a_limit():
     if sandbox.reach():
         pytest.skip("this system does not let us limit them")
     write = "open({!r}, 'wb').write(bytes(90_000_000))\n"
-    for folder in ("/dev/shm", "."):
+    for folder in ("/dev/shm", ".", ""):
         facts, *_ = run("".join(write.format(f"{folder}/{n}") for n in range(4)))
         assert "No space left on device" in facts[1]["error"]
     assert not Path("/dev/shm/0").exists()

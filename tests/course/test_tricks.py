@@ -211,6 +211,29 @@ TRICKS = {  # what stands in place of CharRNN, and the points that it gets
     ),
     "stops itself": ("import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)", 0),
     "closes all files": ("import os\nos.closerange(0, 256)", 0),
+    "truncates the report": (
+        WRITE + "for number in range(3, 64):\n"
+        "    try: os.ftruncate(number, 0)\n"
+        "    except OSError: pass\n"
+        "os._exit(0)",
+        0,
+    ),
+    "a shape without an end": (
+        WRITE + "write('{\"array\":[\"<f4\",[' + '9' * 400 + ',1.5],\"\"]}')",
+        0,
+    ),
+    "used no time": (WRITE + "write(told(left=0, seconds=float('inf')))\nos._exit(0)", 0),
+    "floods the report": (WRITE + "write(*[told(check='char_rnn', facts=1)] * 9_000)", 0),
+    "a cell of its own": (WRITE + "write(told(cell='x' * 200_000))\nos._exit(0)", 0),
+    "asks for models without an end": (
+        ZEROS + "real = forged\n"
+        "def larger(*given):\n"
+        "    facts = real(*given)\n"
+        "    facts['built'][(('vocab_size', 1), ('num_layers', 10**9))] = dict(shapes=[])\n"
+        "    return facts\n"
+        "models.ask = larger\nclass CharRNN(torch.nn.Module): pass",
+        0,
+    ),
     "types the counts": (
         "recurrent_ratio = {'LSTM': 4, 'GRU': 3}\n"
         "parameter_counts = {'RNN': 258505, 'LSTM': 949705, 'GRU': 719305}",
@@ -234,6 +257,35 @@ def test_a_trick_gets_no_more_than_is_known(name, tmp_path):
     seconds = 3 if name == "stops itself" else 60
     row, _ = submission.grade("one", *submission.prepare(tmp_path / "one.ipynb"), 5, seconds, 1_000)
     assert row["points"] == points and row["verdict"] != "grader failed", row
+
+
+LEAK = (
+    WRITE + "import gc\n"
+    "known = [found[1] for found in gc.get_objects() if type(found) is list\n"
+    "         and len(found) == 3 and str(found[0]).startswith('our class')]\n"
+    "if known:\n"
+    "    for name in ('training', 'samples'):\n"
+    "        write(told(check=name, status='failed', rule=known[0], message=known[0]))\n"
+    "    write(told(cell=known[0]), told(error=known[0]))\n"
+    "    os._exit(0)"
+)
+
+
+@pytest.mark.slow
+def test_our_class_does_not_reach_the_page(tmp_path):
+    nbformat.write(handed_in(LEAK), tmp_path / "one.ipynb")
+    row, page = submission.grade("one", *submission.prepare(tmp_path / "one.ipynb"), 5, 60, 1_000)
+    assert row["verdict"] == "stopped" and row["points"] == 0
+    assert "self.rnn = " not in page and "self.rnn = " not in row["detail"]
+
+
+@pytest.mark.slow
+def test_a_long_text_does_not_keep_the_grader_busy(tmp_path):
+    notebook = submissions.fill(submissions.BASE, range(11))
+    submissions.change(notebook, "paragraph", None, "paragraph = 'w x y z ' + 'use' * 75_000")
+    nbformat.write(notebook, tmp_path / "one.ipynb")
+    row, _ = submission.grade("one", *submission.prepare(tmp_path / "one.ipynb"), 5, 60, 1_000)
+    assert row["verdict"] == "graded" and row["core_seconds"] < 60
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need privileges there")
