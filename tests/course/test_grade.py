@@ -232,7 +232,7 @@ def test_the_solution_is_hidden_among_programs_too(tmp_path):
     line = [*unshare, "sh", "-c", script]
     done = subprocess.run(line, cwd=tmp_path / "supplies", capture_output=True, text=True)
     found = {"folder", "folder/*", "programs", "programs/checkout", "programs/checkout/venv"}
-    assert set(done.stdout.split()) == found, done.stderr
+    assert set(done.stdout.split()) - {"supplies"} == found, done.stderr
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there are no namespaces")
@@ -486,7 +486,7 @@ def cluster(tmp_path):
     [
         ({"of_scheduler": ""}, "the scheduler tcp://.* has no project"),
         ({"of_workers": ["", ""]}, "the worker tcp://.* has no project .ModuleNotFoundError"),
-        ({"of_workers": []}, "this scheduler has no workers"),
+        ({"of_workers": []}, "the scheduler has no workers"),
         ({"of_workers": ["OTHER", "OTHER"]}, "the worker tcp://.* has another version"),
     ],
 )
