@@ -840,22 +840,25 @@ def generate_text(model, prompt, char2idx, idx2char, length=200, temperature=0.8
     hidden, text = None, prompt
     # oneDNN is fast for an LSTM on whole windows, but takes twice as long for single characters.
     # (None does not change the other settings; setting them warns if there is no Intel GPU.)
-    without = torch.backends.mkldnn.flags(False, None, None, None)
-    with without:
+    with torch.backends.mkldnn.flags(False, None, None, None):
         for _ in range(length):
             logits, hidden = call_model(model, x, hidden=hidden)  # (1, vocab_size)
-            if logits.shape[1] != len(idx2char):
-                raise ValueError(
-                    f"{type(model).__name__} predicts {logits.shape[1]} characters, but the text "
-                    f"has {len(idx2char)}. Has the text changed? Then train again."
-                )
-            if logits.isnan().any():
-                name = type(model).__name__
-                raise ValueError(f"the training of {name} diverged: its outputs are not numbers.")
+            _need_logits(logits, len(idx2char), type(model).__name__)
             index = sample(logits[0], temperature, generator)  # (1,)
             text += idx2char[int(index)]
             x = index[None].to(device)  # (1, 1)
     return text
+
+
+def _need_logits(logits, vocab_size, name):
+    """Raise ValueError unless the model of this name predicts the characters of the text."""
+    if logits.shape[1] != vocab_size:
+        raise ValueError(
+            f"{name} predicts {logits.shape[1]} characters, but the text has {vocab_size}. Has the "
+            "text changed? Then train again."
+        )
+    if logits.isnan().any():
+        raise ValueError(f"the training of {name} diverged: its outputs are not numbers.")
 
 
 def usable_prompt(prompt, chars, test_X):

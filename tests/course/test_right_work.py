@@ -32,9 +32,7 @@ def imports_in_a_check_cell():
 
 def a_helper_in_the_training_cell():
     notebook = put_before(solved(), "train", "def rounded(x):\n    return {n: x[n] for n in x}\n")
-    return submissions.change(
-        notebook, "parameter-counts", "recurrent_ratio", "recurrent_ratio"
-    ) and put_before(notebook, "recommendation", "seen = rounded({'a': 1})")
+    return put_before(notebook, "recommendation", "seen = rounded({'a': 1})")
 
 
 def on_a_gpu():
