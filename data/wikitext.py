@@ -73,16 +73,21 @@ def _fetch(path, folder, limit_seconds):
     except subprocess.TimeoutExpired:
         cause = f"it took longer than {limit_seconds:.0f} seconds"
     if not path.exists():
-        set_here = [
+        settings = [
             f"{name}={re.sub('//.*@', '//...@', value)[:60]}"  # without a password
             for name, value in os.environ.items()
-            if re.fullmatch(SETTINGS, name.upper())
-            and "TOKEN" not in name
-            and name != "HF_HOME"
-            and ("SSL" not in name.upper() or "SSL" in cause.upper() or not os.path.exists(value))
+            if _may_cause(name, value, cause)
         ]
-        check = f"Correct or unset {' and '.join(set_here)}. " if set_here else ""
+        check = f"Correct or unset {' and '.join(settings)}. " if settings else ""
         raise ConnectionError(f"WikiText-2 cannot be downloaded ({cause}). {check}{REMEDY}")
+
+
+def _may_cause(name, value, cause):
+    """Return whether a variable of the environment can be why a download failed."""
+    if "SSL" in name.upper() and "SSL" not in cause.upper() and os.path.exists(value):
+        return False
+    known = re.fullmatch(SETTINGS, name.upper())
+    return known and "TOKEN" not in name and name != "HF_HOME"
 
 
 def _told_to_stay_offline():

@@ -104,9 +104,8 @@ def judge(cells, refused, seed, seconds, megabytes, run=sandbox.run):
     if failed and not ended:  # one mistake costs one TODO: later cells run with our class
         again, ended, more, other = run(merge.with_ours(cells, failed), seed, seconds, megabytes)
         later = _by_check(again, seed, exercise.CHECKS.keys() - set(merge.CLASSES))
+        later = _without_texts(later)  # a text could be that of our class
         found = {check: found[check] for check in merge.CLASSES if check in found} | later
-        for fact in later.values():
-            fact["message"] = ""  # it could hold the text of our class
         used, peak = used + more, max(peak, other)
         facts += [{"reference": check} for check in failed]
         verdict = _verdict(again, found, ended) if ended else verdict
@@ -114,8 +113,13 @@ def judge(cells, refused, seed, seconds, megabytes, run=sandbox.run):
         facts = [
             {"error": "", **fact} | {"error": ""} if "error" in fact else fact for fact in facts
         ]
-        found = {check: fact | {"message": ""} for check, fact in found.items()}
+        found = _without_texts(found)
     return Judged(*verdict, facts, found, used + time.thread_time() - start, peak)
+
+
+def _without_texts(found):
+    """Return the results of checks without their messages: only the rules stay."""
+    return {check: fact | {"message": ""} for check, fact in found.items()}
 
 
 @functools.cache
