@@ -125,13 +125,22 @@ def _recognised(notebook):
             ours = our_cells()[place[0]]
             if not ours.answers and (added := _added(cell.source, ours.source)):
                 found.append(Cell((place[0], 1), OWN, added, None, defined(added), []))
-        elif len({slots[name] for name in answers}) > 1 and (parts := _parts(cell.source, slots)):
-            for slot, part in parts.items():
-                found.append(Cell((slot, 1), OWN, part, None, defined(part), outputs))
         else:
-            place = (max(place[0], min((slots[name] for name in answers), default=-1)), 1)
-            found.append(Cell(place, OWN, cell.source, None, answers, outputs))
+            own = _of_their_own(cell.source, answers, outputs, slots, place)
+            place = own[0].place if len(own) == 1 else place
+            found += own
     return found
+
+
+def _of_their_own(source, answers, outputs, slots, place):
+    """Return a cell of the student's own: as one, or in parts if it has several answers."""
+    several = len({slots[name] for name in answers}) > 1
+    if several and (parts := _parts(source, slots)):
+        return [
+            Cell((slot, 1), OWN, part, None, defined(part), outputs) for slot, part in parts.items()
+        ]
+    first = min((slots[name] for name in answers), default=-1)
+    return [Cell((max(place[0], first), 1), OWN, source, None, answers, outputs)]
 
 
 def _statements(source):
