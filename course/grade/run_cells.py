@@ -27,6 +27,7 @@ import pkgutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -55,8 +56,13 @@ def main():
         if sys.argv[2] == "0":
             submission(folder, shell, [FILES, NETWORK])
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a keeper
+        closed, close = os.pipe()
         if not (keeper := os.fork()):
-            keep(folder, shell)
+            keep(folder, shell, close)
+        os.close(close)
+        if os.read(closed, 1):
+            _give_ids(keeper)
+        os.close(closed)
         print(keeper, flush=True)
 
 
@@ -73,26 +79,37 @@ def _import_all():
     plt.close("all")
 
 
+def _give_ids(keeper):
+    # Let a keeper's namespace have, for root, all users that are here; for others only themselves.
+    for name, own in {"uid_map": os.getuid(), "gid_map": os.getgid()}.items():
+        ids, text = Path("/proc/self", name).read_text().split(), f"0 {own} 1"
+        if not os.getuid():
+            text = "\n".join(map("{0} {0} {1}".format, ids[::3], ids[2::3]))
+        with contextlib.suppress(OSError):  # then what needs them fails, and is said
+            if os.getuid():
+                Path(f"/proc/{keeper}/setgroups").write_text("deny")
+            Path(f"/proc/{keeper}", name).write_text(text)
+
+
 # ----- The keeper ---------------------------------------------------------------------------------
 
 
-def keep(folder, shell):
-    """Run a submission in a child process with namespaces of its own; wait, and end with it."""
+def keep(folder, shell, close):
+    """Run a submission in a child process with namespaces of its own; wait, and end with it.
+
+    If there are namespaces, a byte is written to ``close``.
+    """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     libc = ctypes.CDLL(None)
     os.setsid()  # no terminal that it could type into
+    os.nice(19)  # so that sandbox.py can watch it, however many processes it starts
     libc.prctl(1, signal.SIGKILL)  # ends with its parent
+    closed = not libc.unshare(int(sys.argv[1]))
+    os.write(close, b"1" * closed)
+    os.close(close)
     while not (folder / "watched").exists():  # it must not end before sandbox.py knows it
         time.sleep(0.002)
     libc.prctl(36, 1)  # children of ended processes become ours, so sandbox.py finds them
-    uid, gid, closed = os.getuid(), os.getgid(), not libc.unshare(int(sys.argv[1]))
-    if closed:
-        for name, text in (
-            ("setgroups", "deny"),
-            ("uid_map", f"0 {uid} 1"),
-            ("gid_map", f"0 {gid} 1"),
-        ):
-            Path("/proc/self", name).write_text(text)
     if not (child := os.fork()):
         libc.prctl(1, signal.SIGKILL)
         try:
@@ -115,21 +132,29 @@ def _shut_off(folder, reach):
     if not reach and subprocess.run(hide, capture_output=True).returncode:
         reach = [FILES]
     os.chdir(folder)
-    # Without namespaces root becomes another user, if that one can run this Python.
-    other = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
-    python = [sys.executable, "-c", "import torch"]
-    if NETWORK in reach and not os.getuid() and _works(python, **other):
-        os.chown(folder, NOBODY, NOBODY)
-        os.setgroups([])
-        os.setgid(NOBODY)
-        os.setuid(NOBODY)
-        if not any(os.access(path[1:], os.R_OK) for path in seen if path.startswith("-")):
-            reach = [NETWORK]
     libc = ctypes.CDLL(None)
     for capability in range(64):
         libc.prctl(24, capability, 0, 0, 0)  # out of the bounding set
-    libc.capset((ctypes.c_uint * 2)(0x20080522, 0), (ctypes.c_uint * 6)())
+    # Root becomes another user, who cannot start processes without end; without namespaces only if
+    # that one can run this Python.
+    other = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+    python = [sys.executable, "-c", "import torch"]
+    may_read = 0
+    if not reach or (not os.getuid() and _works(python, **other)):
+        libc.prctl(8, 1)  # may keep capabilities
+        with contextlib.suppress(OSError):  # there is no other user
+            os.chown(folder, NOBODY, NOBODY)
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+            may_read = 4 * (not reach)  # all that it sees
+        libc.prctl(1, signal.SIGKILL)  # a new user has neither this
+        libc.prctl(4, 1)  # nor its own /proc
+        if not any(os.access(path[1:], os.R_OK) for path in seen if path.startswith("-")):
+            reach = [one for one in reach if one != FILES]
+    libc.capset((ctypes.c_uint * 2)(0x20080522, 0), (ctypes.c_uint * 6)(may_read, may_read))
     libc.prctl(38, 1, 0, 0, 0)  # no new privileges
+    _limit("NPROC", int(Path("/proc/loadavg").read_text().split("/")[1].split()[0]) + 100)
     return reach
 
 
@@ -147,12 +172,13 @@ def submission(folder, shell, reach):
     if sys.argv[2] != "0":
         reach = _shut_off(folder, reach)
     os.environ |= dict.fromkeys(("HOME", "TMPDIR"), str(folder))
+    tempfile.tempdir = str(folder)  # an import has asked for it before
 
     def tell(**facts):
         facts = {key: v[:LONGEST_TEXT] if isinstance(v, str) else v for key, v in facts.items()}
         print(plain.packed(facts), file=report, flush=True)
 
-    _limit_files()
+    _limit("FSIZE", LARGEST_FILE)
     checks = _only_asking(tell, seed)
     _cheaper()
     tell(reach=reach)
@@ -253,11 +279,11 @@ def _shell():
     return Shell.instance(config=Config(HistoryManager={"enabled": False}))
 
 
-def _limit_files():
-    with contextlib.suppress(ImportError):  # Windows has no such limit
+def _limit(what, most):
+    with contextlib.suppress(ImportError):  # Windows has no such limits
         import resource
 
-        resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
+        resource.setrlimit(getattr(resource, f"RLIMIT_{what}"), (most, most))
 
 
 if __name__ == "__main__":

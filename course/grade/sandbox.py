@@ -212,29 +212,43 @@ def _runs(process):
     return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
 
 
+def _children(process):
+    with contextlib.suppress(psutil.Error):  # it has ended
+        return process.children(recursive=True)
+    return []
+
+
 def _usage(process):
     """Return the processor time (s) and the memory (MB) of a process and its child processes.
 
     What a fork shares with the process that it comes from does not count.
     """
     seconds, own = 0.0, 0
-    with contextlib.suppress(psutil.Error):  # it has ended
-        for one in [process, *process.children(recursive=True)]:
-            with contextlib.suppress(psutil.Error):
-                seconds += sum(one.cpu_times()[:4])  # its own and its children's that ended
-                own += getattr(full := one.memory_full_info(), "pss", full.uss)
+    for one in [process, *_children(process)]:
+        with contextlib.suppress(psutil.Error):
+            seconds += sum(one.cpu_times()[:4])  # its own and its children's that ended
+            own += getattr(full := one.memory_full_info(), "pss", full.uss)
+            own += _in_memory(one.pid)
     return seconds, own / 1e6
+
+
+def _in_memory(pid):
+    """Return the bytes of the files without a place on a disk (memfd) that a process has open."""
+    open_files = Path(f"/proc/{pid}/fd").glob("*")
+    with contextlib.suppress(OSError):  # one was closed meanwhile
+        return sum(f.stat().st_blocks * 512 for f in open_files if "/memfd:" in os.readlink(f))
+    return 0
 
 
 def _end(process, marker):
     """End a process and all processes that it has started, and wait until they have ended."""
     others = []
-    with contextlib.suppress(psutil.Error):
-        while children := process.children(recursive=True):  # orphans become its children
-            for child in children:
+    while children := _children(process):  # orphans become its children
+        for child in children:
+            with contextlib.suppress(psutil.Error):
                 child.kill()
-            others += children
-            psutil.wait_procs(children, timeout=1)
+        others += children
+        psutil.wait_procs(children, timeout=1)
     with contextlib.suppress(psutil.Error):
         process.kill()
     if not run_cells.FORKS:

@@ -12,6 +12,7 @@ shift
 mount --make-rprivate /
 mount -t proc proc /proc
 echo 0 > /proc/sys/user/max_user_namespaces || true
+echo 0 > /proc/sys/kernel/shmall || true
 root=$folder/.root
 mkdir -p "$root"
 mount -t tmpfs -o mode=755,size=4m none "$root"

@@ -9,12 +9,13 @@ from typing import NamedTuple
 from unittest import mock
 
 import nbformat
+import psutil
 
 from course import read_solution
 from course.grade import handed_in, merge, page, run_cells, sandbox, table
 from helpers import one_thread
 from lab import exercise
-from lab.ask import within
+from lab.ask import seconds_allowed, within
 from lab.checks import judges, results
 
 # The instructor needs these cells to grade the paragraph, so they come first.
@@ -29,6 +30,7 @@ MARKED = (
 )
 OPTIONAL = {"keyboard"}  # shown if it was run: did the student measure a phone?
 OTHER_VERSION = "other version"
+JUDGING_BYTES = 10**9  # that the judges may take, whatever the facts are
 
 
 def prepare(path):
@@ -142,9 +144,11 @@ def _by_check(facts, seed, checks):
     submission says, but it cannot say that a check has passed.
     """
     last, found = {fact["check"]: fact for fact in facts if fact.get("check") in checks}, {}
+    start = time.thread_time()
     for check, fact in last.items():
         if "facts" in fact:
-            found[check] = _judged(check, fact["facts"], seed)
+            left = seconds_allowed() - (time.thread_time() - start)
+            found[check] = _judged(check, fact["facts"], seed, max(left, 1))
         elif fact.get("status") in ("failed", "not attempted"):
             rule = fact.get("rule") if fact.get("rule") in results.RULES else "raised"
             message = fact.get("message", "")
@@ -152,16 +156,33 @@ def _by_check(facts, seed, checks):
     return found
 
 
-def _judged(check, facts, seed):
+def _judged(check, facts, seed, seconds):
     """Return the result of a check for what it found, whatever that is."""
 
     def find():
-        with within(exercise.GRADING_SECONDS):
+        with within(seconds), _memory_limited():
             return judges.judge(check, facts, seed, _given())
 
     with one_thread():
         result = results.result_of(check, find, lambda: "the answer is of another kind")
     return {name: getattr(result, name) for name in ("status", "rule", "message")}
+
+
+@contextlib.contextmanager
+def _memory_limited():
+    """Let this process take no more than JUDGING_BYTES from here on, if the system can limit it."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        yield
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    most = psutil.Process().memory_info().vms + JUDGING_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
 
 
 def _verdict(facts, found, ended):

@@ -70,7 +70,17 @@ def words_on_stderr():
     return put_before(solved(), "train-and-compare", loud)
 
 
+def data_from_other_processes():
+    source = (
+        "from torch.utils.data import DataLoader, TensorDataset\n"
+        "loader = DataLoader(TensorDataset(torch.arange(100)), 10, num_workers=1, timeout=20)\n"
+        "assert sum(len(batch) for (batch,) in loader) == 100"
+    )
+    return put_before(solved(), "train-and-compare", source)
+
+
 FORMS = [
+    data_from_other_processes,
     imports_in_the_setup_cell,
     imports_in_a_check_cell,
     a_helper_in_the_training_cell,

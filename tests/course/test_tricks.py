@@ -234,6 +234,15 @@ TRICKS = {  # what stands in place of CharRNN, and the points that it gets
         "models.ask = larger\nclass CharRNN(torch.nn.Module): pass",
         0,
     ),
+    "shapes without an end": (
+        ZEROS + "real = forged\n"
+        "def larger(*given):\n"
+        "    facts = real(*given)\n"
+        "    for layers in facts['built'].values(): layers['shapes'][2] = (20, 10**4000)\n"
+        "    return facts\n"
+        "models.ask = larger\nclass CharRNN(torch.nn.Module): pass",
+        0,
+    ),
     "types the counts": (
         "recurrent_ratio = {'LSTM': 4, 'GRU': 3}\n"
         "parameter_counts = {'RNN': 258505, 'LSTM': 949705, 'GRU': 719305}",
@@ -286,6 +295,17 @@ def test_a_long_text_does_not_keep_the_grader_busy(tmp_path):
     nbformat.write(notebook, tmp_path / "one.ipynb")
     row, _ = submission.grade("one", *submission.prepare(tmp_path / "one.ipynb"), 5, 60, 1_000)
     assert row["verdict"] == "graded" and row["core_seconds"] < 60
+
+
+@pytest.mark.skipif(os.name == "nt", reason="has no such limit")
+@pytest.mark.parametrize(
+    ("source", "rule"), [("bytearray(3 * 10**9)", "raised"), ("while True: pass", "too-slow")]
+)
+def test_judges_have_limits_whatever_the_facts_are(source, rule, monkeypatch):
+    monkeypatch.setattr(submission.judges, "judge", lambda *given: exec(source))
+    result = submission._judged("char_rnn", {}, 5, seconds=1)
+    assert result["status"] == "failed" and result["rule"] == rule
+    assert bytearray(3 * 10**9)  # afterwards all memory is there again
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need privileges there")
