@@ -7,9 +7,9 @@
 SUBMISSIONS is a folder, one notebook, or a course of nbgrader. Every submission in a folder gets a
 row in the table (handed_in.py finds the submissions). In a course of nbgrader, the command grades
 all that was submitted, and it prints whose points differ from nbgrader's (after_nbgrader.py), which
-can be talked into points. Each notebook is merged with our
-exercise (merge.py) and runs in a sandbox (sandbox.py). This is a short test run. If a submission
-takes too much time or memory, it is ended, and the checks that it passed until then count.
+can be talked into points. Each notebook is merged with our exercise (merge.py) and runs in a
+sandbox (sandbox.py). This is a short test run. If a submission takes too much time or memory, it is
+ended, and the checks that it passed until then count.
 
 The command writes into the folder GRADES: grades.csv, a page of feedback for each submission, and
 paragraph.csv. Write the points for the paragraphs into paragraph.csv: the next run adds them. With
@@ -49,14 +49,10 @@ def _ours():
 def to_grade(folder, grades):
     """Return the submissions to grade in a folder, as {name: path}.
 
-    In a course of nbgrader, these are all submissions. Those that nbgrader did not grade are
-    printed, with the reasons. Raises table.Unusable if there is no submission in the folder.
+    In a course of nbgrader, these are all submissions. Raises table.Unusable if there is no
+    submission in the folder.
     """
     if after_nbgrader.is_course(folder):
-        left = after_nbgrader.left_out(folder)
-        print(f"Submissions that nbgrader did not grade: {len(left)}.")
-        for name, why in left.items():
-            print(f"{name}: {why}")
         folder = folder / "submitted"
     if not folder.exists() or not (found := handed_in.find(folder, grades)):
         raise table.Unusable(
@@ -188,7 +184,8 @@ def run(arguments):
     if not rows:
         return
     if after_nbgrader.is_course(arguments.submissions):
-        print(*after_nbgrader.differences(arguments.submissions, rows), sep="\n")
+        told = list(after_nbgrader.differences(arguments.submissions, rows))
+        print(f"Submissions with other points than in nbgrader: {len(told)}.", *told, sep="\n")
     counts = collections.Counter(row[table.VERDICT] for row in rows)
     told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     cost = statistics.mean(table.number(row[table.CORE_SECONDS]) for row in rows)
