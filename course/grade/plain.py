@@ -11,7 +11,8 @@ import numpy as np
 
 from lab.ask import Raised
 
-MOST_VALUES = 500_000  # in a line; the right solution has 30,000
+MOST_VALUES = 500_000  # in all lines of a report; the right solution has 26,000
+MOST_KEYS = 1_000  # of a dict; their hashes may all be the same
 LONGEST = 20_000  # characters of a text; what is longer is cut
 KINDS = ("<f4", "<f8", "<i8", "|b1")  # of numbers in an array
 
@@ -39,8 +40,6 @@ def _packed(value):
 
 def unpacked(line):
     """Return the plain data of a line of text; raise ValueError for any other line."""
-    if line.count(",") > MOST_VALUES:
-        raise ValueError("too many values")
     try:
         return _unpacked(json.loads(line))
     except (RecursionError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
@@ -60,7 +59,7 @@ def _unpacked(value):
         if kind not in KINDS or not all(type(size) is int and size >= 0 for size in shape):
             raise ValueError(f"an array of {kind!r} and the shape {shape}")
         return np.frombuffer(base64.b64decode(data), kind).reshape(shape).copy()
-    if tag == "dict":
+    if tag == "dict" and len(content) <= MOST_KEYS:
         return {_unpacked(key): _unpacked(each) for key, each in content}
     if tag == "raised":
         return Raised(*map(str, content))

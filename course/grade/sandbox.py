@@ -111,12 +111,13 @@ def run(cells, seed, seconds, megabytes, poll=POLL):
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder, marker = Path(name).resolve(), str(uuid.uuid4())
         (folder / "task.json").write_text(json.dumps([cells, seed]), encoding="utf-8")
-        process = _start(folder, marker)
-        try:
-            ended, core_seconds, peak_mb = _watch(process, seconds, megabytes, poll)
-        finally:
-            _end(process, marker)
-        facts = _facts(folder / "report", {cell_id for cell_id, *_ in cells}) or [{}]
+        with (folder / "report").open("w+b") as report:  # stays, also if it is deleted
+            process = _start(folder, marker)
+            try:
+                ended, core_seconds, peak_mb = _watch(process, seconds, megabytes, poll)
+            finally:
+                _end(process, marker)
+            facts = _facts(report, {cell_id for cell_id, *_ in cells}) or [{}]
     if {"left", "seconds"} <= facts[-1].keys():
         core_seconds = max(core_seconds, min(facts[-1]["seconds"], seconds))
     elif ended is None:
@@ -129,14 +130,16 @@ def _facts(report, ids):
 
     ``ids`` are those of the cells that were sent.
     """
-    facts = []
-    with contextlib.suppress(OSError), report.open("rb") as file:
-        for line in itertools.islice(file, MOST_LINES):
-            with contextlib.suppress(ValueError, AttributeError):
-                fact = plain.unpacked(line.decode())
-                known = all(isinstance(value, FACTS.get(name, ())) for name, value in fact.items())
-                if known and fact.get("cell") in (None, *ids):
-                    facts.append(fact)
+    facts, values = [], 0
+    for line in itertools.islice(report, MOST_LINES):
+        values += line.count(b",")
+        if values > plain.MOST_VALUES:
+            break
+        with contextlib.suppress(ValueError, AttributeError):
+            fact = plain.unpacked(line.decode())
+            known = all(isinstance(value, FACTS.get(name, ())) for name, value in fact.items())
+            if known and fact.get("cell") in (None, *ids):
+                facts.append(fact)
     return facts
 
 

@@ -8,6 +8,8 @@ import pytest
 from course.grade import sandbox, submission
 from course.make_exercise import ROOT
 from lab import exercise
+from lab.ask import TooSlow
+from lab.checks import trained
 from tests import submissions
 
 POINTS = {check: todo.points for check, todo in exercise.CHECKS.items()}
@@ -243,6 +245,11 @@ TRICKS = {  # what stands in place of CharRNN, and the points that it gets
         "models.ask = larger\nclass CharRNN(torch.nn.Module): pass",
         0,
     ),
+    "keys with the same hash": (
+        WRITE + "pairs = [[(2**61 - 1) * n, 0] for n in range(60_000)]\n"
+        "write(told(check='char_rnn', facts={'dict': pairs}))",
+        0,
+    ),
     "types the counts": (
         "recurrent_ratio = {'LSTM': 4, 'GRU': 3}\n"
         "parameter_counts = {'RNN': 258505, 'LSTM': 949705, 'GRU': 719305}",
@@ -306,6 +313,21 @@ def test_judges_have_limits_whatever_the_facts_are(source, rule, monkeypatch):
     result = submission._judged("char_rnn", {}, 5, seconds=1)
     assert result["status"] == "failed" and result["rule"] == rule
     assert bytearray(3 * 10**9)  # afterwards all memory is there again
+
+
+def test_a_judge_that_is_stopped_leaves_nothing_to_the_next_submission(monkeypatch):
+    wanted = list(trained.trace("RNN", 2, (0, 50), 6))
+    learn = trained.Training.learn
+
+    def too_late(*given):
+        raise TooSlow
+
+    trained._trace.cache_clear()
+    monkeypatch.setattr(trained.Training, "learn", too_late)
+    with pytest.raises(TooSlow):
+        list(trained.trace("RNN", 2, (0, 50), 6))
+    monkeypatch.setattr(trained.Training, "learn", learn)
+    assert len(list(trained.trace("RNN", 2, (0, 50), 6))) == len(wanted)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need privileges there")
