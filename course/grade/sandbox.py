@@ -212,7 +212,9 @@ def _watch(process, seconds, megabytes, poll=POLL):
 
 
 def _runs(process):
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    with contextlib.suppress(psutil.NoSuchProcess):  # it ends now
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def _children(process):

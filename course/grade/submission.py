@@ -10,12 +10,13 @@ from unittest import mock
 
 import nbformat
 import psutil
+import torch
 
 from course import read_solution
 from course.grade import handed_in, merge, page, run_cells, sandbox, table
 from helpers import one_thread
 from lab import exercise
-from lab.ask import seconds_allowed, within
+from lab.ask import TooSlow, seconds_allowed, within
 from lab.checks import judges, results
 
 # The instructor needs these cells to grade the paragraph, so they come first.
@@ -39,13 +40,16 @@ def prepare(path):
     If it cannot be run, return (None, None, (verdict, reason)).
     """
     try:
-        notebook = nbformat.reads(handed_in.text_of(path), as_version=4)
-        merged = merge.merge(notebook)
+        with within(seconds_allowed()):
+            notebook = nbformat.reads(handed_in.text_of(path), as_version=4)
+            merged = merge.merge(notebook)
         if why := handed_in.other_version(notebook):
             return None, None, (OTHER_VERSION, why)
         return merged.cells, _answers(merged.by_our_id), None
     except handed_in.Refused as refused:
         return None, None, (refused.verdict, str(refused))
+    except TooSlow:
+        return None, None, ("not graded", "the notebook takes too long to read")
     except Exception as error:  # nbformat raises whatever the file makes it stumble over
         said = str(error).strip().split("\n")[0][:200]
         return None, None, ("not graded", f"not a notebook: {said or type(error).__name__}")
@@ -127,6 +131,7 @@ def _without_texts(found):
 @functools.cache
 def _given():
     """Return the values that our own cells give to the names which judges need."""
+    torch.optim.Adam([torch.zeros(1)])  # imports a compiler; a judge's limit must not interrupt it
     cells = {cell["id"]: "".join(cell["source"]) for cell in read_solution.read()["cells"]}
     with (
         mock.patch.dict(os.environ, EXERCISE_QUICK="1"),
@@ -159,9 +164,11 @@ def _by_check(facts, seed, checks):
 def _judged(check, facts, seed, seconds):
     """Return the result of a check for what it found, whatever that is."""
 
+    given = _given()
+
     def find():
         with within(seconds), _memory_limited():
-            return judges.judge(check, facts, seed, _given())
+            return judges.judge(check, facts, seed, given)
 
     with one_thread():
         result = results.result_of(check, find, lambda: "the answer is of another kind")

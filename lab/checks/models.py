@@ -138,7 +138,8 @@ def _sizes(kind, seen, spec):
             "layer-type",
             f"{call} has the parameters of nn.{other}, but it must have those of nn.{kind}.",
         )
-    sizes = {n // gates for shape in seen for n in shape for gates in (1, GATES[kind]) if n < 10**4}
+    known = [n for shape in [*seen][:99] for n in shape if n < 10**4]  # no more can be meant
+    sizes = {n // gates for n in known for gates in (1, GATES[kind])}
     for argument, value in itertools.product(full, sorted({*sizes, *range(1, 9)})):
         need(
             seen != Counter(shapes(kind, **full | {argument: value})),

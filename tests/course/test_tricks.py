@@ -315,6 +315,15 @@ def test_judges_have_limits_whatever_the_facts_are(source, rule, monkeypatch):
     assert bytearray(3 * 10**9)  # afterwards all memory is there again
 
 
+@pytest.mark.slow
+def test_a_notebook_that_takes_long_to_read_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(submission, "seconds_allowed", lambda: 2)
+    notebook = handed_in("%time x = 1\n" * 200 + "x = [1, 2, 3, 4, 5, 6]\n" * 20_000)
+    nbformat.write(notebook, tmp_path / "one.ipynb")
+    *_, refused = submission.prepare(tmp_path / "one.ipynb")
+    assert refused == ("not graded", "the notebook takes too long to read")
+
+
 def test_a_judge_that_is_stopped_leaves_nothing_to_the_next_submission(monkeypatch):
     wanted = list(trained.trace("RNN", 2, (0, 50), 6))
     learn = trained.Training.learn
