@@ -24,6 +24,7 @@ import importlib
 import json
 import os
 import pkgutil
+import re
 import signal
 import subprocess
 import sys
@@ -182,10 +183,9 @@ def submission(folder, shell, reach):
     checks = _only_asking(tell, seed)
     _cheaper()
     tell(reach=reach)
-    if "cuda" in str(cells) and not torch.cuda.is_available():
-        on_cpu().__enter__()  # who works on a GPU is graded without one
     for cell_id, source, check in cells:
         tell(cell=cell_id)
+        source = source if torch.cuda.is_available() else _on_cpu(source)
         result = shell.run_cell(source, store_history=True)
         if error := result.error_before_exec or result.error_in_exec:
             tell(error=f"{type(error).__name__}: {error}")
@@ -196,25 +196,10 @@ def submission(folder, shell, reach):
     os._exit(0)  # whatever threads or exit handlers the student left
 
 
-def on_cpu():
-    """Return a mode of PyTorch in which "cuda" is the CPU, whatever the default device is."""
-    from torch.overrides import TorchFunctionMode
-
-    def here(value):
-        named = isinstance(value, (str, torch.device)) and str(value).startswith("cuda")
-        return "cpu" if named else value
-
-    class OnCpu(TorchFunctionMode):
-        def __torch_function__(self, function, types, args=(), kwargs=None):
-            if function is torch.Tensor.cuda:
-                return args[0]
-            if function in (torch.device, torch.get_device_module):  # no place for a tensor
-                return function(*args)
-            kwargs = {name: here(value) for name, value in (kwargs or {}).items()}
-            return function(*map(here, args), **kwargs)
-
-    torch.set_default_device = lambda device: None
-    return OnCpu()
+def _on_cpu(source):
+    # A cell in which "cuda" is the CPU, so that who works on a GPU is graded without one.
+    source = re.sub(r"""(["'])cuda(:\d+)?\1""", r"\1cpu\1", source)
+    return re.sub(r"\.cuda\(\d*\)", ".cpu()", source)
 
 
 def _only_asking(tell, seed):
