@@ -140,7 +140,7 @@ FORKS = "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass"
         ("hog = b'x' * 10**9", {"megabytes": 600}, "more than 600 MB of memory"),
         ("import os; os._exit(3)", {}, "ended its own process"),
         (MEMFD, {"megabytes": 600}, "more than 600 MB of memory"),
-        (FORKS, {"seconds": 5}, "more than 5 s of processor time"),
+        (FORKS, {"seconds": 5, "megabytes": 4_000}, "more than 5 s of processor time"),
     ],
 )
 def test_what_does_not_end_well_is_ended(source, limits, reason):

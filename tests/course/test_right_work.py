@@ -36,7 +36,9 @@ def a_helper_in_the_training_cell():
 
 
 def on_a_gpu():
-    notebook = put_before(solved(), "train-and-compare", "mine = torch.device('cuda:0')\ntorch.ones(1).cuda()")
+    notebook = put_before(
+        solved(), "train-and-compare", "mine = torch.device('cuda:0')\ntorch.ones(1).cuda()"
+    )
     source = cell_of(notebook, "train-and-compare").source
     assert ".to(device)" in source
     return submissions.change(notebook, "train-and-compare", ".to(device)", '.to("cuda")')

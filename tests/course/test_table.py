@@ -14,7 +14,7 @@ FACTS = [{"check": "char_rnn", "facts": "right"}, {"left": 0}]
 @pytest.fixture(autouse=True)
 def judged(monkeypatch):
     passed = {"status": "passed", "rule": None, "message": ""}
-    monkeypatch.setattr(submission, "_judged", lambda check, facts, seed: passed)
+    monkeypatch.setattr(submission, "_judged", lambda *given: passed)
 
 
 @pytest.fixture
